@@ -1,0 +1,52 @@
+# The project's commands. Each target's own comment is its help.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint types unit integration chaos price clean
+
+PYTHON = .venv/bin/python
+
+help: ## says what there is
+	@echo "make TARGET:"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.complete ## .venv with everything at the versions of constraints.txt
+
+.venv/.complete: pyproject.toml constraints.txt
+	@python=; for candidate in python3.11 python3.12 python3 python; do \
+		if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then \
+			python=$$candidate; break; fi; done; \
+	if [ -z "$$python" ]; then echo "Python 3.11 or 3.12 is needed, and neither is on the PATH." >&2; exit 2; fi; \
+	echo "Setting up .venv with $$($$python --version)"; \
+	$$python -m venv .venv
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . --group test
+	@touch $@
+
+run: setup ## the sample archive through the stream to a stand-in AppsFlyer, with a summary
+	@$(PYTHON) -m examples.run
+
+test: lint types ## everything that CI runs: lint, types, unit, property, integration (real Kafka), end to end
+	$(PYTHON) -m pytest
+
+lint: setup ## ruff and the import rule
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	.venv/bin/lint-imports --no-cache
+
+types: setup ## mypy, strict, over code and tests
+	$(PYTHON) -m mypy
+
+unit: setup ## the tests that need no broker: seconds
+	$(PYTHON) -m pytest tests/unit
+
+integration: setup ## the tests with real parts: Kafka, processes, sockets
+	$(PYTHON) -m pytest tests/integration tests/end_to_end
+
+chaos: setup ## the fault scenarios, judged by an oracle; CHAOS_KILLS=50 CHAOS_SEED=7 CHAOS_EXAMPLES=5000
+	CHAOS_KILLS=$${CHAOS_KILLS:-15} CHAOS_EXAMPLES=$${CHAOS_EXAMPLES:-1000} $(PYTHON) -m pytest tests/chaos -q -m ""
+
+price: setup ## what ledger, journal and recovery cost, in events per CPU-second
+	$(PYTHON) -m tests.bench.price_of_safety
+
+clean: ## removes the environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
