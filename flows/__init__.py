@@ -1,0 +1,1 @@
+"""The dataflows and the operator's commands."""

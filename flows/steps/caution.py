@@ -1,0 +1,70 @@
+"""Cautions: what is not wrong enough to hold an event back, but will cost its sender something. A closed vocabulary."""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class Caution(StrEnum):
+    """What an operator should know about a request; counted per sync."""
+
+    NO_DEVICE_IDENTIFIER = "no_device_identifier"
+    MALFORMED_IDENTIFIER = "malformed_identifier"
+    ZERO_IDENTIFIER = "zero_identifier"
+    NO_OS = "no_os"
+    NO_CUSTOMER_USER_ID = "no_customer_user_id"
+    LONG_EVENT_NAME = "long_event_name"
+    EVENT_NAME_TOO_LONG = "event_name_too_long"
+    LONG_PROPERTY_VALUE = "long_property_value"
+    LATE_EVENT = "late_event"
+    FUTURE_EVENT_TIME = "future_event_time"
+    TRIMMED_PROPERTIES = "trimmed_properties"
+    RENAMED_PROPERTY = "renamed_property"
+    NESTED_PROPERTY_DROPPED = "nested_property_dropped"
+    INVALID_REVENUE = "invalid_revenue"
+    NO_CURRENCY = "no_currency"
+    UNKNOWN_CURRENCY = "unknown_currency"
+    NOT_IPV4 = "not_ipv4"
+    INVALID_FIELD = "invalid_field"
+
+
+PLAIN_WORDS: Final = {
+    # AppsFlyer, «About device identifiers»; Amplitude, «AppsFlyer event streaming».
+    Caution.NO_DEVICE_IDENTIFIER: "no device identifier (IDFA or IDFV; GAID, Amazon AID, OAID, IMEI or app set id): "
+    "postbacks go out without a device, Audiences rules that need one fail, and self-reporting networks such as "
+    "Facebook and Google Ads get no postback",
+    Caution.MALFORMED_IDENTIFIER: "an identifier does not look like one and counts as absent",
+    Caution.ZERO_IDENTIFIER: "an identifier is all zeros, as on devices that may not be tracked, and counts as absent",
+    Caution.NO_OS: "no OS version: AppsFlyer treats the event as iOS 14.5, so that its privacy rules for that version "
+    "apply",
+    Caution.NO_CUSTOMER_USER_ID: "no user id: AppsFlyer cannot tell that this user is the same on another device",
+    Caution.LONG_EVENT_NAME: "the event name is over 45 characters: AppsFlyer's older pages say that its dashboard "
+    "does not show such events",
+    Caution.EVENT_NAME_TOO_LONG: "the event name is over 100 characters: AppsFlyer's dashboard does not show such "
+    "events",
+    Caution.LONG_PROPERTY_VALUE: "a property's value is over 1,000 characters: AppsFlyer may cut it",
+    Caution.LATE_EVENT: "AppsFlyer gets the event after 02:00 UTC of the day after it happened, and dates it by its "
+    "arrival",
+    Caution.FUTURE_EVENT_TIME: "the event's time is in the future: it is sent as now",
+    Caution.TRIMMED_PROPERTIES: "properties were left out, for AppsFlyer takes bodies of up to 1 KB only",
+    Caution.RENAMED_PROPERTY: "properties of the same name: the event's keeps it, the user's or group's goes out under "
+    "another",
+    Caution.NESTED_PROPERTY_DROPPED: "nested properties were left out, as the settings say",
+    Caution.INVALID_REVENUE: "a revenue, price or quantity is no number: it counts for nothing and goes out as it is",
+    Caution.NO_CURRENCY: "revenue without a currency: AppsFlyer will guess; set the sync's default_currency",
+    Caution.UNKNOWN_CURRENCY: "the currency is not in AppsFlyer's list: the revenue may not be counted",
+    Caution.NOT_IPV4: "the IP address is not IPv4 and was left out: AppsFlyer takes the place from the install instead",
+    Caution.INVALID_FIELD: "a mapped field is not what AppsFlyer takes and was left out",
+}
+
+
+class Note(NamedTuple):
+    """A caution about one request."""
+
+    caution: Caution
+    names: str = ""
+    """The properties, fields or identifiers that it is about; never a value."""
+
+    def __str__(self) -> str:
+        """Print as `caution: what it costs (names)`."""
+        about = f" ({self.names})" if self.names else ""
+        return f"{self.caution.value}: {PLAIN_WORDS[self.caution]}{about}"

@@ -1,0 +1,184 @@
+"""What is remembered of one user's devices. The order in which events arrive does not change it.
+
+Every remembered value carries the time of the event that taught it. The newest wins; of two of the same time the
+greater text wins, so that the result depends on the set of events alone, not on their order.
+"""
+
+from typing import Final
+
+from flows.steps.event import PLATFORMS, Platform
+from flows.steps.identifiers import APPSFLYER_ID, Value
+
+OS_VERSION: Final = "os_version"
+APP_VERSION: Final = "app_version"
+_FORGOTTEN: Final = ""
+"""The value of what was unset: it wins over what was taught before it."""
+
+Taught = tuple[int, Value]
+"""(time of the event in ms, value)"""
+
+
+def _newer(one: Taught, other: Taught) -> Taught:
+    return one if (one[0], str(one[1])) >= (other[0], str(other[1])) else other
+
+
+class Device:
+    """What one device has taught while stating one platform (or none)."""
+
+    __slots__ = ("seen_ms", "taught", "touched_s")
+
+    def __init__(self, seen_ms: int, touched_s: int, taught: dict[str, Taught]) -> None:
+        self.seen_ms = seen_ms
+        """Time of its newest event."""
+        self.touched_s = touched_s
+        """When it was last heard of, by this machine's clock."""
+        self.taught = taught
+
+    def learn(self, time_ms: int, values: dict[str, Value]) -> bool:
+        """Take the values of an event; return whether anything changed."""
+        changed = False
+        taught = self.taught
+        for name, value in values.items():
+            known = taught.get(name)
+            if known is None or (known[1] != value and _newer((time_ms, value), known)[1] == value):
+                changed = True
+                taught[name] = (time_ms, value)
+            elif known[1] == value and known[0] < time_ms:
+                taught[name] = (time_ms, value)
+        return changed
+
+    def value(self, name: str) -> Value | None:
+        """Return what is known under a name, or None."""
+        known = self.taught.get(name)
+        return known[1] if known is not None and known[1] != _FORGOTTEN else None
+
+
+_UNKNOWN: Final = "?"
+_KEYS: Final[dict[Platform | None, str]] = {"ios": "i", "android": "a", None: _UNKNOWN}
+
+
+DeviceState = tuple[int, int, dict[str, Taught]]
+"""A device as it is stored: (seen_ms, touched_s, taught)."""
+
+
+class Profile:
+    """One user's devices, by the platform they stated and their id. Never mixes platforms."""
+
+    __slots__ = ("devices",)
+
+    def __init__(self, devices: dict[str, DeviceState] | None = None) -> None:
+        self.devices = {key: Device(*state) for key, state in (devices or {}).items()}
+
+    def state(self) -> dict[str, DeviceState]:
+        """Return everything as builtins that no later call changes."""
+        return {key: (device.seen_ms, device.touched_s, dict(device.taught)) for key, device in self.devices.items()}
+
+    def learn(
+        self,
+        platform: Platform | None,
+        device_id: str | None,
+        time_ms: int,
+        values: dict[str, Value],
+        forgotten: tuple[str, ...] = (),
+        *,
+        now_s: int,
+    ) -> bool:
+        """Take what an event says of its device; return whether anything changed that may identify an event."""
+        if device_id is None and not values and not forgotten:
+            return False
+        if forgotten:
+            values = {**dict.fromkeys(forgotten, _FORGOTTEN), **values}
+        key = _KEYS[platform] + (device_id or "")
+        device = self.devices.get(key)
+        if device is None:
+            self.devices[key] = Device(time_ms, now_s, {name: (time_ms, value) for name, value in values.items()})
+            return True
+        device.touched_s = now_s
+        is_later = time_ms > device.seen_ms and len(self.devices) > 1  # it may be the user's latest device now
+        device.seen_ms = max(device.seen_ms, time_ms)
+        return device.learn(time_ms, values) or is_later
+
+    def platform_of(self, device_id: str | None) -> Platform | None:
+        """Return the platform that the device stated last, if it ever did."""
+        if device_id is None:
+            return None
+        stated = [
+            (device.seen_ms, platform)
+            for platform in PLATFORMS
+            if (device := self.devices.get(_KEYS[platform] + device_id)) is not None
+        ]
+        return max(stated)[1] if stated else None
+
+    def resolve(self, platform: Platform, device_id: str | None, own: dict[str, Value]) -> dict[str, Value]:
+        """Return the device's identifiers and versions: the event's own first, then what is remembered of that device.
+
+        Where the event names no device, the user's latest device of the same platform counts, unless the event's own
+        AppsFlyer id says that it is another one.
+        """
+        if device_id is not None:
+            known = self._known(platform, device_id)
+        else:
+            known = self._latest(platform, own.get(APPSFLYER_ID))
+        return {**known, **own}
+
+    def forget_untouched(self, until_s: int) -> bool:
+        """Forget the devices that were last heard of at that time or before; return whether there were any."""
+        for device in self.devices.values():  # asked for every event, and hardly ever so
+            if device.touched_s <= until_s:
+                break
+        else:
+            return False
+        self.devices = {key: device for key, device in self.devices.items() if device.touched_s > until_s}
+        return True
+
+    def knows(self, appsflyer_id: str) -> bool:
+        """Return whether any device has this AppsFlyer id."""
+        return any(device.value(APPSFLYER_ID) == appsflyer_id for device in self.devices.values())
+
+    def _known(self, platform: Platform, device_id: str) -> dict[str, Value]:
+        stated = self.devices.get(_KEYS[platform] + device_id)
+        silent = self.devices.get(_UNKNOWN + device_id)  # taught by events that did not state their platform
+        if silent is None or self._is_of_another(platform, device_id):
+            taught = stated.taught if stated is not None else {}
+        elif stated is None:
+            taught = silent.taught
+        else:
+            taught = dict(stated.taught)
+            for name, known in silent.taught.items():
+                taught[name] = _newer(known, taught[name]) if name in taught else known
+        return {name: value for name, (_, value) in taught.items() if value != _FORGOTTEN}
+
+    def _is_of_another(self, platform: Platform, device_id: str) -> bool:
+        """Return whether what was taught without a platform may be another platform's, and so counts for none.
+
+        A device may be of another platform if it has stated one; nobody's device, if any device of the user has.
+        """
+        others = [_KEYS[each] for each in PLATFORMS if each != platform]
+        if device_id:
+            return any(letter + device_id in self.devices for letter in others)
+        return any(key[0] in others for key in self.devices)
+
+    def _latest(self, platform: Platform, appsflyer_id: Value | None) -> dict[str, Value]:
+        letter = _KEYS[platform]
+        latest: dict[str, Value] = {}
+        latest_seen = (False, -1, "")
+        for key, device in self.devices.items():
+            if key[0] != letter or len(key) == 1:
+                continue
+            known = self._known(platform, key[1:])
+            named = known.get(APPSFLYER_ID)
+            if appsflyer_id is not None and named is not None and named != appsflyer_id:
+                continue
+            seen = (appsflyer_id is not None and named is not None, device.seen_ms, key)  # the one that is named, first
+            if seen > latest_seen:
+                latest, latest_seen = known, seen
+        # What events without a device taught is atomic too: it counts whole, where it names an install more recently.
+        loose = self._known(platform, "")
+        loose_ms = max(
+            (slot.taught[APPSFLYER_ID][0] for key in (letter, _UNKNOWN)
+             if (slot := self.devices.get(key)) is not None and APPSFLYER_ID in slot.taught),
+            default=-1,
+        )  # fmt: skip
+        contradicts = appsflyer_id is not None and loose.get(APPSFLYER_ID) not in (None, appsflyer_id)
+        wins = APPSFLYER_ID in loose and not contradicts and (loose_ms > latest_seen[1] or APPSFLYER_ID not in latest)
+        return loose if wins else latest

@@ -1,0 +1,173 @@
+"""Translate: an identified event → AppsFlyer's request body. Pure.
+
+Source of the fields: AppsFlyer, OpenAPI of the S2S events API (api3), schemas AndroidIds and IosIds.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from flows.steps.caution import Caution, Note
+from flows.steps.currencies import CURRENCIES
+from flows.steps.event import Event, JsonObject
+from flows.steps.fields import compile_fields
+from flows.steps.fit import fit
+from flows.steps.identifiers import APPSFLYER_ID, PLATFORM_IDENTIFIERS
+from flows.steps.identity import Identity
+from flows.steps.profile import APP_VERSION, OS_VERSION
+from flows.steps.properties import Properties, gather
+from flows.steps.revenue import Revenue, print_number, read_number, read_revenue
+from flows.steps.sync import Sync
+from flows.steps.timestamp import appsflyer_time, is_late
+
+
+class Request(NamedTuple):
+    """What is sent to AppsFlyer."""
+
+    app_id: str
+    body: bytes
+    notes: tuple[Note, ...]
+    absent: tuple[str, ...]
+    """The platform's device identifiers that the request lacks."""
+
+
+class TooLarge(NamedTuple):
+    """The body does not fit, even without any property."""
+
+    error: str
+
+
+Translate = Callable[[Event, Identity, str, int], Request | TooLarge]
+"""(event, identity, name to send it as, now in ms) → what is sent"""
+
+_BYTE: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_BYTE}(\.{_BYTE}){{3}}")
+_PLAIN_MONEY: Final = re.compile(r"-?[0-9]+(\.[0-9]{1,5})?")
+"""AppsFlyer, «In-app events»: digits, a decimal point with up to five decimals, a minus for refunds."""
+_REMOTE: Final = "$remote"
+"""Amplitude's word for «the address that the upload came from»; it never reaches an export."""
+_LONG_NAME: Final = 45
+_LONGEST_NAME: Final = 100
+_LONG_VALUE: Final = 1000
+
+
+def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
+    """Return the translation for one sync. An app of the identity's platform must be there."""
+    read_fields = compile_fields(sync.fields)
+
+    def translate(event: Event, identity: Identity, send_as: str, now_ms: int) -> Request | TooLarge:
+        notes: list[Note] = []
+        revenue = read_revenue(event)
+        properties = gather(event, sync.properties, revenue.parameters, revenue.consumed)
+        envelope: JsonObject = {APPSFLYER_ID: identity.values[APPSFLYER_ID]}
+        if event.user_id is not None:
+            envelope["customer_user_id"] = event.user_id
+        else:
+            notes.append(Note(Caution.NO_CUSTOMER_USER_ID))
+        envelope["eventName"] = send_as
+        envelope["eventValue"] = ""  # its place; `fit` fills it
+        envelope["eventTime"] = appsflyer_time(min(event.time_ms, now_ms))
+        _add_currency(envelope, notes, properties, revenue, sync.default_currency)
+        absent = _add_device(envelope, notes, event, identity)
+        bundle_id = sync.bundle_id(identity.platform)
+        if bundle_id is not None:
+            envelope["bundleIdentifier"] = bundle_id
+        fields, invalid_fields = read_fields(event)
+        envelope.update(fields)
+        if invalid_fields:
+            notes.append(Note(Caution.INVALID_FIELD, ", ".join(invalid_fields)))
+        _note_name_and_time(notes, event, send_as, now_ms)
+        _note_properties(notes, properties, revenue)
+        fitted = fit(envelope, properties, max_body_bytes)
+        if fitted is None:
+            return TooLarge(f"over {max_body_bytes} bytes even without any property")
+        if fitted.trimmed:
+            notes.append(Note(Caution.TRIMMED_PROPERTIES, ", ".join(fitted.trimmed)))
+        app_id = sync.app_id(identity.platform)
+        if app_id is None:
+            raise ValueError(f"sync {sync.name} has no {identity.platform} app")
+        return Request(app_id, fitted.body, tuple(notes), absent)
+
+    return translate
+
+
+def _add_currency(
+    envelope: JsonObject, notes: list[Note], properties: Properties, revenue: Revenue, default: str | None
+) -> None:
+    earns = properties.values.get("af_revenue") is not None
+    # A currency that is stated but unreadable is not the default one: no currency is better than a wrong one.
+    currency = revenue.currency or (None if revenue.unreadable_currency else default)
+    if currency is not None:
+        envelope["eventCurrency"] = currency
+    if revenue.unreadable_currency or (currency is not None and currency not in CURRENCIES):
+        notes.append(Note(Caution.UNKNOWN_CURRENCY))
+    elif earns and currency is None:
+        notes.append(Note(Caution.NO_CURRENCY))
+
+
+def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity) -> tuple[str, ...]:
+    """Add what AppsFlyer takes of the device on its platform; return the identifiers that are absent."""
+    values = identity.values
+    if event.ip is not None and event.ip != _REMOTE:
+        if _IPV4.fullmatch(event.ip):
+            envelope["ip"] = event.ip
+        else:
+            notes.append(Note(Caution.NOT_IPV4))
+    os_version = event.os_version or values.get(OS_VERSION)
+    if os_version is not None:
+        envelope["os"] = os_version
+    elif identity.platform == "ios":
+        notes.append(Note(Caution.NO_OS))
+    app_version = event.app_version or values.get(APP_VERSION)
+    if app_version is not None:
+        envelope["app_version_name"] = app_version
+    names = PLATFORM_IDENTIFIERS[identity.platform]
+    for name in names:
+        value = values.get(name)
+        if value is not None:
+            envelope[name] = {"scope": value[0], "id": value[1]} if isinstance(value, tuple) else value
+    if identity.platform == "ios" and (att := values.get("att")) is not None:
+        envelope["att"] = att
+    absent = tuple(name for name in names if name not in envelope)
+    if len(absent) == len(names):
+        notes.append(Note(Caution.NO_DEVICE_IDENTIFIER))
+    if identity.malformed:
+        notes.append(Note(Caution.MALFORMED_IDENTIFIER, ", ".join(identity.malformed)))
+    if identity.zeroed:
+        notes.append(Note(Caution.ZERO_IDENTIFIER, ", ".join(identity.zeroed)))
+    return absent
+
+
+def _note_name_and_time(notes: list[Note], event: Event, send_as: str, now_ms: int) -> None:
+    if len(send_as) > _LONGEST_NAME:
+        notes.append(Note(Caution.EVENT_NAME_TOO_LONG))
+    elif len(send_as) > _LONG_NAME:
+        notes.append(Note(Caution.LONG_EVENT_NAME))
+    if event.time_ms > now_ms:
+        notes.append(Note(Caution.FUTURE_EVENT_TIME))
+    elif is_late(event.time_ms, now_ms):
+        notes.append(Note(Caution.LATE_EVENT))
+
+
+def _note_properties(notes: list[Note], properties: Properties, revenue: Revenue) -> None:
+    invalid = list(revenue.invalid)
+    own = properties.values.get("af_revenue")
+    if own is not None and "af_revenue" not in invalid:
+        number = read_number(own)
+        if number is None:
+            invalid.append("af_revenue")
+        elif not _PLAIN_MONEY.fullmatch(str(own)):  # an app's own, with an exponent or too many decimals
+            properties.values["af_revenue"] = print_number(number)
+    if invalid:
+        notes.append(Note(Caution.INVALID_REVENUE, ", ".join(invalid)))
+    if properties.renamed:
+        notes.append(Note(Caution.RENAMED_PROPERTY, ", ".join(properties.renamed)))
+    if properties.dropped:
+        notes.append(Note(Caution.NESTED_PROPERTY_DROPPED, ", ".join(properties.dropped)))
+    long = [name for name, value in properties.values.items() if _is_long(value)]
+    if long:
+        notes.append(Note(Caution.LONG_PROPERTY_VALUE, ", ".join(long)))
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > _LONG_VALUE

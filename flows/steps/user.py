@@ -1,0 +1,265 @@
+"""Identify: one user's state. Their devices, the events taken lately, the events that wait.
+
+An event without an AppsFlyer id is held until another event teaches it, or given up after `hold_seconds`. Time is given
+to every call; nothing here looks at a clock.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple
+
+from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
+from flows.steps.event import Event, Platform
+from flows.steps.identifiers import APPSFLYER_ID, IdentifierReader, stated_platform
+from flows.steps.identity import Identity
+from flows.steps.outcome import FilterReason
+from flows.steps.profile import APP_VERSION, OS_VERSION, DeviceState, Profile
+from flows.steps.select import Target
+
+_DIGEST_BYTES: Final = 8
+
+
+class Rules(NamedTuple):
+    """How identities are kept (`[identity]` of the settings), and which platforms each enabled sync has an app for."""
+
+    reader: IdentifierReader
+    platforms: Sequence[frozenset[Platform]]
+    remember_s: int
+    remember_insert_ids: int
+    hold_ms: int
+    settle_ms: int
+    hold_events: int
+
+
+class UserState(NamedTuple):
+    """One user's state as it is stored."""
+
+    version: int
+    devices: dict[str, DeviceState]
+    insert_ids: bytes
+    first_seen_ms: dict[str, int]
+    held: tuple[tuple[object, ...], ...]
+    """(raw event, key, received_ms, position, targets, until_ms, settling)"""
+    touched_s: int
+
+
+STATE_VERSION: Final = 1
+
+
+class User:
+    """One user (or one device of nobody)."""
+
+    __slots__ = ("_first_seen_ms", "_held", "_insert_ids", "_profile", "_rules", "_touched_s")
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._profile = Profile()
+        self._insert_ids = b""
+        self._first_seen_ms: dict[str, int] = {}
+        self._held: list[Held] = []
+        self._touched_s = 0
+
+    def take(
+        self, event: Event, targets: tuple[Target, ...], now_ms: int, known: Identity | None = None
+    ) -> list[Decision]:
+        """Learn from an event and decide on it, and on those that waited for what it teaches.
+
+        `known` is what its dead letter remembers of its identity: it stands behind what the event says itself.
+        """
+        self._touched_s = now_ms // 1000
+        self._forget()
+        stated = stated_platform(event)
+        own, malformed, zeroed = self._rules.reader.read(event)
+        values = dict(own)
+        if known is not None:
+            stated = known.platform if stated is None else stated
+            values = {**known.values, **own} if stated == known.platform else values
+        if event.os_version is not None:
+            values[OS_VERSION] = event.os_version
+        if event.app_version is not None:
+            values[APP_VERSION] = event.app_version
+        changed = False
+        if stated != "other":
+            forgotten = self._rules.reader.forgotten(event) if event.name == "$identify" else ()
+            changed = self._profile.learn(
+                stated, event.device_id, event.time_ms, values, forgotten, now_s=self._touched_s
+            )
+        decisions: list[Decision] = []
+        if targets:
+            own_identity = Identity("ios", values, malformed, zeroed)
+            self._decide(event, targets, stated, own_identity, decisions, now_ms=now_ms)
+        if changed and self._held:
+            self._release(now_ms, decisions)
+        return decisions
+
+    def expire(self, now_ms: int) -> list[Decision]:
+        """Decide on the held events whose time has come."""
+        decisions: list[Decision] = []
+        self._release(now_ms, decisions)
+        return decisions
+
+    def end(self, now_ms: int) -> list[Decision]:
+        """Decide on every held event, because nothing more will come."""
+        self._held = [held._replace(until_ms=now_ms) for held in self._held]
+        return self.expire(now_ms)
+
+    def due_ms(self) -> int:
+        """Return when `expire` has to be called, in ms since the epoch: for held events, or to forget this user."""
+        if self._held:
+            return min(held.until_ms for held in self._held)
+        return (self._touched_s + self._rules.remember_s) * 1000
+
+    def is_forgotten(self, now_ms: int) -> bool:
+        """Return whether nothing is held and this user was not heard of for as long as users are remembered."""
+        return not self._held and now_ms // 1000 >= self._touched_s + self._rules.remember_s
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """The events that wait, oldest first."""
+        return self._held
+
+    def state(self, sync_names: Sequence[str]) -> UserState:
+        """Return everything as builtins that no later call changes; syncs by name, for their places may shift."""
+        held = tuple(
+            (
+                each.event.raw,
+                each.event.key,
+                each.event.received_ms,
+                tuple(each.event.position),
+                tuple((sync_names[target.sync], target.copy, target.send_as) for target in each.targets),
+                each.until_ms,
+                each.settling,
+            )
+            for each in self._held
+        )
+        devices = self._profile.state()
+        return UserState(STATE_VERSION, devices, self._insert_ids, dict(self._first_seen_ms), held, self._touched_s)
+
+    def restore(self, state: UserState, held: Sequence[Held]) -> None:
+        """Take over what was stored; the held events come decoded."""
+        self._profile = Profile(state.devices)
+        self._insert_ids = state.insert_ids
+        self._first_seen_ms = dict(state.first_seen_ms)
+        self._held = list(held)
+        self._touched_s = state.touched_s
+
+    def _decide(
+        self,
+        event: Event,
+        targets: tuple[Target, ...],
+        stated: Platform | Literal["other"] | None,
+        own: Identity,
+        decisions: list[Decision],
+        *,
+        now_ms: int,
+    ) -> None:
+        platform = self._profile.platform_of(event.device_id) if stated is None else stated
+        if platform is None or platform == "other":
+            decisions.append(Unwanted(event, targets, FilterReason.PLATFORM))
+            return
+        wanted = self._with_app(event, targets, platform, decisions)
+        if not wanted:
+            return
+        if event.insert_id is not None and self._was_taken(event.insert_id):
+            decisions.append(Unwanted(event, wanted, "duplicate"))
+            return
+        identity = own._replace(
+            platform=platform, values=self._profile.resolve(platform, event.device_id, {**own.values})
+        )
+        appsflyer_id = identity.values.get(APPSFLYER_ID)
+        if appsflyer_id is None:
+            self._hold(Held(event, wanted, now_ms + self._rules.hold_ms, settling=False), decisions)
+            return
+        settled_ms = self._settled_ms(str(appsflyer_id), event.time_ms, now_ms)
+        if settled_ms > now_ms:
+            self._hold(Held(event, wanted, settled_ms, settling=True), decisions)
+            return
+        decisions.append(Identified(event, wanted, identity))
+
+    def _hold(self, held: Held, decisions: list[Decision]) -> None:
+        if not held.settling and self._rules.hold_ms == 0:
+            decisions.append(GivenUp(held.event, held.targets, "no AppsFlyer id is known, and events are not held"))
+            return
+        while self._held and len(self._held) >= self._rules.hold_events:
+            self._let_go(self._held.pop(0), "more events of this user wait than are held", decisions)
+        self._held.append(held)
+        decisions.append(held)
+
+    def _let_go(self, held: Held, error: str, decisions: list[Decision]) -> None:
+        identity = self._identity_of(held.event)
+        if identity is None or APPSFLYER_ID not in identity.values:
+            decisions.append(GivenUp(held.event, held.targets, error))
+        else:
+            self._identify(held, identity, decisions)
+
+    def _identify(self, held: Held, identity: Identity, decisions: list[Decision]) -> None:
+        # While it waited its device may have stated another platform, or a restart have taken an app from the sync.
+        wanted = self._with_app(held.event, held.targets, identity.platform, decisions)
+        if wanted:
+            decisions.append(Identified(held.event, wanted, identity))
+
+    def _with_app(
+        self, event: Event, targets: tuple[Target, ...], platform: Platform, decisions: list[Decision]
+    ) -> tuple[Target, ...]:
+        """Return the targets whose sync has an app of the platform; the others end here."""
+        wanted = tuple(target for target in targets if platform in self._rules.platforms[target.sync])
+        if len(wanted) < len(targets):
+            unwanted = tuple(target for target in targets if target not in wanted)
+            decisions.append(Unwanted(event, unwanted, FilterReason.PLATFORM))
+        return wanted
+
+    def _identity_of(self, event: Event) -> Identity | None:
+        stated = stated_platform(event)
+        platform = self._profile.platform_of(event.device_id) if stated is None else stated
+        if platform is None or platform == "other":
+            return None
+        own, malformed, zeroed = self._rules.reader.read(event)
+        return Identity(platform, self._profile.resolve(platform, event.device_id, own), malformed, zeroed)
+
+    def _release(self, now_ms: int, decisions: list[Decision]) -> None:
+        waiting: list[Held] = []
+        for held in self._held:
+            due = held.until_ms <= now_ms
+            identity = None if held.settling and not due else self._identity_of(held.event)
+            appsflyer_id = identity.values.get(APPSFLYER_ID) if identity is not None else None
+            if identity is not None and appsflyer_id is not None:
+                settled_ms = self._settled_ms(str(appsflyer_id), held.event.time_ms, now_ms)
+                if due or settled_ms <= now_ms:
+                    self._identify(held, identity, decisions)
+                else:
+                    waiting.append(held._replace(until_ms=settled_ms, settling=True))
+            elif due:
+                decisions.append(GivenUp(held.event, held.targets, "no event taught its AppsFlyer id in time"))
+            else:
+                waiting.append(held)
+        self._held = waiting
+
+    def _forget(self) -> None:
+        """Forget the devices that were not heard of for as long as users are remembered."""
+        if self._profile.forget_untouched(self._touched_s - self._rules.remember_s) and self._first_seen_ms:
+            known = self._profile.knows
+            self._first_seen_ms = {each: seen_ms for each, seen_ms in self._first_seen_ms.items() if known(each)}
+
+    def _settled_ms(self, appsflyer_id: str, time_ms: int, now_ms: int) -> int:
+        """Return when the install is old enough for AppsFlyer to have processed it.
+
+        Source: AppsFlyer, S2S overview: events within 20 to 30 s of an install may be counted as organic.
+        """
+        if not self._rules.settle_ms:
+            return 0
+        first_ms = min(self._first_seen_ms.get(appsflyer_id, now_ms), time_ms)
+        self._first_seen_ms[appsflyer_id] = first_ms
+        return first_ms + self._rules.settle_ms
+
+    def _was_taken(self, insert_id: str) -> bool:
+        """Return whether an event with this id was taken lately, and remember it if not."""
+        digest = hashlib.blake2b(insert_id.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+        known = self._insert_ids
+        place = known.find(digest)
+        while place >= 0:
+            if place % _DIGEST_BYTES == 0:
+                return True
+            place = known.find(digest, place + 1)
+        limit = self._rules.remember_insert_ids * _DIGEST_BYTES
+        self._insert_ids = (known + digest)[-limit:] if limit else b""
+        return False
