@@ -1,0 +1,1 @@
+"""AppsFlyer: what is sent, how it is answered, and a stand-in that answers as documented."""

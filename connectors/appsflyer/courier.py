@@ -1,0 +1,305 @@
+"""The courier: one thread that takes parcels to AppsFlyer, tries again what may pass, and says how each ended."""
+
+import heapq
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import Thread
+from typing import Final, NamedTuple
+
+import structlog
+
+from connectors.appsflyer.classify import DEAD_LETTER_REASONS, Classified, Verdict, classify
+from connectors.appsflyer.lane import Circuit, Lane, Shipment
+from connectors.appsflyer.limiter import Limiter
+from connectors.appsflyer.parcel import Attempts, Parcel, dead_letter
+from connectors.appsflyer.patience import POISON_STATUS, delay_seconds, is_exhausted
+from connectors.appsflyer.report import Report
+from connectors.appsflyer.transport import Answer, Exchange, Transport
+from connectors.limited_log import LimitedLog
+from connectors.secrets import Secret, SecretError
+from flows.settings.model import Delivery
+
+log = structlog.get_logger()
+
+_IDLE_SECONDS: Final = 0.5
+_ANSWER_CHARACTERS: Final = 200
+_BAD_REQUEST: Final = 400
+
+
+class LaneSecrets(NamedTuple):
+    """Where a sync's requests go, and its keys."""
+
+    base_url: str
+    secrets: Sequence[Secret]
+
+
+class Courier:
+    """Takes parcels. `submit` may be called by any thread; everything else happens in the courier's own."""
+
+    def __init__(
+        self,
+        settings: Delivery,
+        syncs: Mapping[str, LaneSecrets],
+        report: Report,
+        now_ms: Callable[[], int],
+        *,
+        lane_share: int | None = None,
+        slice_count: int = 1,
+    ) -> None:
+        self._settings = settings
+        self._syncs = syncs
+        self._report = report
+        self._now_ms = now_ms
+        self._lane_share = lane_share if lane_share is not None else settings.max_pending
+        self._rate = settings.max_requests_per_second / slice_count
+        self._limiters: dict[str, Limiter] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._inbox: deque[tuple[Parcel, Attempts]] = deque()
+        self._later: list[tuple[float, int, Shipment]] = []
+        self._sequence = 0
+        self._transport = Transport(
+            timeout_seconds=settings.timeout_seconds,
+            max_connections=settings.max_in_flight,
+            ca_file=settings.ca_file,
+            proxy=settings.proxy,
+        )
+        self._closing = False
+        self._asleep = False
+        self._waits_for_disk = False
+        self._holding = False
+        self._is_still = False
+        self._log = LimitedLog()
+        self.error: BaseException | None = None
+        """What ended the thread, if anything did."""
+        self._thread = Thread(target=self._run, name="courier", daemon=True)
+        self._thread.start()
+
+    def submit(self, parcels: Iterable[tuple[Parcel, Attempts]]) -> None:
+        """Take parcels over. Never blocks."""
+        self._inbox.extend(parcels)
+        if self._asleep:
+            self._transport.wake()
+
+    def wake(self) -> None:
+        """Make the courier take note at once."""
+        self._transport.wake()
+
+    @property
+    def circuits(self) -> dict[str, Circuit]:
+        """The circuit of each lane."""
+        return {name: lane.circuit for name, lane in list(self._lanes.items())}
+
+    def hold(self) -> None:
+        """Send nothing more; what is on its way comes to its end."""
+        if not self._holding:
+            self._holding = True
+            self._transport.wake()
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it holds, and everything that it had sent was answered and is durable."""
+        return self._is_still
+
+    def close(self) -> None:
+        """Stop; what is on its way is broken off."""
+        self._closing = True
+        self._transport.wake()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._sort_inbox()
+                self._balance()
+                self._is_still = self._holding and not self._transport.in_flight and not self._waits_for_disk
+                may_send = not self._holding and not self._waits_for_disk and self._report.may_send()
+                wait = self._send() if may_send else _IDLE_SECONDS
+                self._asleep = True
+                if self._inbox:
+                    wait = 0.0
+                for exchange, answer in self._transport.run(wait):
+                    self._ended(exchange, answer)
+                self._asleep = False
+                self._settle()
+        except BaseException as problem:
+            self.error = problem
+            log.exception("courier stopped")
+        finally:
+            self._transport.close()
+
+    def _settle(self) -> None:
+        """Make what was told durable; where that fails, nothing new is sent until it works again."""
+        try:
+            self._report.settled()
+        except OSError as problem:
+            if not self._waits_for_disk:
+                log.error("the journal cannot be written; nothing is sent until it can", why=problem.strerror)
+            self._waits_for_disk = True
+            return
+        if self._waits_for_disk:
+            log.info("the journal is written again")
+            self._waits_for_disk = False
+
+    def _sort_inbox(self) -> None:
+        inbox = self._inbox
+        while inbox:
+            parcel, attempts = inbox.popleft()
+            self._lane(parcel).waiting.append(Shipment(parcel, attempts))
+
+    def _balance(self) -> None:
+        """Set aside what a lane in trouble keeps back beyond its share of the room; take it back afterwards."""
+        share = self._lane_share
+        now_s = time.monotonic()
+        for lane in self._lanes.values():
+            waiting = lane.waiting
+            if lane.is_in_trouble(now_s):
+                while len(waiting) > share and self._report.set_aside(waiting[-1].parcel, waiting[-1].attempts):
+                    waiting.pop()
+            elif len(waiting) < share // 2 or not waiting:
+                waiting.extend(Shipment(*each) for each in self._report.take_back(lane.name, max(share // 2, 1)))
+
+    def _lane(self, parcel: Parcel) -> Lane:
+        lane = self._lanes.get(parcel.lane)
+        if lane is None:
+            base_url, secrets = self._syncs[parcel.sync]
+            limiter = self._limiters.setdefault(parcel.app_id, Limiter(self._rate))
+            lane = self._lanes[parcel.lane] = Lane(parcel.lane, base_url, parcel.app_id, secrets, limiter)
+            lane.healed_ms = self._now_ms()  # an outage that has outlasted the last run is no time that was tried
+        return lane
+
+    def _send(self) -> float:
+        """Send what may go; return how many seconds until more may."""
+        now_s = time.monotonic()
+        while self._later and self._later[0][0] <= now_s:
+            shipment = heapq.heappop(self._later)[2]
+            self._lane(shipment.parcel).waiting.append(shipment)
+        longest = self._later[0][0] - now_s if self._later else _IDLE_SECONDS
+        ready = list(self._lanes.values())
+        while ready and self._transport.in_flight < self._settings.max_in_flight:
+            for lane in list(ready):  # in turn, so that no app starves another
+                wait = lane.wait_seconds(now_s)
+                if wait != 0 or not self._start(lane, now_s):
+                    ready.remove(lane)
+                    longest = longest if wait is None else min(longest, wait or _IDLE_SECONDS)
+                if self._transport.in_flight >= self._settings.max_in_flight:
+                    break
+        return max(longest, 0.0)
+
+    def _start(self, lane: Lane, now_s: float) -> bool:
+        """Send the lane's next parcel; return whether its key could be read."""
+        try:
+            endpoint = lane.endpoint()
+        except SecretError as problem:
+            self._note_pause(lane, lane.refused(now_s, ""), str(problem))
+            return False
+        if lane.key != endpoint.key:
+            lane.key = endpoint.key
+            lane.idle.clear()
+        exchange = lane.idle.pop() if lane.idle else self._transport.exchange(endpoint)
+        shipment = lane.waiting.popleft()
+        lane.limiter.take(now_s)
+        lane.in_flight += 1
+        lane.sent += 1
+        shipment.number = lane.sent
+        exchange.begin(shipment.parcel.body, (lane, shipment, endpoint.key))
+        self._transport.start(exchange)
+        return True
+
+    def _ended(self, exchange: Exchange, answer: Answer) -> None:
+        lane: Lane
+        shipment: Shipment
+        key: str
+        lane, shipment, key = exchange.request
+        exchange.request = None
+        lane.in_flight -= 1
+        if key == lane.key:
+            lane.idle.append(exchange)
+        classified = classify(answer.status, answer.text) if answer.status else _BROKEN
+        if classified.verdict is Verdict.DELIVERED:
+            self._note_life(lane, shipment)
+            self._report.delivered(shipment.parcel)
+            return
+        now_ms = self._now_ms()
+        before = shipment.attempts
+        shipment.attempts = Attempts(
+            before.made + 1, before.first_ms or now_ms, answer.status or None, scrub(answer.text, key)
+        )
+        if classified.verdict is Verdict.CREDENTIALS:
+            self._refused(lane, shipment, before, classified, key)
+        elif classified.verdict is Verdict.RETRY:
+            self._try_again(lane, shipment, before, classified, answer, now_ms)
+        else:
+            if answer.status == _BAD_REQUEST:  # it is the event that is wrong: the app and its key are right
+                self._note_life(lane, shipment)
+            self._give_up(shipment, classified, now_ms)
+
+    def _note_life(self, lane: Lane, shipment: Shipment) -> None:
+        lane.passed = max(lane.passed, shipment.number)
+        if lane.succeeded():
+            lane.healed_ms = self._now_ms()
+            self._log.say(logging.INFO, "delivering again", message_class=f"again {lane.name}", lane=lane.name)
+
+    def _refused(self, lane: Lane, shipment: Shipment, before: Attempts, classified: Classified, key: str) -> None:
+        """Pause the app, or park the event, once no key is left to try."""
+        park = self._settings.on_rejected_credentials == "park"
+        if park and not lane.switches_key(key):
+            self._give_up(shipment, classified, self._now_ms())
+            return
+        paused = not park and lane.refused(time.monotonic(), key)
+        shipment.attempts = shipment.attempts._replace(made=before.made)  # it is the app that is wrong, not the event
+        lane.waiting.appendleft(shipment)
+        self._report.attempted(shipment.parcel, shipment.attempts)
+        self._note_pause(lane, paused, classified.meaning)
+
+    def _note_pause(self, lane: Lane, paused: bool, why: str) -> None:  # noqa: FBT001 - what `refused` said
+        if paused:
+            log.error(
+                "app paused: nothing is sent to it until a probe passes, and nothing is lost",
+                lane=lane.name,
+                why=why,
+                do="correct the key, the app id or the plan; a key given as file: is read again by itself",
+            )
+
+    def _try_again(
+        self, lane: Lane, shipment: Shipment, before: Attempts, classified: Classified, answer: Answer, now_ms: int
+    ) -> None:
+        now_s = time.monotonic()
+        is_poison = answer.status == POISON_STATUS and lane.others_pass(shipment)
+        # What fails alone says nothing about its lane.
+        if not is_poison and lane.failed(now_s, answer.retry_after_seconds):
+            self._log.say(
+                logging.WARNING,
+                "nothing gets through; probing",
+                message_class=f"open {lane.name}",
+                lane=lane.name,
+                why=classified.meaning,
+                status=answer.status,
+            )
+        attempts = shipment.attempts
+        tried_ms = now_ms - max(attempts.first_ms, lane.healed_ms)
+        if lane.circuit is not Circuit.CLOSED and not is_poison:
+            # While nothing gets through at all, neither attempts nor time count against an event.
+            shipment.attempts = attempts._replace(made=before.made, first_ms=before.first_ms)
+            lane.waiting.append(shipment)
+        elif is_exhausted(answer.status, attempts.made, tried_ms, self._settings.retry_minutes):
+            self._give_up(shipment, classified, now_ms)
+            return
+        else:
+            due_s = now_s + delay_seconds(attempts.made, answer.retry_after_seconds, lane.chance)
+            self._sequence += 1
+            heapq.heappush(self._later, (due_s, self._sequence, shipment))
+        self._report.attempted(shipment.parcel, shipment.attempts)
+
+    def _give_up(self, shipment: Shipment, classified: Classified, now_ms: int) -> None:
+        reason = DEAD_LETTER_REASONS[classified.verdict]
+        self._report.given_up(dead_letter(shipment.parcel, reason, classified.meaning, shipment.attempts, now_ms))
+
+
+_BROKEN: Final = Classified(Verdict.RETRY, "no answer: the connection failed, broke or timed out")
+
+
+def scrub(text: str, key: str) -> str:
+    """Return the beginning of an answer, on one line, without the key should it be repeated there."""
+    return " ".join(text.replace(key, "***").split())[:_ANSWER_CHARACTERS]

@@ -1,0 +1,162 @@
+"""A lane: the requests of one sync to one app.
+
+It has its own key, limit and circuit, so that one app's trouble stays its own.
+"""
+
+import random
+from collections import deque
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+from urllib.parse import quote
+
+from connectors.appsflyer.limiter import Limiter
+from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.patience import capped_retry_after, delay_seconds
+from connectors.appsflyer.transport import Endpoint, Exchange
+from connectors.secrets import Secret, SecretError
+
+FAILURES_THAT_OPEN: Final = 10
+"""So many failures in a row, with nothing getting through, are the app's or AppsFlyer's trouble, not an event's."""
+
+
+_LONG_SECONDS: Final = 5.0
+
+
+class Circuit(StrEnum):
+    """Whether requests may go."""
+
+    CLOSED = "closed"
+    """They go."""
+    OPEN = "open"
+    """Nothing gets through: one at a time goes as a probe."""
+    PAUSED = "paused"
+    """The key, the app id or the plan is wrong: one at a time goes as a probe."""
+
+
+class Shipment:
+    """A parcel in the courier's hands."""
+
+    __slots__ = ("attempts", "first_failed", "number", "parcel")
+
+    def __init__(self, parcel: Parcel, attempts: Attempts) -> None:
+        self.parcel = parcel
+        self.attempts = attempts
+        self.number = 0
+        """Its place in what its lane has sent, counted from 1; the last time it was sent."""
+        self.first_failed = 0
+        """Its number when it first failed."""
+
+
+class Lane:
+    """What waits for one app, and whether it may go. Time is given, in seconds of a steady clock."""
+
+    def __init__(self, name: str, base_url: str, app_id: str, secrets: Sequence[Secret], limiter: Limiter) -> None:
+        self.name = name
+        self.waiting: deque[Shipment] = deque()
+        self.limiter = limiter
+        self.circuit = Circuit.CLOSED
+        self.in_flight = 0
+        self.idle: list[Exchange] = []
+        """Handles to use again; emptied when the key changes."""
+        self.key = ""
+        """The key that the idle handles carry."""
+        self.chance = random.Random()  # noqa: S311 - jitter, not a secret
+        self._url = f"{base_url.rstrip('/')}/inappevent/{quote(app_id, safe='')}"
+        self._secrets = secrets
+        self._chosen = 0
+        self._refused: set[str] = set()
+        self._failures = 0
+        self._probe_at = 0.0
+        self._not_before = 0.0
+        self.sent = 0
+        """How many requests were sent."""
+        self.passed = 0
+        """The number of the latest of them whose answer showed that the app is alive."""
+        self.healed_ms = 0
+        """When deliveries began again after nothing got through, in ms since the epoch."""
+
+    def endpoint(self) -> Endpoint:
+        """Return where to send, with the key as it is now. Raises SecretError."""
+        return Endpoint(self._url, self._secrets[self._chosen].value())
+
+    def wait_seconds(self, now_s: float) -> float | None:
+        """Return how long until the next request may go; None if nothing waits or a probe is on its way."""
+        if not self.waiting:
+            return None
+        asked_s = max(self._not_before - now_s, self.limiter.wait_seconds(now_s))
+        if self.circuit is Circuit.CLOSED:
+            return asked_s
+        return None if self.in_flight else max(self._probe_at - now_s, asked_s)
+
+    def is_in_trouble(self, now_s: float) -> bool:
+        """Return whether what waits will wait for long."""
+        return self.circuit is not Circuit.CLOSED or self._not_before - now_s > _LONG_SECONDS
+
+    def others_pass(self, shipment: Shipment) -> bool:
+        """Return whether something that was sent after a shipment, which then failed, was delivered.
+
+        Then it is the shipment that is at fault. What was sent before it proves nothing, for an outage may have begun
+        in between. To be asked at each failure.
+        """
+        shipment.first_failed = shipment.first_failed or shipment.number
+        return self.passed > shipment.first_failed
+
+    def succeeded(self) -> bool:
+        """Take note of a delivery; return whether it closed the circuit."""
+        self._failures = 0
+        self._refused.clear()
+        self._probe_at = 0.0
+        reopened = self.circuit is not Circuit.CLOSED
+        if reopened:  # while it is closed, deliveries that were on their way say nothing against a wish to wait
+            self._not_before = 0.0
+        self.circuit = Circuit.CLOSED
+        return reopened
+
+    def failed(self, now_s: float, retry_after_seconds: float) -> bool:
+        """Take note of a failure that may pass; return whether it opened the circuit."""
+        self._failures += 1
+        if retry_after_seconds > 0:  # the answer speaks for the app, not for one event
+            self._not_before = max(self._not_before, now_s + capped_retry_after(retry_after_seconds))
+        opened = self.circuit is Circuit.CLOSED and self._failures >= FAILURES_THAT_OPEN
+        if opened:
+            self.circuit = Circuit.OPEN
+        if self.circuit is not Circuit.CLOSED:  # while it is paused, too: else one probe would chase the other
+            self._probe_later(now_s, retry_after_seconds)
+        return opened
+
+    def switches_key(self, key: str) -> bool:
+        """Take note that a key was refused, or is unreadable (""); return whether another one is to be tried."""
+        if key and self._value(self._chosen) not in (key, None):
+            return True  # the answer to a request that left before the key was changed
+        self._refused.add(key)
+        for place in range(len(self._secrets)):
+            if place != self._chosen and (value := self._value(place)) is not None and value not in self._refused:
+                self._chosen = place
+                return True
+        return False
+
+    def refused(self, now_s: float, key: str) -> bool:
+        """Take note that a key was refused, or is unreadable (""); return whether this paused the lane.
+
+        The other key is tried first. Once every key is refused, each is probed in turn, for any may be allowed again.
+        """
+        if self.switches_key(key):
+            return False
+        self._refused.clear()
+        self._failures += 1
+        paused = self.circuit is not Circuit.PAUSED
+        self.circuit = Circuit.PAUSED
+        self._probe_later(now_s, 0.0)
+        return paused
+
+    def _value(self, place: int) -> str | None:
+        try:
+            return self._secrets[place].value()
+        except SecretError:
+            return None
+
+    def _probe_later(self, now_s: float, retry_after_seconds: float) -> None:
+        failures = max(self._failures - FAILURES_THAT_OPEN, 0) + 2
+        delay_s = delay_seconds(min(failures, 6), retry_after_seconds, self.chance)
+        self._probe_at = max(self._probe_at, now_s + delay_s)  # what an answer asked for is not cut short by the next

@@ -1,0 +1,63 @@
+"""A parcel: one request to AppsFlyer on its way, with what is needed to dead-letter it."""
+
+from typing import NamedTuple
+
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
+
+
+class Parcel(NamedTuple):
+    """One request. Plain values only, for it is stored in snapshots."""
+
+    sync: str
+    copy: int
+    send_as: str
+    app_id: str
+    body: bytes
+    value: bytes
+    """The event's original bytes."""
+    key: bytes | None
+    position: Position
+    first_seen_ms: int
+    identity: str | None = None
+    """The identity that the body was made from, as `identity.as_text` writes it."""
+    replays: int = 0
+    """How many times dead letters of it were replayed, this one included."""
+
+    @property
+    def lane(self) -> str:
+        """What shares a key, a limit and a circuit."""
+        return f"{self.sync}/{self.app_id}"
+
+
+class Attempts(NamedTuple):
+    """How a parcel has fared so far."""
+
+    made: int = 0
+    """Attempts that count towards giving up."""
+    first_ms: int = 0
+    """When the first was made, in ms since the epoch; 0 is never."""
+    http_status: int | None = None
+    answer: str | None = None
+
+
+def dead_letter(parcel: Parcel, reason: DeadLetterReason, error: str, attempts: Attempts, now_ms: int) -> DeadLetter:
+    """Return the letter of a parcel that is given up."""
+    return DeadLetter(
+        reason=reason,
+        stage=Stage.DELIVER,
+        sync=parcel.sync,
+        copy=parcel.copy,
+        send_as=parcel.send_as,
+        error=error,
+        value=parcel.value,
+        key=parcel.key,
+        position=parcel.position,
+        first_seen_ms=parcel.first_seen_ms,
+        failed_at_ms=now_ms,
+        http_status=attempts.http_status,
+        answer=attempts.answer,
+        attempts=attempts.made,
+        identity=parcel.identity,
+        replays=parcel.replays,
+    )

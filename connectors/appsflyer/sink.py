@@ -1,0 +1,164 @@
+"""The sink: the end of the flow. Takes parcels and dead letters, and remembers them until they are final.
+
+A `FixedPartitionedSink`, because its snapshot is part of Bytewax's recovery: it holds what is not final yet, and what
+it holds is taken up again at the next start. Nothing here blocks, apart from the drain at the end.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from connectors.appsflyer.courier import Courier
+from connectors.appsflyer.items import Item, Key, key_of, resume_items, unpack
+from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.unfinished import STATE_VERSION, Unfinished
+from connectors.ledger.ledger import Ledger
+from connectors.postbox import Postbox
+from connectors.stopping import Stopping
+
+log = structlog.get_logger()
+
+PART: Final = "appsflyer"
+_LOOK_SECONDS: Final = 0.01
+_REMINDER_SECONDS: Final = 10.0
+_SPARE_SECONDS: Final = 0.5
+"""For what takes its time besides the answers."""
+
+
+class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
+    def __init__(self, sink: "AppsFlyerSink", resume_state: tuple[Any, ...] | None) -> None:
+        self._sink = sink
+        if resume_state is None:
+            sink.unfinished.forget_overflows()
+            return
+        version, packed, marks = resume_state
+        if version != STATE_VERSION:
+            raise ValueError(
+                f"the recovery store is of version {version}; this is {STATE_VERSION}: use a new directory"
+            )
+        items = resume_items(sink.ledger, [each for each, _ in packed])
+        attempts = {key_of(unpack(each)): Attempts(*so_far) for each, so_far in packed}
+        sink.unfinished.resume_overflows(marks)
+        self._take(items, attempts)
+        for lane in marks:  # the courier only looks after lanes that it has seen
+            sink.courier.submit(sink.unfinished.take_back(lane, 1))
+
+    def write_batch(self, values: list[list[Item]]) -> None:
+        self._sink.raise_errors()
+        self._take([item for batch in values for item in batch], {})
+
+    def snapshot(self) -> tuple[Any, ...]:
+        self._sink.raise_errors()
+        if self._sink.stopping.input_is_over:
+            self._sink.drain()
+        state = self._sink.unfinished.state()
+        self._sink.snapshot_taken()
+        return state
+
+    def close(self) -> None:
+        self._sink.drain()
+        self._sink.close()
+
+    def _take(self, items: list[Item], attempts: dict[Key, Attempts]) -> None:
+        sink = self._sink
+        parcels = []
+        letters = []
+        for item in items:
+            if sink.unfinished.recalled(item):
+                continue
+            so_far = attempts.get(key_of(item), Attempts())
+            sink.unfinished.add(item, so_far)
+            if isinstance(item, Parcel):
+                parcels.append((item, so_far))
+            else:
+                letters.append(item)
+        if parcels:
+            sink.courier.submit(parcels)
+        if letters:
+            sink.postbox.submit(letters)
+
+
+class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
+    """Delivers. One partition per process, for one courier serves all its workers."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        unfinished: Unfinished,
+        courier: Courier,
+        postbox: Postbox,
+        stopping: Stopping,
+        drain_seconds: float,
+        timeout_seconds: float,
+        snapshot_taken: Callable[[], None],
+        closed: Callable[[], None],
+    ) -> None:
+        self.ledger = ledger
+        self.unfinished = unfinished
+        self.courier = courier
+        self.postbox = postbox
+        self.stopping = stopping
+        self._drain_seconds = drain_seconds
+        self._send_seconds = drain_seconds - timeout_seconds - _SPARE_SECONDS
+        self.snapshot_taken = snapshot_taken
+        self._closed = closed
+        self._has_said_so = False
+
+    def list_parts(self) -> list[str]:
+        """Return the one partition's name."""
+        return [PART]
+
+    def part_fn(self, item_key: str) -> int:  # noqa: ARG002 - all goes to the one partition
+        """Return its place."""
+        return 0
+
+    def build_part(self, step_id: str, for_part: str, resume_state: tuple[Any, ...] | None) -> _Partition:  # noqa: ARG002 - there is one
+        """Begin, with what an earlier run left unfinished."""
+        return _Partition(self, resume_state)
+
+    def raise_errors(self) -> None:
+        """Raise what ended a background thread, so that the process stops loudly and is started again."""
+        for worker in (self.courier, self.postbox):
+            if worker.error is not None:
+                raise RuntimeError(f"{type(worker).__name__.lower()} stopped") from worker.error
+
+    def drain(self) -> None:
+        """Wait until everything taken is final: at a stop for at most `drain_seconds` since it was asked for.
+
+        What is broken off at its end would be sent twice, so nothing new is sent when its answer could come too late.
+        """
+        reminded_at = time.monotonic()
+        while len(self.unfinished) or (self.unfinished.set_aside_count and not self.stopping.requested):
+            now = time.monotonic()
+            if self.stopping.requested and self._must_end(now - self.stopping.since):
+                if not self._has_said_so:  # the last snapshot and the end both wait
+                    log.warning("stopped before everything was final; the rest is pending", events=len(self.unfinished))
+                self._has_said_so = True
+                return
+            if now - reminded_at >= _REMINDER_SECONDS:
+                reminded_at = now
+                circuits = {
+                    lane: circuit.value for lane, circuit in self.courier.circuits.items() if circuit.value != "closed"
+                }
+                log.info(
+                    "waiting for what is not final yet",
+                    events=len(self.unfinished),
+                    circuits=circuits,
+                    letters=self.postbox.waits_for,
+                )
+            self.raise_errors()
+            time.sleep(_LOOK_SECONDS)
+
+    def _must_end(self, waited_seconds: float) -> bool:
+        if waited_seconds >= self._send_seconds:
+            self.courier.hold()
+        return waited_seconds >= self._drain_seconds or (self.courier.is_still and self.postbox.is_idle)
+
+    def close(self) -> None:
+        """Stop the background threads."""
+        self.courier.close()
+        self.postbox.close()
+        self._closed()

@@ -1,0 +1,160 @@
+"""What was taken and is not final yet: in memory, or set aside on disk where an app's trouble keeps too much back."""
+
+import shutil
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+import structlog
+
+from connectors.appsflyer.items import Item, Key, key_of, pack, resume_items, unpack
+from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.ledger.journal import DELIVERED, Journal
+from connectors.ledger.ledger import Ledger
+from connectors.ledger.overflow import Mark, Overflow
+from flows.steps.outcome import DeadLetter, DeadLetterReason
+
+log = structlog.get_logger()
+
+STATE_VERSION: Final = 1
+MOST_SET_ASIDE: Final = 500_000
+"""Per app; then the source waits for it. The ledger's entry of each stays in memory, some 150 bytes."""
+
+
+class _Unfinished(NamedTuple):
+    item: Item
+    attempts: Attempts
+
+
+class Unfinished:
+    """What was taken and is not final yet. The worker adds, the courier's and the postbox's threads take away."""
+
+    def __init__(self, ledger: Ledger, journal: Journal, overflow_directory: Path) -> None:
+        self._ledger = ledger
+        self._journal = journal
+        self._overflow_directory = overflow_directory
+        self._overflows: dict[str, Overflow] = {}
+        self._moving = Lock()
+        """Held while something moves to or from an overflow, for a snapshot must find it in exactly one place."""
+        self._places = {name: place for place, name in enumerate(ledger.sync_names)}
+        self._items: dict[Key, _Unfinished] = {}
+
+    def __len__(self) -> int:
+        """Return how many are in memory."""
+        return len(self._items)
+
+    @property
+    def set_aside_count(self) -> int:
+        """How many wait on disk."""
+        return sum(overflow.size for overflow in list(self._overflows.values()))
+
+    def add(self, item: Item, attempts: Attempts = Attempts()) -> None:  # noqa: B008 - frozen
+        """Take an item."""
+        self._items[key_of(item)] = _Unfinished(item, attempts)
+
+    def delivered(self, parcel: Parcel) -> None:
+        """AppsFlyer has it."""
+        key = key_of(parcel)
+        self._journal.record(key, DELIVERED)
+        self._ledger.delivered(parcel.position, self._places[parcel.sync], parcel.copy)
+        del self._items[key]
+
+    def attempted(self, parcel: Parcel, attempts: Attempts) -> None:
+        """It was tried, and will be again."""
+        self._items[key_of(parcel)] = _Unfinished(parcel, attempts)
+
+    def given_up(self, letter: DeadLetter) -> None:
+        """It becomes a dead letter, which is not durable yet."""
+        self._items[key_of(letter)] = _Unfinished(letter, Attempts())
+
+    def written(self, letter: DeadLetter) -> None:
+        """Its dead letter is durable."""
+        key = key_of(letter)
+        self._journal.record(key, letter.reason.value)
+        self._close_dead_lettered(letter, letter.reason)
+        del self._items[key]
+
+    def recalled(self, item: Item) -> bool:
+        """Return whether an earlier run brought it to its end already; it is then counted as what it was."""
+        fate = self._earlier_fate(item)
+        if fate is None:
+            return False
+        if fate == DELIVERED and item.sync is not None:
+            self._ledger.delivered(item.position, self._places[item.sync], item.copy)
+        else:
+            self._close_dead_lettered(item, DeadLetterReason(fate))
+        return True
+
+    def _earlier_fate(self, item: Item) -> str | None:
+        return self._journal.recall(key_of(item))
+
+    def _close_dead_lettered(self, item: Item, reason: DeadLetterReason) -> None:
+        place = None if item.sync is None else self._places[item.sync]
+        self._ledger.dead_lettered(item.position, place, item.copy, reason)
+
+    def set_aside(self, parcel: Parcel, attempts: Attempts) -> bool:
+        """Move it to the disk, where it takes no room; return False where that cannot be."""
+        with self._moving:
+            overflow = self._overflow(parcel.lane)
+            if overflow.size >= MOST_SET_ASIDE:
+                return False
+            try:
+                overflow.append((pack(parcel), tuple(attempts)))
+            except OSError as problem:
+                log.warning("the overflow cannot be written; other apps may have to wait", why=problem.strerror)
+                return False
+            del self._items[key_of(parcel)]
+            self._ledger.held(1)
+            return True
+
+    def take_back(self, lane: str, most: int) -> list[tuple[Parcel, Attempts]]:
+        """Move up to so many of a lane's back to memory, the oldest first, and return them."""
+        overflow = self._overflows.get(lane)
+        if overflow is None or not overflow.size:
+            return []
+        taken: list[tuple[Parcel, Attempts]] = []
+        with self._moving:
+            for packed, so_far in overflow.take(most):
+                self._ledger.held(-1)
+                parcel = unpack(packed)
+                if isinstance(parcel, Parcel) and not self.recalled(parcel):
+                    self.add(parcel, Attempts(*so_far))
+                    taken.append((parcel, Attempts(*so_far)))
+        return taken
+
+    def state(self) -> tuple[Any, ...]:
+        """Return everything as builtins: (version, items and their attempts, where each overflow stands)."""
+        with self._moving:
+            items = [(pack(each.item), tuple(each.attempts)) for each in list(self._items.values())]
+            return (STATE_VERSION, items, {lane: overflow.mark() for lane, overflow in self._overflows.items()})
+
+    def snapshot_taken(self) -> None:
+        """Remove what no snapshot needs any more."""
+        with self._moving:
+            for overflow in self._overflows.values():
+                overflow.snapshot_taken()
+
+    def resume_overflows(self, marks: dict[str, Mark]) -> None:
+        """Open the overflows where a snapshot says they stood, and the entries of what waits there."""
+        for lane, mark in marks.items():
+            if lane.partition("/")[0] not in self._places:
+                log.warning("events were set aside for a sync that is not enabled any more", lane=lane)
+                continue
+            overflow = self._overflows[lane] = Overflow(self._directory(lane), mark)
+            for packed, _ in overflow.peek():
+                resume_items(self._ledger, [packed])
+            self._ledger.held(overflow.size)
+
+    def forget_overflows(self) -> None:
+        """Remove what an earlier run set aside: without a snapshot it is read from the source again."""
+        shutil.rmtree(self._overflow_directory, ignore_errors=True)
+
+    def _overflow(self, lane: str) -> Overflow:
+        overflow = self._overflows.get(lane)
+        if overflow is None:
+            overflow = self._overflows[lane] = Overflow(self._directory(lane))
+        return overflow
+
+    def _directory(self, lane: str) -> Path:
+        return self._overflow_directory / quote(lane, safe="")

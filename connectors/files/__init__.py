@@ -1,0 +1,1 @@
+"""Files: Amplitude Export archives as a source, and dead letters as NDJSON."""

@@ -1,0 +1,98 @@
+"""Which files are to be read, and in which order: the globs of the settings, looked at once or again and again."""
+
+import glob
+from collections import deque
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import structlog
+
+from connectors.files.natural import natural_key
+
+LOOK_EVERY_MS: Final = 1000
+
+_log = structlog.get_logger()
+
+
+class Signature(NamedTuple):
+    """What changes when a file is written, replaced, or made readable."""
+
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+
+class Intake:
+    """Hands out the files that the patterns match, in natural order. Files that are done are not offered again.
+
+    With `follow` it looks again every second, and a file is taken in once it has not changed from one look to the next,
+    so that one that is still being written is not read half.
+    """
+
+    def __init__(
+        self, patterns: tuple[str, ...], *, follow: bool, now_ms: Callable[[], int], on_no_match: Callable[[str], None]
+    ) -> None:
+        self._patterns = patterns
+        self._follow = follow
+        self._now_ms = now_ms
+        self._on_no_match = on_no_match
+        self._waiting: deque[str] = deque()
+        self._next_look_ms: int | None = None
+        self._seen: dict[str, Signature | None] = {}
+        self._given_up: dict[str, Signature | None] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there will never be another file."""
+        return not self._follow and self._next_look_ms is not None and not self._waiting
+
+    def next_file(self, done: Container[str]) -> str | None:
+        """Return the next file that is not done; None if there is none at the moment."""
+        if not self._waiting:
+            self._look()
+        while self._waiting:
+            path = self._waiting.popleft()
+            if path not in done:
+                return path
+        return None
+
+    def give_up(self, path: str) -> None:
+        """Do not offer a file again that could not be read, until it changes."""
+        self._given_up[path] = _signature(path)
+
+    def _look(self) -> None:
+        now_ms = self._now_ms()
+        if self._next_look_ms is not None and (not self._follow or now_ms < self._next_look_ms):
+            return
+        is_first = self._next_look_ms is None
+        self._next_look_ms = now_ms + LOOK_EVERY_MS
+        paths: set[str] = set()
+        for pattern in self._patterns:
+            found = _matches(pattern)
+            paths.update(found)
+            if not found and not self._follow:
+                self._on_no_match(pattern)
+            elif not found and is_first:
+                _log.info("waiting for files", pattern=pattern)
+        if self._follow:
+            signatures = {path: _signature(path) for path in paths}
+            ready = {path for path, now in signatures.items() if path in self._seen and self._seen[path] == now}
+            paths = {path for path in ready if self._given_up.get(path, ()) != signatures[path]}
+            self._seen = signatures
+        self._waiting.extend(sorted(paths, key=natural_key))
+
+
+def _matches(pattern: str) -> list[str]:
+    # A name may hold what would be a glob's special characters.
+    if _signature(pattern) is not None:
+        return [pattern]
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+
+
+def _signature(path: str) -> Signature | None:
+    try:
+        found = Path(path).stat()
+    except OSError:  # reported by who opens it, or as a pattern that matches nothing
+        return None
+    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns)

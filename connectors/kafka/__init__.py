@@ -1,0 +1,1 @@
+"""Kafka: the source of events and a place for dead letters."""

@@ -1,0 +1,166 @@
+"""Questions to the cluster: partitions, available and committed offsets. None of them blocks for long."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+    admin,
+)
+
+from connectors.kafka.errors import KafkaSetupError, is_missing_topic, missing_topic, reason_of, setup_error
+from connectors.kafka.log import librdkafka_logger
+from connectors.kafka.offsets import Available
+from connectors.kafka.properties import connection_properties, scrubber
+from connectors.limited_log import Clock, LimitedLog
+from connectors.stopping import Stopping
+from flows.settings.model import KafkaSource
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+Futures = list["Future[Any]"]
+"""Resolved by librdkafka's own thread; confluent-kafka does not type them."""
+
+_FIRST_AND_END = (
+    admin.OffsetSpec.earliest(),  # type: ignore[attr-defined,no-untyped-call]  # public, but neither exported nor typed
+    admin.OffsetSpec.latest(),  # type: ignore[attr-defined,no-untyped-call]  # as above
+)
+REQUEST_SECONDS = 10.0
+POLL_SECONDS = 0.1
+FIRST_REPORT_SECONDS = 2.0
+REPORT_SECONDS = 10.0
+NEW_TOPIC_SECONDS = 3.0
+"""A topic that was created just now may be unknown to a broker for this long."""
+
+
+class Cluster:
+    """Asks Kafka about the source's topic and group.
+
+    The `ask_…` methods return at once with futures. `answers` waits for such futures, and asks again, for as long as
+    Kafka cannot be reached; it is for the start only.
+    """
+
+    def __init__(self, settings: KafkaSource, log: LimitedLog, clock: Clock = time.monotonic) -> None:
+        self._settings = settings
+        self._log = log
+        self._clock = clock
+        self._scrub = scrubber(settings.properties)
+        self._reason = "no answer"
+        self._refusal: KafkaSetupError | None = None
+        try:
+            self._admin = admin.AdminClient(
+                {**connection_properties(settings.bootstrap_servers, settings.properties)},
+                error_cb=self._on_error,
+                logger=librdkafka_logger(log, self._scrub),
+            )
+        except KafkaException as error:
+            raise KafkaSetupError(f"source.properties: {self._scrub(reason_of(error).str())}") from None
+
+    def poll(self) -> None:
+        """Let librdkafka deliver its log lines and errors. Does not block."""
+        self._admin.poll(0)
+
+    def ask_partitions(self) -> Futures:
+        """Ask for the topic; the one future's result has `partitions`. Never creates the topic."""
+        topic = self._settings.topic
+        asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_SECONDS)
+        return [asked[topic]]
+
+    def ask_available(self, partitions: Iterable[int]) -> Futures:
+        """Ask for what Kafka has of these partitions: first offset and end, in turn, of each; see `available`."""
+        futures: Futures = []
+        for partition in partitions:
+            for spec in _FIRST_AND_END:
+                place = TopicPartition(self._settings.topic, partition)
+                futures.extend(self._admin.list_offsets({place: spec}, request_timeout=REQUEST_SECONDS).values())
+        return futures
+
+    def ask_committed(self, partitions: Iterable[int]) -> Futures:
+        """Ask for the group's offsets; the one future's result has `topic_partitions`."""
+        places = [TopicPartition(self._settings.topic, partition) for partition in partitions]
+        request = [ConsumerGroupTopicPartitions(self._settings.group_id, places)]
+        return list(self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS).values())
+
+    def answers(self, ask: Callable[[], Futures], stopping: Stopping) -> list[Any] | None:
+        """Return the answers; None if a stop was requested before they came. Says every 10 s that it waits.
+
+        Raises:
+            KafkaSetupError: the topic is missing, or Kafka refuses the credentials or the access.
+        """
+        began = self._clock()
+        report_at = began + FIRST_REPORT_SECONDS
+        futures = ask()
+        ask_again_at: float | None = None
+        missing_since: float | None = None
+        while not stopping.requested:
+            now = self._clock()
+            if all(each.done() for each in futures) and ask_again_at is None:
+                error = _failure(futures)
+                if error is None:
+                    return [each.result() for each in futures]
+                missing_since = (now if missing_since is None else missing_since) if is_missing_topic(error) else None
+                if missing_since is not None and now - missing_since >= NEW_TOPIC_SECONDS:
+                    raise missing_topic(self._settings)
+                refusal = setup_error(error, self._settings)
+                if refusal is not None:
+                    raise refusal
+                self._reason = error.str()
+                ask_again_at = now + 5 * POLL_SECONDS
+            if ask_again_at is not None and now >= ask_again_at:
+                futures, ask_again_at = ask(), None
+            if now >= report_at:
+                report_at = now + REPORT_SECONDS
+                self._report(now - began)
+            self._admin.poll(POLL_SECONDS)
+            if self._refusal is not None:
+                raise self._refusal
+        return None
+
+    def _report(self, waited_seconds: float) -> None:
+        self._log.say(
+            logging.WARNING,
+            "waiting for kafka",
+            message_class="waiting for kafka at the start",
+            bootstrap_servers=self._settings.bootstrap_servers,
+            reason=self._scrub(self._reason),
+            waited_seconds=round(waited_seconds),
+        )
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - a public code of librdkafka
+            self._reason = error.str()
+        refusal = setup_error(error, self._settings)
+        if refusal is None and error.code() == KafkaError._SSL:  # noqa: SLF001 - a public code of librdkafka
+            refusal = KafkaSetupError(
+                f"source.properties: no TLS connection to Kafka at {self._settings.bootstrap_servers} ({error.str()}). "
+                "Check security.protocol and ssl.ca.location."
+            )
+        if refusal is not None:
+            self._refusal = refusal
+
+
+def available(answers: list[Any]) -> list[Available]:
+    """Return the answers to `ask_available`, one per partition in its order."""
+    return [Available(first.offset, end.offset) for first, end in zip(answers[::2], answers[1::2], strict=True)]
+
+
+def committed(answers: list[Any]) -> dict[int, int]:
+    """Return the answer to `ask_committed`: partitions without an offset are left out."""
+    return {each.partition: each.offset for each in answers[0].topic_partitions if each.offset >= 0}
+
+
+def _failure(futures: Futures) -> KafkaError | None:
+    for each in futures:
+        error = each.exception()
+        if isinstance(error, KafkaException):
+            return reason_of(error)
+        if error is not None:
+            raise error
+    return None

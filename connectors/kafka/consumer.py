@@ -1,0 +1,310 @@
+"""The one consumer of the process. Its partitions may be read by several worker threads."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from connectors.kafka.cluster import Cluster, Futures, available
+from connectors.kafka.errors import (
+    KafkaSetupError,
+    KafkaSourceError,
+    OffsetsGoneError,
+    is_missing_topic,
+    missing_topic,
+    reason_of,
+    setup_error,
+)
+from connectors.kafka.log import librdkafka_logger
+from connectors.kafka.offsets import Available, Committer, Watermark, describe_gap
+from connectors.kafka.properties import consumer_properties, scrubber
+from connectors.kafka.watch import PartitionWatch
+from connectors.limited_log import Clock, LimitedLog
+from flows.settings.model import KafkaSource
+from flows.steps.event import Record
+
+BATCH_RECORDS = 100
+"""Downstream an event is a live dict, and few live dicts are several times faster than many."""
+READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
+"""Records taken out of librdkafka's bounded prefetch that wait here for their partition's turn."""
+FINAL_COMMIT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often the source does what is not reading, in seconds."""
+
+    chores: float = 0.5
+    """The resolution of the others."""
+    commit: float = 5.0
+    watch_partitions: float = 60.0
+
+
+class _Message(Protocol):
+    """What confluent-kafka consumes; unlike its own `Message`, it always has a place."""
+
+    def error(self) -> KafkaError | None: ...
+    def value(self) -> bytes | None: ...
+    def key(self) -> bytes | None: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+    def timestamp(self) -> tuple[int, int]: ...
+
+
+def check_properties(settings: KafkaSource) -> None:
+    """Let librdkafka look at the properties, before any broker has to answer.
+
+    Raises:
+        KafkaSetupError: it refuses one, or the stream needs one for itself.
+    """
+    properties = consumer_properties(settings)
+    try:
+        Consumer(properties).close()
+    except KafkaException as error:
+        text = scrubber(settings.properties)(reason_of(error).str())
+        raise KafkaSetupError(f"source.properties: {text}") from None
+
+
+class SharedConsumer:
+    """Hands out records partition by partition, in order, from one librdkafka consumer without group membership.
+
+    Nothing here blocks but `close`. Every method may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSource,
+        cluster: Cluster,
+        watch: PartitionWatch,
+        *,
+        room: Callable[[], int],
+        watermark: Watermark,
+        log: LimitedLog,
+        intervals: Intervals,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._watch = watch
+        self._room = room
+        self._log = log
+        self._intervals = intervals
+        self._clock = clock
+        self._lock = threading.RLock()  # callbacks run inside consume()
+        self._scrub = scrubber(settings.properties)
+        self._committer = Committer(settings.topic, watermark, log)
+        self._ready: dict[int, deque[list[Record]]] = {}
+        self._ready_records = 0
+        self._repairs: dict[int, tuple[int, Futures]] = {}
+        self._failure: KafkaSourceError | None = None
+        self._lost_since: float | None = None
+        self._next_chores = 0.0
+        self._next_commit = clock() + intervals.commit
+        self._closed = False
+        self._consumer = Consumer(
+            {**consumer_properties(settings), "error_cb": self._on_error, "on_commit": self._committer.on_commit},
+            logger=librdkafka_logger(log, self._scrub),
+        )
+
+    def begin(self, partition: int, offset: int, committed: int | None, has: Available) -> int:
+        """Start to fetch a partition and return the offset of its first record to come.
+
+        Raises:
+            OffsetsGoneError: Kafka does not have that offset and `source.on_out_of_range` is "fail".
+        """
+        with self._lock:
+            if not has.can_start_at(offset):
+                offset = self._offset_after_gap(partition, offset, has)
+            self._committer.know(partition, None if committed is None or committed > has.end else committed)
+            self._ready[partition] = deque()
+            self._consumer.incremental_assign([TopicPartition(self._settings.topic, partition, offset)])
+            return offset
+
+    def take(self, partition: int) -> list[Record]:
+        """Return the partition's next records, at most 100; an empty list if there is none, or no room for any.
+
+        Raises:
+            KafkaSourceError: reading cannot go on; see its kinds.
+        """
+        with self._lock:
+            now = self._clock()
+            if now >= self._next_chores:
+                self._do_chores(now)
+            if self._failure is not None:
+                raise self._failure
+            if self._room() <= 0:
+                return []
+            ready = self._ready[partition]
+            if not ready and self._ready_records < READ_AHEAD_RECORDS:
+                self._fetch()
+                if self._failure is not None:
+                    raise self._failure
+            if not ready:
+                return []
+            batch = ready.popleft()
+            self._ready_records -= len(batch)
+            return batch
+
+    def commit(self) -> None:
+        """Commit the low watermark and wait, for a short time, until Kafka has it."""
+        with self._lock:
+            if self._closed:
+                return
+            self._commit()
+            self._await_commits()
+
+    def close(self) -> None:
+        """Commit the low watermark and let go of the connection. May be called more than once."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._consumer.unassign()
+            self._commit()
+            self._await_commits()
+            self._consumer.close()
+
+    def _fetch(self) -> None:
+        messages = cast("list[_Message]", self._consumer.consume(BATCH_RECORDS, 0))
+        if not messages:
+            return
+        topic, all_ready = self._settings.topic, self._ready
+        batch: list[Record] = []
+        of_partition = -1
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                self._on_message_error(message, error)
+                of_partition = -1
+                continue
+            partition = message.partition()
+            if partition != of_partition:
+                batch = []
+                all_ready[partition].append(batch)
+                of_partition = partition
+            time_ms = message.timestamp()[1]
+            batch.append(
+                Record(
+                    message.value(),
+                    message.key(),
+                    topic,
+                    partition,
+                    message.offset(),
+                    time_ms if time_ms > 0 else time.time_ns() // 1_000_000,
+                )
+            )
+            self._ready_records += 1
+
+    def _do_chores(self, now: float) -> None:
+        self._next_chores = now + self._intervals.chores
+        self._cluster.poll()
+        if now >= self._next_commit:
+            self._next_commit = now + self._intervals.commit
+            self._commit()
+        if self._repairs:
+            self._repair()
+        try:
+            answered = self._watch.look(now, hurry=self._lost_since is not None)
+        except KafkaSetupError as error:
+            self._failure = error
+            return
+        if answered and self._lost_since is not None:
+            self._found()
+        if self._lost_since is not None:
+            self._say_lost(now - self._lost_since)
+
+    def _commit(self) -> None:
+        offsets = self._committer.due(self._ready)
+        if not offsets:
+            return
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            self._committer.on_commit(reason_of(error), offsets)
+
+    def _await_commits(self) -> None:
+        deadline = time.monotonic() + FINAL_COMMIT_SECONDS
+        while not self._committer.is_answered and time.monotonic() < deadline:
+            self._consumer.poll(0.05)
+
+    def _on_message_error(self, message: _Message, error: KafkaError) -> None:
+        partition = message.partition()
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public code
+            self._repairs[partition] = (message.offset(), self._cluster.ask_available([partition]))
+            return
+        self._on_error(error)
+        if self._failure is None and is_missing_topic(error):
+            self._failure = missing_topic(self._settings)
+        if self._failure is None:
+            self._log.say(
+                logging.ERROR,
+                "kafka cannot be read; librdkafka tries again",
+                message_class=f"cannot be read/{partition}/{error.code()}",
+                topic=self._settings.topic,
+                partition=partition,
+                reason=self._scrub(error.str()),
+            )
+
+    def _repair(self) -> None:
+        for partition, (wanted, futures) in list(self._repairs.items()):
+            if not all(each.done() for each in futures):
+                continue
+            if any(each.exception() is not None for each in futures):
+                self._repairs[partition] = (wanted, self._cluster.ask_available([partition]))
+                continue
+            del self._repairs[partition]
+            has = available([each.result() for each in futures])[0]
+            try:
+                offset = wanted if has.can_start_at(wanted) else self._offset_after_gap(partition, wanted, has)
+            except OffsetsGoneError as error:
+                self._failure = error
+                return
+            if offset < wanted:
+                self._committer.know(partition, None)
+            place = TopicPartition(self._settings.topic, partition, offset)
+            self._consumer.incremental_unassign([place])
+            self._consumer.incremental_assign([place])
+
+    def _offset_after_gap(self, partition: int, wanted: int, has: Available) -> int:
+        gap = describe_gap(self._settings.topic, partition, wanted, has)
+        if self._settings.on_out_of_range == "fail":
+            raise OffsetsGoneError(
+                f'{gap}. To go on with the oldest record that Kafka has, set source.on_out_of_range = "earliest".'
+            )
+        self._log.say(
+            logging.ERROR,
+            "offsets are gone; going on with the oldest record that kafka has",
+            message_class=f"gap/{partition}",
+            topic=self._settings.topic,
+            partition=partition,
+            wanted=wanted,
+            first=has.first,
+            end=has.end,
+            lost_offsets=max(0, has.first - wanted),
+            explanation=gap,
+        )
+        return has.first
+
+    def _on_error(self, error: KafkaError) -> None:
+        refusal = setup_error(error, self._settings)
+        if refusal is not None:
+            self._failure = refusal
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._lost_since is None:  # noqa: SLF001 - a public code
+            self._lost_since = self._clock()
+
+    def _found(self) -> None:
+        self._lost_since = None
+        self._log.say(logging.INFO, "kafka is back", topic=self._settings.topic)
+
+    def _say_lost(self, lost_seconds: float) -> None:
+        self._log.say(
+            logging.WARNING,
+            "waiting for kafka",
+            bootstrap_servers=self._settings.bootstrap_servers,
+            lost_seconds=round(lost_seconds),
+        )

@@ -1,0 +1,144 @@
+"""A look at Kafka for the operator: is it there, has it the topic, is the topic keyed by user. Changes nothing."""
+
+import logging
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from connectors.kafka.errors import reason_of
+from connectors.kafka.properties import connection_properties, consumer_properties, scrubber
+from connectors.secrets import resolve_properties
+from flows.settings.model import KafkaDeadLetters, KafkaSource
+from flows.steps.decode import decode
+from flows.steps.event import Event, Record
+
+ANSWER_SECONDS = 5.0
+_BATCH_RECORDS = 200
+
+
+class ProbeError(Exception):
+    """Kafka did not answer, or refuses. The text says why, without secrets."""
+
+
+class PropertiesError(ProbeError):
+    """librdkafka does not accept the properties."""
+
+
+class Probe:
+    """A consumer that joins no group, commits nothing and creates no topic. A context manager."""
+
+    def __init__(self, place: KafkaSource | KafkaDeadLetters) -> None:
+        """Raises PropertiesError, and SecretError where a property's secret is missing."""
+        resolved = replace(place, properties=tuple(resolve_properties(place.properties).items()))
+        self._scrub = scrubber(resolved.properties)
+        self._reason = ""
+        if isinstance(resolved, KafkaSource):
+            properties = consumer_properties(resolved)
+        else:
+            group = {"group.id": f"{place.topic}-check", "enable.auto.commit": "false"}
+            properties = connection_properties(resolved.bootstrap_servers, resolved.properties) | group
+        properties |= {"enable.partition.eof": "true", "allow.auto.create.topics": "false"}
+        silent = logging.getLogger(f"{__name__}.librdkafka")  # what matters of its log comes as errors
+        silent.addHandler(logging.NullHandler())
+        silent.propagate = False
+        try:
+            self._consumer = Consumer({**properties, "error_cb": self._on_error}, logger=silent)
+        except KafkaException as error:
+            raise PropertiesError(self._scrub(reason_of(error).str())) from None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+    def partitions(self, topic: str) -> list[int] | None:
+        """Return the topic's partitions, None if there is no such topic. Raises ProbeError within about 5 s."""
+        try:
+            found = self._consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
+        except KafkaException as error:
+            raise self._failed(error) from None
+        if found.error is not None:
+            if found.error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):  # noqa: SLF001 (librdkafka's public code)
+                return None
+            raise ProbeError(self._scrub(found.error.str()))
+        return sorted(found.partitions)
+
+    def latest(self, topic: str, partitions: Iterable[int], limit: int) -> list[Record]:
+        """Return the latest records, up to `limit`, an equal share of each partition. Raises ProbeError."""
+        try:
+            starts = self._starts(topic, list(partitions), limit)
+            self._consumer.assign(starts)
+            return self._read(topic, {each.partition for each in starts}, limit)
+        except KafkaException as error:
+            raise self._failed(error) from None
+
+    def _starts(self, topic: str, partitions: list[int], limit: int) -> list[TopicPartition]:
+        share = math.ceil(limit / max(1, len(partitions)))
+        starts = []
+        for partition in partitions:
+            place = TopicPartition(topic, partition)
+            low, high = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
+            if high > low:
+                starts.append(TopicPartition(topic, partition, max(low, high - share)))
+        return starts
+
+    def _read(self, topic: str, unfinished: set[int], limit: int) -> list[Record]:
+        records: list[Record] = []
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while unfinished and len(records) < limit and time.monotonic() < deadline:
+            for message in self._consumer.consume(_BATCH_RECORDS, 0.2):
+                error = message.error()
+                if error is None:
+                    records.append(_record(topic, message))
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (librdkafka's public code)
+                    unfinished.discard(message.partition() or 0)
+                else:
+                    raise ProbeError(self._scrub(error.str()))
+        return records[:limit]
+
+    def _failed(self, error: KafkaException) -> ProbeError:
+        self._consumer.poll(0)  # hands over what librdkafka has noted as the reason
+        return ProbeError(self._scrub(self._reason or reason_of(error).str()))
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or not self._reason:  # noqa: SLF001 (librdkafka's public code)
+            self._reason = error.str()
+
+
+def _record(topic: str, message: Message) -> Record:
+    return Record(message.value(), message.key(), topic, message.partition() or 0, message.offset() or 0, 0)
+
+
+class Keying(NamedTuple):
+    """How the messages' keys and partitions fit to their users."""
+
+    events: int
+    keyed: int
+    """Events whose message's key is their user id, else their device id."""
+    users: int
+    users_on_several: int
+    """Users, else devices, with events on more than one partition: one process cannot know all of such a user."""
+
+
+def keying(records: Iterable[Record]) -> Keying:
+    """Return how a sample is keyed; what cannot be decoded is left out."""
+    partitions: Mapping[str, set[int]] = defaultdict(set)
+    events = keyed = 0
+    for record in records:
+        for event in decode(record):
+            if isinstance(event, Event):
+                events += 1
+                partitions[event.user_key].add(record.partition)
+                keyed += record.key == (event.user_id or event.device_id or "").encode()
+    return Keying(events, keyed, len(partitions), sum(len(each) > 1 for each in partitions.values()))

@@ -1,0 +1,238 @@
+"""The Kafka source: one Bytewax partition per owned Kafka partition, all fed by one consumer."""
+
+import atexit
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+
+from connectors.kafka.cluster import Cluster, available, committed
+from connectors.kafka.consumer import Intervals, SharedConsumer, check_properties
+from connectors.kafka.errors import KafkaSetupError, StoppedWhileWaitingError
+from connectors.kafka.offsets import Available, Watermark, starting_offset
+from connectors.kafka.watch import PartitionWatch
+from connectors.limited_log import Clock, LimitedLog
+from connectors.secrets import resolve_properties
+from connectors.stopping import Stopping
+from flows.settings.model import KafkaSource
+from flows.steps.event import Record
+
+FIRST_DELAY_MS = 1
+LONGEST_DELAY_MS = 50
+EVERY = Intervals()
+
+
+class KafkaPartition(StatefulSourcePartition[Record, int]):
+    """One Kafka partition. Its snapshot is the offset of the first record that Bytewax has not got yet."""
+
+    def __init__(
+        self,
+        consumer: SharedConsumer,
+        partition: int,
+        offset: int,
+        *,
+        stopping: Stopping,
+        on_close: Callable[[int], None],
+    ) -> None:
+        self._consumer = consumer
+        self._partition = partition
+        self._next_offset = offset
+        self._stopping = stopping
+        self._on_close = on_close
+        self._delay_ms = 0
+        self._awake_at: datetime | None = None
+
+    def next_batch(self) -> list[Record]:
+        """Return the next records, or none.
+
+        Raises:
+            StopIteration: a stop was requested.
+            KafkaSourceError: reading cannot go on.
+        """
+        if self._stopping.requested:
+            raise StopIteration
+        records = self._consumer.take(self._partition)
+        if records:
+            self._next_offset = records[-1].offset + 1
+            self._delay_ms = 0
+            self._awake_at = None
+        else:
+            self._delay_ms = min(max(FIRST_DELAY_MS, 2 * self._delay_ms), LONGEST_DELAY_MS)
+            self._awake_at = datetime.now(UTC) + timedelta(milliseconds=self._delay_ms)
+        return records
+
+    def next_awake(self) -> datetime | None:
+        """Return when to ask again: at once after records, else after 1 ms that doubles up to 50 ms."""
+        return self._awake_at
+
+    def snapshot(self) -> int:
+        """Return the next offset."""
+        return self._next_offset
+
+    def close(self) -> None:
+        """Say that this partition is at its end."""
+        self._on_close(self._partition)
+
+
+class KafkaInput(FixedPartitionedSource[Record, int]):
+    """Reads the partitions p with p mod `slice_count` = `slice_index` of one topic.
+
+    A partition begins at Bytewax's saved position, else at the group's committed offset, else at `settings.start`. The
+    source is no member of the group: the group gets the ledger's low watermark every few seconds, for lag tools and for
+    a start without a saved position.
+
+    Call `connect` before the dataflow runs and `close` when it has ended; where they are not called, `list_parts` and
+    the interpreter's exit do it. One object serves one run.
+
+    Args:
+        settings: `[source]`.
+        room: how many events may be read now; at 0 or below nothing is.
+        watermark: (topic, partition) → the lowest offset that is not final; None if nothing is known yet.
+        stopping: ends the stream when requested; asked to restart the process when the topic gets new partitions.
+        slice_index: which slice this process is, from 0.
+        slice_count: how many slices there are.
+        intervals: how often it commits and looks for new partitions.
+        clock: a monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSource,
+        room: Callable[[], int],
+        watermark: Watermark,
+        stopping: Stopping,
+        slice_index: int = 0,
+        slice_count: int = 1,
+        *,
+        intervals: Intervals = EVERY,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._room = room
+        self._watermark = watermark
+        self._stopping = stopping
+        self._slice_index = slice_index
+        self._slice_count = slice_count
+        self._intervals = intervals
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._consumer: SharedConsumer | None = None
+        self._available: dict[int, Available] = {}
+        self._committed: dict[int, int] = {}
+        self._open: set[int] = set()
+
+    def connect(self) -> bool:
+        """Find the topic, its partitions and the group's offsets; wait for as long as no broker can be reached.
+
+        Returns:
+            False if a stop was requested while it waited. Calling it again after True changes nothing.
+
+        Raises:
+            KafkaSetupError: the topic is missing, Kafka refuses the access, or the slice would own no partition.
+            SecretError: the secret of a property in `[source.properties]` is missing.
+        """
+        with self._lock:
+            if self._consumer is not None:
+                return True
+            log = LimitedLog(clock=self._clock)
+            secret = replace(self._settings, properties=tuple(resolve_properties(self._settings.properties).items()))
+            check_properties(secret)
+            cluster = Cluster(secret, log, self._clock)
+            topics = cluster.answers(cluster.ask_partitions, self._stopping)
+            if topics is None:
+                return False
+            count = len(topics[0].partitions)
+            owned = self._own(count)
+            ranges = cluster.answers(lambda: cluster.ask_available(owned), self._stopping)
+            offsets = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
+            if ranges is None or offsets is None:
+                return False
+            self._available = dict(zip(owned, available(ranges), strict=True))
+            self._committed = committed(offsets)
+            watch = PartitionWatch(
+                self._settings,
+                cluster,
+                known=count,
+                owns=self._owns,
+                stopping=self._stopping,
+                interval_seconds=self._intervals.watch_partitions,
+                now=self._clock(),
+            )
+            self._consumer = SharedConsumer(
+                secret,
+                cluster,
+                watch,
+                room=self._room,
+                watermark=self._watermark,
+                log=log,
+                intervals=self._intervals,
+                clock=self._clock,
+            )
+            atexit.register(self.close)
+            return True
+
+    def list_parts(self) -> list[str]:
+        """Return the keys of the owned partitions, `TOPIC/PARTITION`.
+
+        Raises:
+            KafkaSetupError: as `connect`.
+            StoppedWhileWaitingError: a stop was requested before Kafka could be reached. Bytewax has no clean end
+                at this point, which is why `connect` is better called before it runs.
+        """
+        if not self.connect():
+            raise StoppedWhileWaitingError("stopped while waiting for Kafka; nothing was read")
+        return [f"{self._settings.topic}/{partition}" for partition in self._available]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> KafkaPartition:  # noqa: ARG002 - Bytewax's signature
+        """Begin to read a partition.
+
+        Raises:
+            OffsetsGoneError: Kafka does not have the offset that is next and `source.on_out_of_range` is "fail".
+        """
+        partition = int(for_part.rpartition("/")[2])
+        if self._consumer is None:
+            raise RuntimeError("list_parts comes first")
+        has = self._available[partition]
+        group = self._committed.get(partition)
+        wanted = starting_offset(resume_state, group, has, self._settings.start)
+        offset = self._consumer.begin(partition, wanted, group, has)
+        with self._lock:
+            self._open.add(partition)
+        structlog.get_logger().info(
+            "reading a partition",
+            topic=self._settings.topic,
+            partition=partition,
+            offset=offset,
+            end=has.end,
+            begun_from="state" if resume_state is not None else "group" if group is not None else self._settings.start,
+        )
+        return KafkaPartition(self._consumer, partition, offset, stopping=self._stopping, on_close=self._close_part)
+
+    def close(self) -> None:
+        """Commit the low watermark a last time and let go of the connection. May be called more than once."""
+        atexit.unregister(self.close)
+        if self._consumer is not None:
+            self._consumer.close()
+
+    def _close_part(self, partition: int) -> None:
+        with self._lock:
+            self._open.discard(partition)
+            is_last = not self._open
+        if is_last and self._consumer is not None:
+            self._consumer.commit()
+
+    def _owns(self, partition: int) -> bool:
+        return partition % self._slice_count == self._slice_index
+
+    def _own(self, count: int) -> list[int]:
+        owned = [partition for partition in range(count) if self._owns(partition)]
+        if not owned:
+            raise KafkaSetupError(
+                f"source.topic: {self._settings.topic!r} has {count} partitions, so slice {self._slice_index} of "
+                f"{self._slice_count} has none to read. Start at most {count} slices, or add partitions to the topic."
+            )
+        return owned

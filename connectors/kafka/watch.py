@@ -1,0 +1,79 @@
+"""Notices partitions that were added to the topic while the stream runs."""
+
+from collections.abc import Callable
+
+import structlog
+from confluent_kafka import KafkaException
+
+from connectors.kafka.cluster import Cluster, Futures
+from connectors.kafka.errors import is_missing_topic, missing_topic, reason_of
+from connectors.stopping import Stopping
+from flows.settings.model import KafkaSource
+
+HURRY_SECONDS = 5.0
+"""How often the cluster is asked while it seems lost, and once the topic seems to be gone."""
+MISSED_TWICE = 2
+
+
+class PartitionWatch:
+    """Asks for the topic's partitions now and then; new ones make the process restart itself, which takes them in.
+
+    Not thread-safe: runs under the consumer's lock.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSource,
+        cluster: Cluster,
+        *,
+        known: int,
+        owns: Callable[[int], bool],
+        stopping: Stopping,
+        interval_seconds: float,
+        now: float,
+    ) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._known = known
+        self._owns = owns
+        self._stopping = stopping
+        self._interval_seconds = interval_seconds
+        self._asked_at = now
+        self._asked: Futures = []
+        self._missed = 0
+
+    def look(self, now: float, *, hurry: bool) -> bool:
+        """Ask if it is time, and take the answer if it is there; return whether the cluster answered just now.
+
+        Raises:
+            KafkaSetupError: the topic was deleted.
+        """
+        if self._asked and self._asked[0].done():
+            asked, self._asked = self._asked[0], []
+            error = asked.exception()
+            if error is None:
+                self._missed = 0
+                self._take(len(asked.result().partitions))
+                return True
+            if isinstance(error, KafkaException) and is_missing_topic(reason_of(error)):
+                self._missed += 1
+                if self._missed >= MISSED_TWICE:
+                    raise missing_topic(self._settings) from None
+        seconds = HURRY_SECONDS if hurry or self._missed else self._interval_seconds
+        if not self._asked and now - self._asked_at >= min(seconds, self._interval_seconds):
+            self._asked_at = now
+            self._asked = self._cluster.ask_partitions()
+        return False
+
+    def _take(self, partitions: int) -> None:
+        new = [each for each in range(self._known, partitions) if self._owns(each)]
+        known, self._known = self._known, max(partitions, self._known)
+        if new:
+            structlog.get_logger().warning(
+                "the topic has new partitions; restarting to read them",
+                topic=self._settings.topic,
+                partitions_before=known,
+                partitions_now=partitions,
+                new_partitions=new,
+            )
+            self._stopping.request(restart=True)

@@ -1,0 +1,1 @@
+"""The ledger: the fate of every event that was read."""

@@ -1,0 +1,41 @@
+"""Frames: records in an append-only file, each with its length and checksum, so that a torn end is noticed.
+
+`length of the payload (4 bytes), CRC-32 of the payload (4 bytes), payload`, big-endian.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, Final
+
+_HEADER: Final = struct.Struct(">II")
+
+
+def frame(payload: bytes) -> bytes:
+    """Return the payload as it stands in a file."""
+    return _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def read_frames(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
+    """Yield (payload, offset behind it) from where the file stands, up to its end or the first damaged frame."""
+    offset = file.tell()
+    while len(header := file.read(_HEADER.size)) == _HEADER.size:
+        length, checksum = _HEADER.unpack(header)
+        payload = file.read(length)
+        if len(payload) < length or zlib.crc32(payload) != checksum:
+            return
+        offset += _HEADER.size + length
+        yield payload, offset
+
+
+def append_whole(descriptor: int, data: bytes) -> None:
+    """Append all of it, or nothing, for half a frame would hide every later one. Raises OSError."""
+    start = os.fstat(descriptor).st_size
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError:
+        os.ftruncate(descriptor, start)
+        raise

@@ -1,0 +1,237 @@
+"""The ledger: the one place that knows the fate of every event that was read.
+
+An event has an entry for each enabled sync, and one more for each further name under which a sync sends it. An entry is
+opened when the event is decoded and closed once, when its fate is final. What decode refuses has one entry of its own.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from threading import Lock
+
+from connectors.ledger.brake import Brake
+from flows.steps.caution import Caution
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetterReason, FilterReason
+
+_PLACE_BITS = 20
+"""A record is at most 1 MB, so it holds fewer than 2^20 events."""
+
+
+class LedgerError(Exception):
+    """An entry was closed twice, closed without being open, or opened twice: a defect, so the process must stop."""
+
+
+class _Partition:
+    """The open entries of one source partition: event → bits, one a sync and copy, or the refusal's."""
+
+    __slots__ = ("next_offset", "open")
+
+    def __init__(self) -> None:
+        self.open: dict[int, int] = {}
+        self.next_offset: int | None = None
+
+
+class SyncCounts:
+    """What became of the entries of one sync."""
+
+    def __init__(self) -> None:
+        self.copies = 0
+        """Entries beyond one per event."""
+        self.resumed = 0
+        """Those of the copies that an earlier run had read and left pending."""
+        self.delivered = 0
+        self.duplicate = 0
+        self.filtered: Counter[FilterReason] = Counter()
+        self.dead_lettered: Counter[DeadLetterReason] = Counter()
+        self.cautions: Counter[Caution] = Counter()
+        self.requests = 0
+        """Requests that were built."""
+        self.absent: Counter[str] = Counter()
+        """Device identifiers that requests lacked."""
+
+
+class Ledger:
+    """Opens, closes and counts. Safe for use by several threads."""
+
+    def __init__(self, sync_names: Sequence[str], max_pending: int, brake: Brake | None = None) -> None:
+        self.sync_names = tuple(sync_names)
+        self.read = 0
+        """Events read, those that decode refused among them."""
+        self.refused: Counter[DeadLetterReason] = Counter()
+        self.syncs = [SyncCounts() for _ in sync_names]
+        self._max_pending = max_pending
+        self.brake = brake or Brake(1.0, 1)
+        self._partitions: dict[tuple[str, int], _Partition] = {}
+        self._open_events = 0
+        self._held_events = 0
+        self._lock = Lock()
+        self._width = max(1, len(self.sync_names))
+        self._refusal_bit = 1 << 0  # an event is refused or belongs to the syncs, never both
+        self._every_sync = ((1 << len(self.sync_names)) - 1) << 1
+
+    def room(self) -> int:
+        """Return how many more events may be read now. Held events take no room, for what they wait for is unread."""
+        if self.brake.is_on:
+            return 0
+        return self._max_pending - (self._open_events - self._held_events)
+
+    def open(self, position: Position) -> None:
+        """Open an event's entries, one for each enabled sync."""
+        with self._lock:
+            self._open_bits(position, self._every_sync)
+            self.read += 1
+
+    def open_refused(self, position: Position) -> None:
+        """Open the one entry of what decode refused."""
+        with self._lock:
+            self._open_bits(position, self._refusal_bit)
+            self.read += 1
+
+    def read_nothing(self, position: Position) -> None:
+        """Move the watermark past a record that holds no event, such as an empty upload body."""
+        with self._lock:
+            partition = self._partitions.setdefault((position.source, position.partition), _Partition())
+            partition.next_offset = max(position.offset + 1, partition.next_offset or 0)
+
+    def open_copy(self, position: Position, sync: int, copy: int) -> None:
+        """Open the entry of a further name under which a sync sends an event."""
+        with self._lock:
+            partition = self._partitions.get((position.source, position.partition))
+            known = partition.open.get(_key(position), 0) if partition is not None else 0
+            if not known:
+                raise LedgerError(f"{position} got a copy, but no entry of it is open")
+            self._add_bits(position, self._bit(sync, copy))
+            self.syncs[sync].copies += 1
+
+    def resume(self, position: Position, sync: int, copy: int) -> None:
+        """Open the entry of an event that an earlier run had read and left pending."""
+        with self._lock:
+            self._add_bits(position, self._bit(sync, copy))
+            self.syncs[sync].copies += 1
+            self.syncs[sync].resumed += 1
+
+    def resume_refused(self, position: Position) -> None:
+        """Open the entry of a refusal that an earlier run had read and not yet stored."""
+        with self._lock:
+            self._add_bits(position, self._refusal_bit)
+            self.read += 1
+
+    def filtered(self, position: Position, sync: int, reason: FilterReason, copy: int = 0) -> None:
+        """Close an entry that the sync does not want."""
+        with self._lock:
+            self._close(position, self._bit(sync, copy))
+            self.syncs[sync].filtered[reason] += 1
+
+    def duplicate(self, position: Position, sync: int, copy: int) -> None:
+        """Close an entry whose event was taken before."""
+        with self._lock:
+            self._close(position, self._bit(sync, copy))
+            self.syncs[sync].duplicate += 1
+
+    def delivered(self, position: Position, sync: int, copy: int) -> None:
+        """Close an entry that AppsFlyer has accepted."""
+        with self._lock:
+            self._close(position, self._bit(sync, copy))
+            self.syncs[sync].delivered += 1
+            self.brake.delivered()
+
+    def dead_lettered(self, position: Position, sync: int | None, copy: int, reason: DeadLetterReason) -> None:
+        """Close an entry whose dead letter is durable; without a sync, that of what decode refused."""
+        with self._lock:
+            self.brake.dead_lettered(reason)
+            if sync is None:
+                self._close(position, self._refusal_bit)
+                self.refused[reason] += 1
+            else:
+                self._close(position, self._bit(sync, copy))
+                self.syncs[sync].dead_lettered[reason] += 1
+
+    def held(self, change: int) -> None:
+        """Count events that wait in their user's state."""
+        with self._lock:
+            self._held_events += change
+
+    @property
+    def held_events(self) -> int:
+        """How many events wait in their users' state."""
+        return self._held_events
+
+    def built(self, sync: int, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
+        """Count a request that was built, what it lacks and what it will cost."""
+        with self._lock:
+            counts = self.syncs[sync]
+            counts.requests += 1
+            counts.cautions.update(cautions)
+            counts.absent.update(absent)
+
+    def pending(self, sync: int) -> int:
+        """Return how many of a sync's entries are open: counted one by one, not derived from the other numbers."""
+        with self._lock:
+            masks = [mask for partition in self._partitions.values() for mask in partition.open.values()]
+        copies = max((mask.bit_length() for mask in masks), default=0) // self._width + 1
+        of_sync = sum(self._bit(sync, copy) for copy in range(copies))
+        return sum((mask & of_sync).bit_count() for mask in masks)
+
+    def pending_refusals(self) -> int:
+        """Return how many refusals are not yet stored."""
+        with self._lock:
+            masks = [mask for partition in self._partitions.values() for mask in partition.open.values()]
+        return sum(bool(mask & self._refusal_bit) for mask in masks)
+
+    @property
+    def open_events(self) -> int:
+        """How many events have an open entry."""
+        return self._open_events
+
+    def watermark(self, source: str, partition: int) -> int | None:
+        """Return the lowest offset of a partition that is not final; None if nothing of it was decoded."""
+        with self._lock:
+            of_partition = self._partitions.get((source, partition))
+            if of_partition is None:
+                return None
+            if of_partition.open:
+                return min(of_partition.open) >> _PLACE_BITS
+            return of_partition.next_offset
+
+    def watermarks(self) -> dict[tuple[str, int], int]:
+        """Return the watermark of every source partition of which something was decoded."""
+        return {place: offset for place in list(self._partitions) if (offset := self.watermark(*place)) is not None}
+
+    def _bit(self, sync: int, copy: int) -> int:
+        return 1 << (1 + sync + copy * self._width)
+
+    def _open_bits(self, position: Position, bits: int) -> None:
+        partition = self._partitions.setdefault((position.source, position.partition), _Partition())
+        key = _key(position)
+        if key in partition.open:
+            raise LedgerError(f"{position} was opened twice")
+        partition.next_offset = position.offset + 1
+        if bits:
+            partition.open[key] = bits
+            self._open_events += 1
+
+    def _add_bits(self, position: Position, bits: int) -> None:
+        partition = self._partitions.setdefault((position.source, position.partition), _Partition())
+        key = _key(position)
+        known = partition.open.get(key, 0)
+        if known & bits:
+            raise LedgerError(f"{position} was opened twice")
+        partition.open[key] = known | bits
+        self._open_events += not known
+
+    def _close(self, position: Position, bit: int) -> None:
+        partition = self._partitions.get((position.source, position.partition))
+        key = _key(position)
+        bits = partition.open.get(key, 0) if partition is not None else 0
+        if partition is None or not bits & bit:
+            raise LedgerError(f"{position} was closed, but its entry is not open")
+        open_entries = partition.open
+        if bits == bit:
+            del open_entries[key]
+            self._open_events -= 1
+        else:
+            open_entries[key] = bits ^ bit
+
+
+def _key(position: Position) -> int:
+    return position.offset << _PLACE_BITS | position.place
