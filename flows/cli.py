@@ -1,0 +1,81 @@
+"""The frame of the operator's commands: each is a module of `flows.commands` with `add_arguments` and `run`.
+
+Exit codes: 0 done or stopped cleanly; 1 failed while running; 2 wrong usage or settings, nothing was started.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Final, NamedTuple
+
+FAILED: Final = 1
+
+
+class _Command(NamedTuple):
+    summary: str
+    takes_settings: bool = True
+
+
+COMMANDS: Final = {
+    "init": _Command("write a commented stream.toml", takes_settings=False),
+    "check": _Command("validate the settings, and reach for everything that they name"),
+    "explain": _Command("say what would happen to the events on stdin; sends nothing"),
+    "run": _Command("start the stream"),
+    "replay": _Command("send dead letters again, by reason, sync and time; nothing twice"),
+    "sandbox": _Command("a stand-in AppsFlyer with its documented checks, answers and faults", takes_settings=False),
+    "schema": _Command("print the JSON Schema of the settings, for editors", takes_settings=False),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments name; return the exit code. argparse itself exits with 2 on wrong usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="python -m flows", description="The event stream from Amplitude to AppsFlyer.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    wanted = given[0] if given else None
+    run: Callable[[argparse.Namespace], int] | None = None
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.summary, description=command.summary, allow_abbrev=False)
+        if name == wanted:
+            # Only the wanted command is imported: starting is fast, and a broken command breaks no other.
+            module = import_module(f"flows.commands.{name}")
+            subparser.description = (module.__doc__ or command.summary).strip()
+            subparser.formatter_class = argparse.RawDescriptionHelpFormatter
+            if command.takes_settings:
+                _add_settings(subparser)
+            module.add_arguments(subparser)
+            run = module.run
+    args = parser.parse_args(given)
+    if run is None:
+        parser.print_help()
+        return 0
+    return _guarded(run, args)
+
+
+def _guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    try:
+        code = run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted\n")
+        return FAILED
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough. Nothing may be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    return code
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        default=Path(os.environ.get("STREAM_SETTINGS") or "stream.toml"),
+        help="the settings file (default: $STREAM_SETTINGS, else stream.toml)",
+    )

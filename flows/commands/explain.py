@@ -1,0 +1,108 @@
+"""`python -m flows explain`: NDJSON events on stdin → their fate and the exact request, a line per event and sync."""
+
+import argparse
+import sys
+import time
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+
+from flows.explain import Explained, Explainer
+from flows.remembered import NothingRememberedError, Remembered
+from flows.settings import SettingsError, load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument("--pretty", action="store_true", help="tell each event's journey in words")
+    parser.add_argument(
+        "--state", action="store_true", help="begin with the users that the stream remembers in its recovery store"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain every line of stdin; nothing is sent."""
+    try:
+        settings = load(args.settings)
+    except SettingsError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    if not settings.enabled_syncs:
+        sys.stderr.write(f"{args.settings}: sync: no sync is enabled, so nothing would happen; set enabled = true\n")
+    remembered = None
+    if args.state:
+        try:
+            remembered = Remembered(settings.state.directory)
+        except NothingRememberedError as problem:
+            sys.stderr.write(f"{args.settings}: state.directory: {problem}\n")
+            return 2
+    explainer = Explainer(settings, remembered.user if remembered is not None else None)
+    console = Console(highlight=False, soft_wrap=True)
+    output = sys.stdout.buffer
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        value = line.rstrip(b"\r\n")
+        if not value.strip():
+            continue
+        for explained in explainer.explain(number, value, time.time_ns() // 1_000_000):
+            if args.pretty:
+                print_journey(console, explained)
+            else:
+                output.write(orjson.dumps(explained.as_json()) + b"\n")
+        output.flush()
+    return 0
+
+
+_STYLES = {"would_deliver": "green", "held": "yellow", "filtered": "dim", "duplicate": "dim", "dead_lettered": "red"}
+
+
+def print_journey(console: Console, explained: Explained) -> None:
+    """Print one event's journey as a person would want to read it."""
+    event = explained.event
+    title = f"line {explained.line}"
+    if event is not None:
+        title += f"  {event.name}"
+    if explained.sync is not None:
+        title += f"  → {explained.sync}"
+    console.rule(escape(title), align="left", style="dim")
+    if event is None:
+        console.print(f"  decode     [red]{explained.reason}[/]: {escape(explained.error or '')}")
+        return
+    who = "user" if event.user_id is not None else "device"
+    console.print(
+        f"  decode     an event of a {who}, on {escape(event.platform or event.os_name or 'no stated platform')}"
+    )
+    for step, said in _steps(explained):
+        console.print(f"  {step:<10} {said}")
+    for note in explained.notes:
+        console.print(f"  [yellow]warning[/]    {escape(str(note))}")
+    if explained.request is not None:
+        console.print(f"  request    POST {escape(explained.request['url'])}")
+        console.print_json(orjson.dumps(explained.request["body"]).decode(), indent=2)
+    outcome = explained.outcome.replace("_", " ")
+    reason = f" ({explained.reason})" if explained.reason else ""
+    console.print(f"  [bold {_STYLES[explained.outcome]}]{outcome}{reason}[/]")
+
+
+def _steps(explained: Explained) -> list[tuple[str, str]]:
+    steps: list[tuple[str, str]] = []
+    if explained.outcome == "filtered" and explained.reason != "platform":
+        return [("select", f"the sync does not want it: {explained.reason}")]
+    steps.append(("select", "the sync wants it"))
+    match explained.outcome:
+        case "filtered":
+            steps.append(("identify", "the sync has no app for its platform, or the platform is not known"))
+        case "duplicate":
+            steps.append(("identify", "an event with the same insert_id was taken before"))
+        case "held":
+            steps.append(("identify", f"waits in its user's state: {explained.reason}"))
+        case "dead_lettered":
+            steps.append(("give up", escape(explained.error or "")))
+        case _:
+            if explained.released_by is not None:
+                steps.append(("identify", f"waited until line {explained.released_by} taught its AppsFlyer id"))
+            body = explained.request["body"] if explained.request else {}
+            known = [name for name in ("idfa", "idfv", "advertising_id", "oaid", "amazon_aid", "imei") if name in body]
+            steps.append(("identify", f"AppsFlyer id known; device identifiers: {', '.join(known) or 'none'}"))
+            steps.append(("translate", f"{len(orjson.dumps(body)):,} bytes as {escape(body.get('eventName', ''))}"))
+    return steps

@@ -1,0 +1,127 @@
+"""Start the stream: read the settings, make the recovery store the first time, and become Bytewax.
+
+Each slice is a process of its own: with --slice i/N it owns the Kafka partitions p with p mod N = i, and its own state.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from bytewax.recovery import init_db_dir
+
+from connectors.secrets import Secret, SecretError
+from flows.settings import SettingsError, load
+from flows.settings.model import FilesSource, Settings
+
+FLOW = "flows.stream"
+_WRONG_USAGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of the Kafka partitions this process owns."""
+
+    index: int
+    """From 0 to count - 1."""
+    count: int
+
+    def __str__(self) -> str:
+        """Print as it is typed."""
+        return f"{self.index}/{self.count}"
+
+
+def parse_slice(text: str) -> Slice:
+    """Read `i/N`. Raises argparse's error for anything else."""
+    match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
+    if match is None or int(match[1]) >= int(match[2]):
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected i/N with i from 0 to N-1; write for example 0/4")
+    return Slice(int(match[1]), int(match[2]))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument(
+        "--slice",
+        type=parse_slice,
+        metavar="i/N",
+        default=os.environ.get("STREAM_SLICE") or None,
+        help="own the Kafka partitions p with p mod N = i, counted from 0 (default: $STREAM_SLICE, else all)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Become the stream; returns only if it cannot be started."""
+    try:
+        settings = load(args.settings)
+    except SettingsError as error:
+        return _refuse(str(error))
+    problems = list(obstacles(settings, args.settings, args.slice))
+    if problems:
+        return _refuse("\n".join(problems))
+    directory = recovery_directory(settings, args.slice)
+    try:
+        make_recovery_store(directory)
+    except OSError as error:
+        reason = f"cannot make {directory} ({error.strerror})"
+        return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")
+    return _become(settings, directory, args.slice)
+
+
+def _become(settings: Settings, directory: Path, part: Slice | None) -> NoReturn:
+    os.environ["STREAM_SETTINGS"] = str(settings.path)
+    if part is not None:
+        os.environ["STREAM_SLICE"] = str(part)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, command(directory, settings.state.epoch_seconds))  # noqa: S606 (no shell is wanted)
+
+
+def command(directory: Path, epoch_seconds: int) -> list[str]:
+    """Return the command line of the stream, with recovery on and no snapshots kept beyond the last (`-b 0`)."""
+    recovery = ["-r", str(directory), "-s", str(epoch_seconds), "-b", "0"]
+    return [sys.executable, "-m", "bytewax.run", FLOW, *recovery]
+
+
+def recovery_directory(settings: Settings, part: Slice | None) -> Path:
+    """Return where Bytewax's recovery store is. A new number of slices has new ones: their partitions differ."""
+    state = settings.state.directory
+    return (state if part is None else state / f"slice-{part.index}-of-{part.count}") / "recovery"
+
+
+def make_recovery_store(directory: Path) -> None:
+    """Make the store if there is none: as a whole or not at all, for half a store cannot be resumed. Raises OSError."""
+    if any(directory.glob("part-*.sqlite3")):
+        return
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".recovery-", ignore_cleanup_errors=True) as place:
+        fresh = Path(place) / "recovery"
+        fresh.mkdir()
+        init_db_dir(fresh, 1)  # type: ignore[no-untyped-call]  # Bytewax's Rust half has no annotations for it
+        fresh.rename(directory)
+
+
+def obstacles(settings: Settings, path: Path, part: Slice | None) -> list[str]:
+    """Return what is wrong beyond the settings themselves: no enabled sync, a missing key, slices of files."""
+    enabled = [each for each in settings.syncs if each.enabled]
+    problems = []
+    if not enabled:
+        problems.append(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")
+    if isinstance(settings.source, FilesSource) and part is not None and part.count > 1:
+        problems.append(f"{path}: source.kind: slices divide Kafka's partitions, files have none; leave out --slice")
+    for each in enabled:
+        for key in each.keys:
+            try:
+                Secret(key).value()
+            except SecretError as error:
+                problems.append(f"{path}: sync[{each.name}].{each.key_kind}: {error}")
+    return problems
+
+
+def _refuse(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return _WRONG_USAGE

@@ -1,0 +1,147 @@
+"""A stand-in AppsFlyer: answers as AppsFlyer documents, breaks as a fault plan says, and shows what arrived.
+
+The first line of its output says where it listens; open that address in a browser to see what arrives. Ctrl-C stops it.
+
+A fault plan is TOML (or JSON); the first rule that matches a request counts:
+
+    seed = 7
+    [[rule]]
+    rate = 0.1                    # a tenth of all requests …
+    status = 503                  # … is answered with 503
+    retry_after = 2               # seconds, or the text of a date
+    [[rule]]
+    event_name = "af_purchase"    # or app_id, customer_user_id, attempt; one value or a list
+    statuses = [500, "reset"]     # first attempt 500, second a reset connection, then as documented
+    [[rule]]
+    kind = "black_hole"           # or reset, close, truncate
+    delay_ms = 200
+    limit = 5                     # the first five requests that match
+
+While it runs: PUT /control/faults, GET /control/faults, GET /control/summary, GET /control/requests?since=N,
+GET /control/not_recorded, POST /control/reset.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+from connectors.appsflyer.sandbox import SandboxServer
+from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
+
+_STOPPED: Final = 0
+_FAILED: Final = 1
+_WRONG_USAGE: Final = 2
+_LARGEST_PORT: Final = 65_535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--port", type=_port, default=0, help="the port to listen on; 0, the default, takes a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port-file", type=Path, metavar="FILE", help="write the port here once the sandbox listens, for scripts"
+    )
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="append one JSON line per request that arrives; keys are left out"
+    )
+    parser.add_argument(
+        "--tls",
+        type=Path,
+        metavar="DIR",
+        help="speak HTTPS; DIR/ca.pem is what clients verify it with, made if missing",
+    )
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="TOKEN", help="a key that is right; again for more (default: any)"
+    )
+    parser.add_argument(
+        "--app", action="append", default=[], metavar="APP_ID", help="a known app; again for more (default: any)"
+    )
+    parser.add_argument("--faults", type=Path, metavar="FILE", help="a fault plan, see above")
+    parser.add_argument(
+        "--drop-bodies", action="store_true", help="count only and keep no request in memory, for long load tests"
+    )
+    parser.add_argument(
+        "--max-body-bytes", type=_size, default=1024, metavar="N", help="AppsFlyer's limit (default: 1024); 0 is none"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit code."""
+    try:
+        server = SandboxServer(
+            host=args.host,
+            port=args.port,
+            keys=tuple(args.key),
+            app_ids=tuple(args.app),
+            record=args.record,
+            tls=args.tls,
+            faults=FaultPlan() if args.faults is None else FaultPlan.load(args.faults),
+            drop_bodies=args.drop_bodies,
+            max_body_bytes=args.max_body_bytes,
+        )
+    except FaultPlanError as error:
+        return _complain(str(error), _WRONG_USAGE)
+    except OSError as error:
+        return _complain(f"--record {args.record}: cannot be written: {error.strerror}", _WRONG_USAGE)
+    return asyncio.run(_serve(server, args.port_file))
+
+
+async def _serve(server: SandboxServer, port_file: Path | None) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await server.start()
+    except OSError as error:
+        await server.stop()
+        return _complain(f"cannot listen on {server.url}: {error.strerror or error}", _FAILED)
+    try:
+        print(f"listening on {server.url}", flush=True)  # noqa: T201  # the promised first line
+        if server.ca_file is not None:
+            print(f"verify with {server.ca_file}", flush=True)  # noqa: T201  # what a client needs next
+        if port_file is not None:
+            _write_whole(port_file, f"{server.port}\n")
+        await _first(stop, server.failed)
+    except OSError as error:
+        return _complain(f"cannot say where it listens: {error}", _FAILED)
+    finally:
+        await server.stop()
+    if server.failure is not None:
+        return _complain(f"the record cannot be written: {server.failure.strerror}", _FAILED)
+    return _STOPPED
+
+
+async def _first(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for each in waits:
+        each.cancel()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    # Whoever waits for the file must not see it half-written.
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"sandbox: {message}", file=sys.stderr)  # noqa: T201  # what went wrong, to whoever typed the command
+    return code
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to {_LARGEST_PORT}")
+    return int(text)
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes")
+    return int(text)

@@ -1,0 +1,144 @@
+"""Explain: what would happen to each event, with the exact request. Pure: needs no secret and no network."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from flows.rules import identity_rules
+from flows.settings.model import Settings
+from flows.steps.caution import Caution, Note
+from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
+from flows.steps.decode import Refused, decode
+from flows.steps.event import Event, Record
+from flows.steps.outcome import DeadLetterReason, FilterReason
+from flows.steps.select import Target, compile_select
+from flows.steps.translate import TooLarge, compile_translate
+from flows.steps.user import User, UserState
+
+STDIN = "stdin"
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """The fate of one event for one sync."""
+
+    line: int
+    sync: str | None
+    outcome: str
+    """`would_deliver`, `filtered`, `duplicate`, `dead_lettered` or `held`."""
+    reason: str | None = None
+    notes: Sequence[Note] = ()
+    request: dict[str, Any] | None = None
+    released_by: int | None = None
+    """The later line that taught what a held event waited for."""
+    event: Event | None = field(default=None, compare=False)
+    error: str | None = None
+    """Why it was given up, in words."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the line that is printed."""
+        content: dict[str, Any] = {
+            "line": self.line,
+            "sync": self.sync,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "warnings": [str(note) for note in self.notes],
+            "request": self.request,
+        }
+        if self.error is not None:
+            content["error"] = self.error
+        if self.released_by is not None:
+            content["released_by"] = self.released_by
+        return content
+
+
+class Explainer:
+    """Follows events line by line; identities are learned from line to line, as in the stream."""
+
+    def __init__(self, settings: Settings, remembered: Callable[[str], UserState | None] | None = None) -> None:
+        """Begin with nobody known, or with those whom `remembered` finds by their key."""
+        self._remembered = remembered
+        self._syncs = settings.enabled_syncs
+        self._select = compile_select(self._syncs)
+        self._translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in self._syncs]
+        self._users: dict[str, User] = {}
+        delivery = settings.delivery
+        self._base_urls = [
+            delivery.endpoint if each.key_kind == "s2s_key" else delivery.endpoint_dev_key
+            for each in settings.syncs
+            if each.enabled
+        ]
+        self._rules = identity_rules(settings)
+
+    def explain(self, line: int, value: bytes, now_ms: int) -> Iterator[Explained]:
+        """Yield what becomes of a line's events, and of held ones that it releases."""
+        for decoded in decode(Record(value, None, STDIN, 0, line, now_ms)):
+            if isinstance(decoded, Refused):
+                yield Explained(line, None, "dead_lettered", decoded.reason.value, error=decoded.error)
+            else:
+                yield from self._follow(line, decoded, now_ms)
+
+    def _follow(self, line: int, event: Event, now_ms: int) -> Iterator[Explained]:
+        targets, filtered = self._select(event)
+        for place, reason in filtered:
+            yield Explained(line, self._syncs[place].name, "filtered", reason.value, event=event)
+        user = self._user(event.user_key)
+        for decision in user.take(event, targets, now_ms):
+            released_by = line if decision.event.position != event.position else None
+            for target in decision.targets:
+                yield self._decided(decision, target, now_ms, released_by)
+
+    def _user(self, key: str) -> User:
+        user = self._users.get(key)
+        if user is None:
+            user = self._users[key] = User(self._rules)
+            state = self._remembered(key) if self._remembered is not None else None
+            if state is not None:
+                user.restore(state, ())
+        return user
+
+    def _decided(self, decision: Decision, target: Target, now_ms: int, released_by: int | None) -> Explained:
+        event = decision.event
+        sync = self._syncs[target.sync].name
+        own_line = event.position.offset
+        if isinstance(decision, Unwanted):
+            if isinstance(decision.reason, FilterReason):
+                reason = decision.reason.value
+                return Explained(own_line, sync, "filtered", reason, event=event, released_by=released_by)
+            return Explained(own_line, sync, "duplicate", event=event)
+        if isinstance(decision, Held):
+            reason = "settle_seconds" if decision.settling else DeadLetterReason.NO_APPSFLYER_ID.value
+            return Explained(own_line, sync, "held", reason, self._absences(event), event=event)
+        if isinstance(decision, GivenUp):
+            reason = decision.reason.value
+            return Explained(
+                own_line, sync, "dead_lettered", reason, self._absences(event), None, released_by, event, decision.error
+            )
+        return self._translated(own_line, decision, target, now_ms, released_by)
+
+    def _absences(self, event: Event) -> list[Note]:
+        """Return why an event that says its identifiers is taken to say none."""
+        _, malformed, zeroed = self._rules.reader.read(event)
+        found = ((Caution.MALFORMED_IDENTIFIER, malformed), (Caution.ZERO_IDENTIFIER, zeroed))
+        return [Note(caution, ", ".join(names)) for caution, names in found if names]
+
+    def _translated(
+        self, line: int, identified: Identified, target: Target, now_ms: int, released_by: int | None
+    ) -> Explained:
+        event, sync = identified.event, self._syncs[target.sync].name
+        request = self._translates[target.sync](event, identified.identity, target.send_as, now_ms)
+        if isinstance(request, TooLarge):
+            reason = DeadLetterReason.TOO_LARGE.value
+            return Explained(
+                line, sync, "dead_lettered", reason, event=event, error=request.error, released_by=released_by
+            )
+        content = {
+            "method": "POST",
+            "url": f"{self._base_urls[target.sync].rstrip('/')}/inappevent/{quote(request.app_id, safe='')}",
+            "headers": {"authentication": "***", "content-type": "application/json"},
+            "body": orjson.loads(request.body),
+        }
+        return Explained(line, sync, "would_deliver", None, request.notes, content, released_by, event)

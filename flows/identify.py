@@ -1,0 +1,159 @@
+"""Identify, in Bytewax: one `User` per key, kept in the recovery store."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from bytewax.operators import StatefulBatchLogic
+
+from connectors.ledger.ledger import Ledger
+from connectors.stopping import Stopping
+from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
+from flows.steps.decode import Refused, decode
+from flows.steps.event import Event, Position, Record
+from flows.steps.identity import Identity
+from flows.steps.outcome import DeadLetter, Stage
+from flows.steps.select import Target
+from flows.steps.user import STATE_VERSION, Rules, User, UserState
+
+log = structlog.get_logger()
+
+Selected = tuple[Event, tuple[Target, ...], Identity | None]
+"""(event, its targets, what a dead letter remembers of its identity)"""
+Outgoing = Identified | DeadLetter
+
+
+class UserLogic(StatefulBatchLogic[Selected, Outgoing, tuple[Any, ...]]):
+    """Feeds a user's events to their state, and its decisions to the ledger or onwards."""
+
+    def __init__(
+        self,
+        resume_state: tuple[Any, ...] | None,
+        rules: Rules,
+        ledger: Ledger,
+        stopping: Stopping,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._user = User(rules)
+        self._ledger = ledger
+        self._stopping = stopping
+        self._now_ms = now_ms
+        if resume_state is not None:
+            self._resume(resume_state)
+
+    def on_batch(self, values: list[Selected]) -> tuple[list[Outgoing], bool]:
+        """Learn from the events, and decide on them."""
+        now_ms = self._now_ms()
+        before = len(self._user.held)
+        outgoing: list[Outgoing] = []
+        for event, targets, known in values:
+            self._route(self._user.take(event, targets, now_ms, known), now_ms, outgoing)
+        self._ledger_held(before)
+        return outgoing, StatefulBatchLogic.RETAIN
+
+    def on_notify(self) -> tuple[list[Outgoing], bool]:
+        """Decide on the held events that are due; forget a user who was not heard of for long."""
+        now_ms = self._now_ms()
+        before = len(self._user.held)
+        outgoing: list[Outgoing] = []
+        self._route(self._user.expire(now_ms), now_ms, outgoing)
+        self._ledger_held(before)
+        return outgoing, self._user.is_forgotten(now_ms)
+
+    def on_eof(self) -> tuple[list[Outgoing], bool]:
+        """Decide on all that is held where the input has ended; at a stop it stays held."""
+        if self._stopping.requested:
+            return [], StatefulBatchLogic.RETAIN
+        now_ms = self._now_ms()
+        before = len(self._user.held)
+        outgoing: list[Outgoing] = []
+        self._route(self._user.end(now_ms), now_ms, outgoing)
+        self._ledger_held(before)
+        return outgoing, StatefulBatchLogic.RETAIN
+
+    def notify_at(self) -> datetime | None:
+        """Return when something is due."""
+        return datetime.fromtimestamp(self._user.due_ms() / 1000, UTC)
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return the user's state as builtins."""
+        names = self._ledger.sync_names
+        return tuple(self._user.state(names))
+
+    def _ledger_held(self, before: int) -> None:
+        change = len(self._user.held) - before
+        if change:
+            self._ledger.held(change)
+
+    def _route(self, decisions: list[Decision], now_ms: int, outgoing: list[Outgoing]) -> None:
+        for decision in decisions:
+            if isinstance(decision, Identified):
+                outgoing.append(decision)
+            elif isinstance(decision, Unwanted):
+                self._close(decision)
+            elif isinstance(decision, GivenUp):
+                outgoing.extend(given_up(decision, self._ledger.sync_names, now_ms))
+
+    def _close(self, unwanted: Unwanted) -> None:
+        position = unwanted.event.position
+        for target in unwanted.targets:
+            if unwanted.reason == "duplicate":
+                self._ledger.duplicate(position, target.sync, target.copy)
+            else:
+                self._ledger.filtered(position, target.sync, unwanted.reason, target.copy)
+
+    def _resume(self, stored: tuple[Any, ...]) -> None:
+        if stored[0] != STATE_VERSION:
+            raise ValueError(
+                f"the recovery store holds users of version {stored[0]}; this is version {STATE_VERSION}: "
+                "start with a new state directory, from the group's committed offsets"
+            )
+        state = UserState(*stored)
+        held = [each for packed in state.held if (each := _unpack_held(packed, self._ledger)) is not None]
+        self._user.restore(state, held)
+        for each in held:
+            for target in each.targets:
+                self._ledger.resume(each.event.position, target.sync, target.copy)
+        if held:
+            self._ledger.held(len(held))
+
+
+def given_up(decision: GivenUp, sync_names: tuple[str, ...], now_ms: int) -> list[DeadLetter]:
+    """Return the dead letters of an event, one for each of its targets."""
+    event = decision.event
+    return [
+        DeadLetter(
+            reason=decision.reason,
+            stage=Stage.IDENTIFY,
+            sync=sync_names[target.sync],
+            copy=target.copy,
+            send_as=target.send_as,
+            error=decision.error,
+            value=event.raw,
+            key=event.key,
+            position=event.position,
+            first_seen_ms=event.received_ms,
+            failed_at_ms=now_ms,
+            replays=target.replays,
+        )
+        for target in decision.targets
+    ]
+
+
+def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held | None:
+    """Return a held event as it was; only its bytes are stored, so it is decoded again."""
+    raw, key, received_ms, place, targets, until_ms, settling = packed
+    position = Position(*place)
+    event = decode(Record(raw, key, position.source, position.partition, position.offset, received_ms))[0]
+    names = ledger.sync_names
+    known = tuple(Target(names.index(sync), copy, send_as) for sync, copy, send_as in targets if sync in names)
+    if not known:
+        log.warning("a held event was for syncs that are not enabled any more", position=str(position))
+        return None
+    if isinstance(event, Refused):  # dropping it would leave it without an outcome
+        raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type
+            f"the recovery store holds an event ({position}) that this version cannot read: {event.error}; "
+            "go on with the version that wrote it, or start with a new state directory"
+        )
+    return Held(event._replace(position=position), known, until_ms, settling)

@@ -1,0 +1,1 @@
+"""Replay: what `flows.replay` and `python -m flows replay` are made of."""

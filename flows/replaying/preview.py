@@ -1,0 +1,151 @@
+"""A preview of a replay: what would happen to the letters today. Sends nothing, writes nothing, marks nothing."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from connectors.appsflyer.parcel import Parcel
+from connectors.files.letter_reader import FileLetterReader
+from connectors.kafka.letter_reader import KafkaLetterReader
+from connectors.ledger.marks import Marks
+from connectors.letter_source import LetterReader
+from connectors.letters import Letter, StoredLetter
+from connectors.stopping import Stopping
+from flows.identify import UserLogic
+from flows.process import now_ms
+from flows.replaying.choice import Choice, LeftOut
+from flows.replaying.plan import MARKS, Plan, replay_directory
+from flows.replaying.process import replay_rules
+from flows.replaying.progress import Progress
+from flows.replaying.report import WORDS
+from flows.replaying.stages import ReplayLedger, read_again
+from flows.rules import identity_rules
+from flows.settings.model import FileDeadLetters, Settings
+from flows.stages import translate_events
+from flows.steps.outcome import DeadLetter
+from flows.steps.select import compile_select
+from flows.steps.translate import compile_translate
+
+_WAIT_SECONDS = 0.01
+
+
+class Group(NamedTuple):
+    """Letters that are told together."""
+
+    reason: str
+    sync: str
+    day: str
+    """On which they became dead letters, in UTC."""
+
+
+class Preview:
+    """Goes through the letters as a replay does, up to what would be sent."""
+
+    def __init__(self, settings: Settings, plan: Plan) -> None:
+        """Read the marks. Raises OSError."""
+        self._settings = settings
+        self._plan = plan
+        syncs = settings.enabled_syncs
+        self._marks = Marks(replay_directory(settings) / MARKS, plan.run, again=plan.again)
+        self._choice = Choice(plan.filters, [sync.name for sync in syncs], self._marks)
+        self._ledger = ReplayLedger([sync.name for sync in syncs], 0, self._marks.of_this_run)
+        self._not_taken: list[str] = []
+        self._read = read_again(
+            self._ledger, self._marks, compile_select(syncs), plan.filters, self._note_not_taken, now_ms
+        )
+        translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
+        self._translate = translate_events(syncs, translates, self._ledger, now_ms)
+        self._rules = replay_rules(identity_rules(settings))
+        self._stopping = Stopping()
+        self._users: dict[str, UserLogic] = {}
+        self.letters: Counter[Group] = Counter()
+        """Letters that the filters match."""
+        self.fates: Counter[tuple[Group, str]] = Counter()
+        """What would become of them; a letter that decode had refused may have more than one fate."""
+
+    def run(self) -> None:
+        """Look at every letter. Raises as the readers do."""
+        progress = Progress(self._plan.total)
+        reader = self._reader()
+        try:
+            for seen, stored in enumerate(_letters(reader), 1):
+                self._look(stored)
+                progress.show(seen, self.letters.total())
+        finally:
+            reader.close()
+            progress.close()
+
+    def print(self, console: Console) -> None:
+        """Print what was found."""
+        table = Table("reason", "sync", "day", box=None, pad_edge=False, header_style="bold")
+        table.add_column("letters", justify="right")
+        table.add_column("what would happen")
+        for group in sorted(self.letters):
+            fates = {fate: count for (each, fate), count in self.fates.items() if each == group}
+            told = "\n".join(f"{count:,} {fate}" for fate, count in sorted(fates.items(), key=lambda item: -item[1]))
+            table.add_row(*group, f"{self.letters[group]:,}", told)
+        if self.letters:
+            console.print(table)
+        console.print(f"{self.letters.total():,} of {self._plan.total:,} dead letters match. Nothing was sent.")
+
+    def _reader(self) -> LetterReader:
+        letters = self._settings.dead_letters
+        if isinstance(letters, FileDeadLetters):
+            return FileLetterReader(letters.directory, self._plan.ends, {})
+        return KafkaLetterReader(letters, self._plan.ends, {})
+
+    def _look(self, stored: StoredLetter) -> None:
+        letter = self._choice.read(stored)
+        if letter is None:
+            return
+        why_not = self._choice.why_not(letter)
+        if why_not is LeftOut.NOT_ASKED_FOR:
+            return
+        day = datetime.fromtimestamp(letter.failed_at_ms / 1000, UTC).date().isoformat()
+        group = Group(letter.reason.value, letter.sync or "(any)", day)
+        self.letters[group] += 1
+        for fate in [WORDS[why_not]] if why_not is not None else self._follow(letter):
+            self.fates[group, fate] += 1
+
+    def _follow(self, letter: Letter) -> list[str]:
+        """Return what would become of a letter."""
+        before = self._filtered()
+        self._not_taken.clear()
+        fates = []
+        for key, each in self._read([letter]):
+            outgoing = [each] if isinstance(each, DeadLetter) else self._user(key).on_batch([each])[0]
+            for _, item in self._translate([(key, one) for one in outgoing]):
+                again = f"would be dead letters again: {item.reason.value}" if isinstance(item, DeadLetter) else ""
+                fates.append("would be sent" if isinstance(item, Parcel) else again)
+        fates += [f"would be filtered: {reason}" for reason in (self._filtered() - before).elements()]
+        return [*fates, *self._not_taken]
+
+    def _user(self, key: str) -> UserLogic:
+        user = self._users.get(key)
+        if user is None:
+            user = self._users[key] = UserLogic(None, self._rules, self._ledger, self._stopping, now_ms)
+        return user
+
+    def _filtered(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for sync in self._ledger.syncs:
+            counts.update({reason.value: count for reason, count in sync.filtered.items()})
+        return counts
+
+    def _note_not_taken(self, why_not: LeftOut) -> None:
+        self._not_taken.append(WORDS[why_not])
+
+
+def _letters(reader: LetterReader) -> Iterator[StoredLetter]:
+    while True:
+        letters = reader.read()
+        yield from letters
+        if not letters:
+            if reader.is_over:
+                return
+            time.sleep(_WAIT_SECONDS)

@@ -1,0 +1,115 @@
+"""What the parts of a replay share: the stream's own parts, with marks, and with letters as their source."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from connectors.appsflyer.items import Item, key_of
+from connectors.appsflyer.parcel import Parcel
+from connectors.appsflyer.unfinished import Unfinished
+from connectors.files.letter_reader import FileLetterReader
+from connectors.kafka.letter_reader import KafkaLetterReader
+from connectors.ledger.journal import DELIVERED, Journal
+from connectors.ledger.ledger import Ledger
+from connectors.ledger.marks import Marks
+from connectors.letter_source import Begin, LetterInput, LetterReader
+from flows.process import Process
+from flows.replaying import plan, report
+from flows.replaying.choice import Choice
+from flows.replaying.plan import Plan
+from flows.replaying.progress import Progress
+from flows.replaying.stages import ReplayLedger
+from flows.settings.model import FileDeadLetters, Settings, State
+from flows.steps.outcome import DeadLetter
+from flows.steps.user import Rules
+
+log = structlog.get_logger()
+
+
+class MarkingUnfinished(Unfinished):
+    """Marks what comes to its end."""
+
+    def __init__(self, ledger: Ledger, journal: Journal, overflow_directory: Path, marks: Marks) -> None:
+        super().__init__(ledger, journal, overflow_directory)
+        self._marks = marks
+
+    def delivered(self, parcel: Parcel) -> None:
+        """AppsFlyer has it."""
+        self._marks.record(key_of(parcel), parcel.replays, DELIVERED)
+        super().delivered(parcel)
+
+    def written(self, letter: DeadLetter) -> None:
+        """It is a dead letter again, and that one is durable."""
+        self._marks.record(key_of(letter), letter.replays, letter.reason.value)
+        super().written(letter)
+
+    def _earlier_fate(self, item: Item) -> str | None:
+        # While this replay was interrupted, another one may have brought it to its end.
+        return super()._earlier_fate(item) or self._marks.fate(key_of(item), item.replays - 1)
+
+
+def replay_rules(rules: Rules) -> Rules:
+    """Return how identities are kept in a replay.
+
+    Nothing is held, for no later event can be waited for. Event ids are not compared, for each letter stands for one
+    sync and copy of an event that was no duplicate.
+    """
+    return rules._replace(hold_ms=0, settle_ms=0, remember_insert_ids=0)
+
+
+class Replay(Process):
+    """Builds the parts of a replay. Its state is its own, so that the stream may run at the same time."""
+
+    def __init__(self, settings: Settings, the_plan: Plan, directory: Path) -> None:
+        """Build them. Raises StateInUseError, or OSError where the state directory cannot be used."""
+        state = State(directory, settings.state.epoch_seconds)
+        super().__init__(replace(settings, state=state), has_recovery=True)
+        self.plan = the_plan
+        self._directory = directory
+        self.marks = Marks(plan.replay_directory(settings) / plan.MARKS, the_plan.run, again=the_plan.again)
+        # No brake: letters that are refused again go back to where they came from, and the source ends by itself.
+        names = self.ledger.sync_names
+        self.letter_ledger = ReplayLedger(names, settings.delivery.max_pending, self.marks.of_this_run)
+        self.ledger = self.letter_ledger
+        self.unfinished = MarkingUnfinished(self.ledger, self.journal, directory / "overflow", self.marks)
+        self.rules = replay_rules(self.rules)
+        self.progress = Progress(the_plan.total)
+        self.choice = Choice(the_plan.filters, names, self.marks, self._on_look)
+        self.is_done = False
+
+    def letters(self) -> LetterInput:
+        """Return where letters come from."""
+        return LetterInput(
+            self._reader, self.choice.wanted, self.ledger.room, self.stopping, self.plan.letters_per_second
+        )
+
+    def clean_up(self) -> None:
+        """Remove what only an interrupted replay needs; called when Bytewax has let go of it."""
+        self.finish()
+        if self.is_done:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _reader(self, begin: Begin) -> LetterReader:
+        letters = self.settings.dead_letters
+        if isinstance(letters, FileDeadLetters):
+            return FileLetterReader(letters.directory, self.plan.ends, begin, self._note_damage)
+        return KafkaLetterReader(letters, self.plan.ends, begin)
+
+    def _on_look(self) -> None:
+        self.progress.show(self.choice.seen, self.choice.taken)
+
+    def _settle(self) -> None:
+        self.marks.flush()
+        super()._settle()
+
+    def _closed(self) -> None:
+        self._is_closed = True
+        self.marks.close()
+        self.journal.close()
+        self.progress.close()
+        self.is_done = self.stopping.input_ended and not len(self.unfinished) and not self.unfinished.set_aside_count
+        if self.is_done:
+            plan.remove(self._directory)
+        report.print_summary(self.ledger, self.choice, self.damages, is_done=self.is_done)

@@ -1,0 +1,63 @@
+"""The summary of a replay: what became of the letters, for people and, with STREAM_SUMMARY=FILE, as JSON."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from rich.console import Console
+
+from connectors.ledger.ledger import Ledger
+from flows import summary
+from flows.replaying.choice import Choice, LeftOut
+
+WORDS: Final = {
+    LeftOut.UNREADABLE: "are no dead letters",
+    LeftOut.NOT_ASKED_FOR: "not asked for",
+    LeftOut.CUT: "hold only a part of their event, for it was too large for their place",
+    LeftOut.SYNC_NOT_ENABLED: "of syncs that are not enabled",
+    LeftOut.ALREADY_REPLAYED: "replayed before (--again replays them again)",
+    LeftOut.SAME_EVENT: "of an event that another letter of this replay stands for",
+}
+
+
+def as_json(ledger: Ledger, choice: Choice) -> dict[str, Any]:
+    """Return the stream's summary, with `letters` beside it. An entry that a letter opens is counted as a copy."""
+    letters = {
+        "seen": choice.seen,
+        "taken": choice.taken,
+        "left_out": {why_not.value: count for why_not, count in choice.left_out.items()},
+    }
+    return {"letters": letters, **summary.as_json(ledger)}
+
+
+def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], *, is_done: bool) -> None:
+    """Print the summary, and write it where STREAM_SUMMARY says."""
+    content = as_json(ledger, choice)
+    place = os.environ.get("STREAM_SUMMARY")
+    if place:
+        Path(place).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    console.print(
+        f"\n{'Done' if is_done else 'Stopped'}: {choice.seen:,} letters looked at, {choice.taken:,} replayed."
+    )
+    for why_not, count in choice.left_out.most_common():
+        console.print(f"  {count:>7,}  {WORDS[why_not]}")
+    for reason, count in content["refused"].items():
+        console.print(f"  {count:>7,}  dead letters again: {reason}")
+    for name, sync in content["syncs"].items():
+        if sync["copies"]:
+            console.print(f"\n[bold]{name}[/]")
+            console.print(f"  {sync['delivered']:>7,}  delivered", style="bold green")
+        for reason, count in sync["filtered"].items():
+            console.print(f"  {count:>7,}  filtered: {reason}")
+        for reason, count in sync["dead_lettered"].items():
+            console.print(f"  {count:>7,}  dead letters again: {reason}")
+        if sync["pending"]:
+            console.print(f"  {sync['pending']:>7,}  pending", style="yellow")
+    if not is_done:
+        console.print("\nThe same command goes on with the rest.")
+    for damage in damages:
+        console.print(f"Damaged: {damage}", markup=False)

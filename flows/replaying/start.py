@@ -1,0 +1,46 @@
+"""Start: from the environment to a replay that is ready to flow, or a clear refusal (exit 2, nothing started)."""
+
+import atexit
+import os
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from connectors.ledger.lock import StateInUseError, lock_directory
+from connectors.secrets import SecretError
+from flows.logs import configure_logs
+from flows.replaying import plan
+from flows.replaying.process import Replay
+from flows.settings import SettingsError, load
+from flows.start import refuse
+
+log = structlog.get_logger()
+
+DIRECTORY_VARIABLE: Final = "STREAM_REPLAY"
+"""Names the directory with the plan, which `python -m flows replay` has made."""
+
+
+def start() -> Replay:
+    """Read the settings and the plan that the environment names, and build the replay. Exits with 2 where it cannot."""
+    configure_logs()
+    if DIRECTORY_VARIABLE not in os.environ:
+        refuse("a replay is started with: python -m flows replay --reason … --sync … --since …")
+    directory = Path(os.environ[DIRECTORY_VARIABLE])
+    path = Path(os.environ.get("STREAM_SETTINGS", "stream.toml"))
+    try:
+        settings = load(path)
+        the_plan = plan.load(directory)
+        if the_plan is None:
+            refuse(f"{directory} has no plan of a replay; start it with: python -m flows replay")
+        lock_directory(plan.replay_directory(settings))
+        process = Replay(settings, the_plan, directory)
+    except (SettingsError, SecretError) as problem:
+        refuse(str(problem))
+    except StateInUseError:
+        refuse(f"another replay is under way in {directory.parent}; wait for its end, or stop it")
+    except OSError as problem:
+        refuse(f"{path}: state.directory: {directory} cannot be used: {problem.strerror}")
+    process.stop_on_signals()
+    atexit.register(process.clean_up)
+    return process

@@ -1,0 +1,22 @@
+"""The settings of `[identity]` → the rules of the domain."""
+
+from flows.settings.model import Settings
+from flows.steps.event import PLATFORMS
+from flows.steps.identifiers import IdentifierReader
+from flows.steps.user import Rules
+
+
+def identity_rules(settings: Settings) -> Rules:
+    """Return how identities are kept, and which platforms each enabled sync has an app for."""
+    identity = settings.identity
+    return Rules(
+        reader=IdentifierReader(dict(identity.paths)),
+        platforms=[
+            frozenset(platform for platform in PLATFORMS if sync.app_id(platform)) for sync in settings.enabled_syncs
+        ],
+        remember_s=int(identity.remember_days * 86_400),
+        remember_insert_ids=identity.remember_insert_ids,
+        hold_ms=int(identity.hold_seconds * 1000),
+        settle_ms=int(identity.settle_seconds * 1000),
+        hold_events=identity.hold_events,
+    )

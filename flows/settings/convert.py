@@ -1,0 +1,163 @@
+"""The tables of the file → the frozen settings: defaults filled in, paths absolute, shapes as the program uses them."""
+
+import glob
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from flows.settings import sync_tables, tables
+from flows.settings.model import (
+    Delivery,
+    FileDeadLetters,
+    FilesSource,
+    Identity,
+    KafkaDeadLetters,
+    KafkaSource,
+    SecretRef,
+    Settings,
+    State,
+    SyncSettings,
+    Window,
+)
+from flows.settings.table import Table
+from flows.steps.identifiers import DEFAULT_PATHS
+from flows.steps.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
+
+
+def convert(path: Path, file: tables.StreamFile) -> Settings:
+    """Return the settings; `path` is the absolute path of the file, whose directory relative paths start at."""
+    base = path.parent
+    source = _source(base, file.source)
+    return Settings(
+        path=path,
+        source=source,
+        identity=_identity(file.identity),
+        window=Window(**dict(file.window)),
+        delivery=_delivery(base, file.delivery),
+        dead_letters=_dead_letters(base, file.dead_letters, source),
+        state=State(base / file.state.directory, file.state.epoch_seconds),
+        syncs=tuple(_sync_settings(base, each) for each in file.sync),
+    )
+
+
+def _source(base: Path, table: tables.KafkaSourceTable | tables.FilesSourceTable) -> KafkaSource | FilesSource:
+    if isinstance(table, tables.FilesSourceTable):
+        # The directory's own name may hold what a glob takes for a wildcard.
+        start = Path(glob.escape(str(base)))
+        return FilesSource(tuple(str(start / each) for each in table.paths), follow=table.follow)
+    return KafkaSource(
+        bootstrap_servers=table.bootstrap_servers,
+        topic=table.topic,
+        group_id=table.group_id,
+        start=table.start,
+        on_out_of_range=table.on_out_of_range,
+        watch_partitions_seconds=table.watch_partitions_seconds,
+        properties=_properties(base, table.properties),
+    )
+
+
+def _properties(base: Path, given: dict[str, str | bool | int]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _property(base, name, value)) for name, value in given.items())
+
+
+def _property(base: Path, name: str, value: str | bool | int) -> str:  # noqa: FBT001 (a value, not a switch)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if value.startswith("file:"):
+        return f"file:{base / value.removeprefix('file:')}"
+    if name.endswith(".location") and value != "probe":  # librdkafka's word for «look where systems keep them»
+        return str(base / value)
+    return value
+
+
+def _identity(table: tables.IdentityTable) -> Identity:
+    paths = dict(DEFAULT_PATHS) | {name: _paths(given) for name, given in table.paths if given is not None}
+    values = {name: value for name, value in table if name != "paths"}
+    return Identity(**values, paths=tuple(paths.items()))
+
+
+def _paths(given: str | list[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _delivery(base: Path, table: tables.DeliveryTable) -> Delivery:
+    values = dict(table)
+    endpoint = values.pop("endpoint")
+    if endpoint is not None:
+        values |= {"endpoint": endpoint, "endpoint_dev_key": endpoint}
+    if table.ca_file is not None:
+        values["ca_file"] = base / table.ca_file
+    return Delivery(**values)
+
+
+def _dead_letters(
+    base: Path,
+    table: tables.KafkaDeadLettersTable | tables.FileDeadLettersTable,
+    source: KafkaSource | FilesSource,
+) -> KafkaDeadLetters | FileDeadLetters:
+    if isinstance(table, tables.FileDeadLettersTable):
+        return FileDeadLetters(base / table.directory)
+    servers = table.bootstrap_servers or ""
+    properties = _properties(base, table.properties or {})
+    if isinstance(source, KafkaSource):
+        # Another cluster is never shown the source's credentials unasked.
+        same_cluster = servers in ("", source.bootstrap_servers)
+        servers = servers or source.bootstrap_servers
+        if table.properties is None and same_cluster:
+            properties = source.properties
+    return KafkaDeadLetters(servers, table.topic, properties)
+
+
+def _sync_settings(base: Path, table: sync_tables.SyncTable) -> SyncSettings:
+    key_kind, places = ("s2s_key", table.s2s_key) if table.s2s_key is not None else ("dev_key", table.dev_key)
+    keys = tuple(_secret(base, each) for each in _paths(places or []))
+    return SyncSettings(_sync(table), table.enabled, keys, "s2s_key" if key_kind == "s2s_key" else "dev_key")
+
+
+def _secret(base: Path, reference: str) -> SecretRef:
+    kind, _, place = reference.partition(":")
+    return SecretRef("env", place) if kind == "env" else SecretRef("file", str(base / place))
+
+
+def _sync(table: sync_tables.SyncTable) -> Sync:
+    fields = tuple((name, _paths(given)) for name, given in table.fields if given)
+    return Sync(
+        name=table.name,
+        ios_app_id=table.ios_app_id,
+        android_app_id=table.android_app_id,
+        ios_bundle_id=table.ios_bundle_id,
+        android_bundle_id=table.android_bundle_id,
+        default_currency=table.default_currency,
+        consent=_conditions(table.consent_where),
+        selections=tuple(map(_selection, table.event)) if table.event else ALL_EVENTS,
+        properties=_property_rules(table),
+        fields=fields,
+    )
+
+
+def _selection(table: sync_tables.EventTable) -> Selection:
+    return Selection(table.name, table.send_as, _conditions(table.where))
+
+
+def _conditions(rows: Iterable[Table]) -> tuple[Condition, ...]:
+    return tuple(_condition(dict(row)) for row in rows)
+
+
+def _condition(row: dict[str, Any]) -> Condition:
+    operator = next(each for each in Operator if row[each.value] is not None)
+    values = row[operator.value]
+    return Condition(row["property"], operator, tuple(values) if isinstance(values, list) else (values,))
+
+
+def _property_rules(table: sync_tables.SyncTable) -> PropertyRules:
+    exclude, nested = frozenset(table.exclude), table.nested
+    if isinstance(table.properties, str):
+        return PropertyRules(exclude=exclude, nested=nested)
+    event, user, group = (_wanted(getattr(table.properties, kind)) for kind in ("event", "user", "group"))
+    return PropertyRules(event, user, group, exclude, nested)
+
+
+def _wanted(names: str | Sequence[str]) -> frozenset[str] | None:
+    return None if isinstance(names, str) else frozenset(names)

@@ -1,0 +1,144 @@
+"""The steps, as Bytewax calls them: batch in, batch out, and every fate that is decided here told to the ledger."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from connectors.appsflyer.items import Item
+from connectors.appsflyer.parcel import Parcel
+from connectors.ledger.ledger import Ledger
+from flows.identify import Outgoing, Selected
+from flows.steps.decision import Identified
+from flows.steps.decode import Refused, decode
+from flows.steps.event import Event, Position, Record
+from flows.steps.identity import as_text
+from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
+from flows.steps.select import Select
+from flows.steps.sync import Sync
+from flows.steps.translate import TooLarge, Translate
+
+DEAD_LETTER_LANE = "dead letters"
+
+
+def decode_records(ledger: Ledger) -> Callable[[list[Record]], Iterable[Event | Refused]]:
+    """Records → events and refusals; opens their entries."""
+
+    def step(records: list[Record]) -> Iterable[Event | Refused]:
+        decoded: list[Event | Refused] = []
+        for record in records:
+            events = decode(record)
+            decoded.extend(events)
+            if not events:
+                ledger.read_nothing(Position(record.source, record.partition, record.offset))
+        for each in decoded:
+            if isinstance(each, Event):
+                ledger.open(each.position)
+            else:
+                ledger.open_refused(each.position)
+        return decoded
+
+    return step
+
+
+def select_events(select: Select, ledger: Ledger) -> Callable[[list[Event]], Iterable[tuple[str, Selected]]]:
+    """Events → (user key, event and its targets); what no sync wants goes on too, for it may teach an identifier."""
+
+    def step(events: list[Event]) -> Iterable[tuple[str, Selected]]:
+        keyed = []
+        for event in events:
+            targets, filtered = select(event)
+            for sync, reason in filtered:
+                ledger.filtered(event.position, sync, reason)
+            for target in targets:
+                if target.copy:
+                    ledger.open_copy(event.position, target.sync, target.copy)
+            keyed.append((event.user_key, (event, targets, None)))
+        return keyed
+
+    return step
+
+
+def translate_events(
+    syncs: Sequence[Sync], translates: Sequence[Translate], ledger: Ledger, now_ms: Callable[[], int]
+) -> Callable[[list[tuple[str, Outgoing]]], Iterable[tuple[str, Item]]]:
+    """Identified events → (lane, parcel); what does not fit and what was given up → (its lane, dead letter)."""
+
+    def step(batch: list[tuple[str, Outgoing]]) -> Iterable[tuple[str, Item]]:
+        now = now_ms()
+        keyed: list[tuple[str, Item]] = []
+        for _, outgoing in batch:
+            if isinstance(outgoing, DeadLetter):
+                keyed.append((DEAD_LETTER_LANE, outgoing))
+            else:
+                keyed.extend(_translate(outgoing, now))
+        return keyed
+
+    def _translate(identified: Identified, now: int) -> Iterable[tuple[str, Item]]:
+        event = identified.event
+        known = as_text(identified.identity)
+        for sync, copy, send_as, replays in identified.targets:
+            request = translates[sync](event, identified.identity, send_as, now)
+            name = syncs[sync].name
+            if isinstance(request, TooLarge):
+                letter = _too_large(request, event, name, copy, send_as, now)
+                yield DEAD_LETTER_LANE, letter._replace(identity=known, replays=replays)
+                continue
+            ledger.built(sync, [note.caution for note in request.notes], request.absent)
+            parcel = Parcel(
+                name,
+                copy,
+                send_as,
+                request.app_id,
+                request.body,
+                event.raw,
+                event.key,
+                event.position,
+                event.received_ms,
+                known,
+                replays,
+            )
+            yield parcel.lane, parcel
+
+    return step
+
+
+def refused_letters(now_ms: Callable[[], int]) -> Callable[[list[Refused]], Iterable[tuple[str, Item]]]:
+    """What decode refused → (its lane, dead letter)."""
+
+    def step(refusals: list[Refused]) -> Iterable[tuple[str, Item]]:
+        now = now_ms()
+        return [
+            (
+                DEAD_LETTER_LANE,
+                DeadLetter(
+                    reason=each.reason,
+                    stage=Stage.DECODE,
+                    sync=None,
+                    copy=0,
+                    send_as=None,
+                    error=each.error,
+                    value=each.value,
+                    key=each.key,
+                    position=each.position,
+                    first_seen_ms=each.received_ms,
+                    failed_at_ms=now,
+                ),
+            )
+            for each in refusals
+        ]
+
+    return step
+
+
+def _too_large(refusal: TooLarge, event: Event, sync: str, copy: int, send_as: str, now: int) -> DeadLetter:
+    return DeadLetter(
+        reason=DeadLetterReason.TOO_LARGE,
+        stage=Stage.TRANSLATE,
+        sync=sync,
+        copy=copy,
+        send_as=send_as,
+        error=refusal.error,
+        value=event.raw,
+        key=event.key,
+        position=event.position,
+        first_seen_ms=event.received_ms,
+        failed_at_ms=now,
+    )

@@ -1,0 +1,100 @@
+"""Start: from the environment to a process that is ready to flow, or a clear refusal (exit 2, nothing started)."""
+
+import atexit
+import gc
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import structlog
+
+from connectors.ledger.lock import StateInUseError
+from connectors.secrets import Secret, SecretError
+from flows.logs import configure_logs
+from flows.process import Process
+from flows.settings import SettingsError, load
+
+log = structlog.get_logger()
+
+_CLUSTER_VARIABLES = ("BYTEWAX_PROCESS_ID", "BYTEWAX_ADDRESSES", "BYTEWAX_POD_NAME", "BYTEWAX_HOSTFILE_PATH")
+_CLUSTER_FLAGS = ("-i", "--process-id", "-a", "--addresses")
+
+
+def start() -> Process:
+    """Read the settings that the environment names, and build the process. Exits with 2 where that cannot be."""
+    configure_logs()
+    _refuse_cluster()
+    path = Path(os.environ.get("STREAM_SETTINGS", "stream.toml"))
+    try:
+        settings = load(path)
+    except SettingsError as problem:
+        refuse(str(problem))
+    enabled = [each for each in settings.syncs if each.enabled]
+    if not enabled:
+        refuse(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")
+    missing = []
+    for each in enabled:
+        for key in each.keys:
+            try:
+                Secret(key).value()
+            except SecretError as problem:
+                missing.append(f"{path}: sync[{each.name}].{each.key_kind}: {problem}")
+    if missing:
+        refuse("\n".join(missing))
+    has_recovery = _has_recovery()
+    if not has_recovery:
+        log.warning(
+            "no recovery store: identities and held events are forgotten at a restart, which begins at the group's "
+            "committed offsets and loses nothing",
+            do="start with `python -m flows run`, or give -r DIRECTORY -s SECONDS -b 0",
+        )
+    try:
+        process = Process(settings, *_slice(), has_recovery=has_recovery)
+    except StateInUseError as problem:
+        refuse(f"{path}: state.directory: {problem}")
+    except OSError as problem:
+        refuse(f"{path}: state.directory: {settings.state.directory} cannot be used: {problem.strerror}")
+    process.stop_on_signals()
+    _collect_garbage_rarely()
+    # Registered before anything that closes at exit, and so called after all of it.
+    atexit.register(process.restart_if_asked)
+    atexit.register(process.finish)
+    return process
+
+
+def _collect_garbage_rarely() -> None:
+    """Keep the collector from walking over everything that is remembered again and again: it holds no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+
+
+def _slice() -> tuple[int, int]:
+    index, _, count = os.environ.get("STREAM_SLICE", "0/1").partition("/")
+    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+        refuse("STREAM_SLICE: expected i/N with i from 0 to N-1, such as 0/4")
+    return int(index), int(count)
+
+
+def _has_recovery() -> bool:
+    return "BYTEWAX_RECOVERY_DIRECTORY" in os.environ or any(
+        argument in ("-r", "--recovery-directory") or argument.startswith(("--recovery-directory=", "-r"))
+        for argument in sys.argv[1:]
+    )
+
+
+def _refuse_cluster() -> None:
+    flags = [argument for argument in sys.argv[1:] if argument.split("=")[0] in _CLUSTER_FLAGS]
+    variables = [name for name in _CLUSTER_VARIABLES if name in os.environ]
+    if flags or variables:
+        refuse(
+            f"{', '.join(flags + variables)}: the stream does not run as a Bytewax cluster, for one slow process "
+            "stalls all others in Bytewax 0.21; start independent slices instead: python -m flows run --slice i/N"
+        )
+
+
+def refuse(text: str) -> NoReturn:
+    """Say what is wrong and exit with 2: nothing was started."""
+    sys.stderr.write(text + "\n")
+    raise SystemExit(2)

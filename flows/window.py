@@ -1,0 +1,58 @@
+"""Window: items of one lane → micro-batches, by count or by the time since the first item."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from bytewax.operators import StatefulBatchLogic
+
+from connectors.appsflyer.items import Item, pack_items
+
+STATE_VERSION: Final = 1
+
+
+class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
+    """Emits at `max_events`, or `max_wait` after the first item, whichever is first.
+
+    (`bytewax.operators.collect` restarts its timeout with every item, and so never emits under a trickle.)
+    """
+
+    def __init__(self, items: list[Item], max_events: int, max_wait: timedelta, now: Callable[[], datetime]) -> None:
+        self._items = items
+        self._max_events = max_events
+        self._max_wait = max_wait
+        self._now = now
+        self._due = now() if items else None  # what an earlier run left has waited long enough
+
+    def on_batch(self, values: list[Item]) -> tuple[list[list[Item]], bool]:
+        """Add the items; emit full batches."""
+        if not self._items:
+            self._due = self._now() + self._max_wait
+        self._items.extend(values)
+        emitted: list[list[Item]] = []
+        while len(self._items) >= self._max_events:
+            emitted.append(self._items[: self._max_events])
+            self._items = self._items[self._max_events :]
+            self._due = self._now() + self._max_wait
+        return emitted, not self._items
+
+    def on_notify(self) -> tuple[list[list[Item]], bool]:
+        """Emit what has waited long enough."""
+        return [self._items], StatefulBatchLogic.DISCARD
+
+    def on_eof(self) -> tuple[list[list[Item]], bool]:
+        """Emit the rest."""
+        return [self._items] if self._items else [], StatefulBatchLogic.DISCARD
+
+    def notify_at(self) -> datetime | None:
+        """Return when the batch is due."""
+        return self._due
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """Return the items as builtins."""
+        return (STATE_VERSION, pack_items(self._items))
+
+
+def utc_now() -> datetime:
+    """Return the time as Bytewax wants it."""
+    return datetime.now(UTC)
