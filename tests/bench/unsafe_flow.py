@@ -1,0 +1,50 @@
+"""The stream without ledger, journal and recovery: what their price is measured against. It loses events."""
+
+from collections.abc import Sequence
+
+from connectors.ledger.journal import Journal
+from connectors.ledger.ledger import Ledger
+from flows.steps.caution import Caution
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetterReason, FilterReason
+
+
+class BareLedger(Ledger):
+    """Knows how many events are under way, which reading needs, and nothing else."""
+
+    under_way = 0
+
+    def room(self) -> int:
+        return self._max_pending - self.under_way
+
+    def open(self, position: Position) -> None:  # noqa: ARG002
+        self.under_way += 1
+
+    def filtered(self, position: Position, sync: int, reason: FilterReason, copy: int = 0) -> None:  # noqa: ARG002
+        self.under_way -= 1
+
+    def delivered(self, position: Position, sync: int, copy: int) -> None:  # noqa: ARG002
+        self.under_way -= 1
+
+    def dead_lettered(self, position: Position, sync: int | None, copy: int, reason: DeadLetterReason) -> None:  # noqa: ARG002
+        self.under_way -= 1
+
+    def built(self, sync: int, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
+        pass
+
+
+class NoJournal(Journal):
+    """Notes nothing."""
+
+    def record(self, entry: object, fate: str) -> None:
+        pass
+
+
+import flows.process  # noqa: E402 - patched before the stream is built
+
+flows.process.Ledger = BareLedger  # type: ignore[attr-defined]  # the point of this module
+flows.process.Journal = NoJournal  # type: ignore[attr-defined]  # the point of this module
+
+from flows.stream import flow  # noqa: E402
+
+__all__ = ["flow"]

@@ -1,0 +1,19 @@
+"""The canary: the stream with a sink whose snapshots forget what is not final yet. It must fail the suite."""
+
+from typing import Any
+
+from connectors.appsflyer.unfinished import Unfinished
+
+_honest = Unfinished.state
+
+
+def _forgetful(self: Unfinished) -> tuple[Any, ...]:
+    version, _items, *more = _honest(self)
+    return (version, [], *more)
+
+
+Unfinished.state = _forgetful  # type: ignore[method-assign]  # the damage that is wanted
+
+from flows.stream import flow  # noqa: E402 - it is built when it is imported
+
+__all__ = ["flow"]

@@ -1,0 +1,241 @@
+"""The ledger, the journal, the overflow and the sink's snapshots against a model of twenty lines.
+
+The real classes work on real files, without the engine and without threads; hypothesis decides what happens next. A
+crash drops what is in memory and goes back to the last snapshot or the one before, as the engine does.
+"""
+
+import os
+import pickle
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from connectors.appsflyer.parcel import Attempts, Parcel, dead_letter
+from connectors.appsflyer.sink import PART, AppsFlyerSink
+from connectors.appsflyer.unfinished import Unfinished
+from connectors.ledger.journal import Journal
+from connectors.ledger.ledger import Ledger
+from connectors.stopping import Stopping
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetter, DeadLetterReason, FilterReason
+
+SYNC, APP = "s", "id1"
+LANE = f"{SYNC}/{APP}"
+FILTERED_EVERY = 5
+
+
+class Model:
+    """What must be true: which offsets are final, how safely, and how often each was sent."""
+
+    def __init__(self) -> None:
+        self.next = 0
+        self.final: set[int] = set()
+        self.flushed: set[int] = set()
+        self.sent: Counter[int] = Counter()
+        self.excused: Counter[int] = Counter()
+        self.snapshots: list[tuple[int, frozenset[int]]] = [(0, frozenset())]
+
+    def end(self, offset: int) -> None:
+        """Its fate is final, and not yet out of reach of a crash."""
+        self.sent[offset] += 1
+        self.final.add(offset)
+
+    def flush(self) -> None:
+        """All fates are out of reach of a crash."""
+        self.flushed |= self.final
+
+    def crash(self, snapshot: int) -> None:
+        """What the journal did not have may be sent once more."""
+        self.next, known = self.snapshots[snapshot]
+        self.excused.update(self.final - self.flushed)
+        self.final = set(known) | self.flushed
+        self.snapshots = [self.snapshots[snapshot]]
+
+    def lowest_open(self) -> int:
+        """Return the lowest offset that was read and is not final."""
+        return min((each for each in range(self.next) if each not in self.final), default=self.next)
+
+
+class Fates(RuleBasedStateMachine):
+    """Read, deliver, fail, give up, set aside, snapshot, crash, restore, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp(prefix="fates-"))
+        self.model = Model()
+        self.stored: list[bytes] = [pickle.dumps((0, None))]
+        self.journal: Journal | None = None
+
+    @initialize()
+    def begin(self) -> None:
+        """Start without a snapshot."""
+        self._start(0, None)
+
+    def _start(self, offset: int, state: Any) -> None:
+        self.next = offset
+        self.parcels: list[tuple[Parcel, Attempts]] = []
+        self.letters: list[DeadLetter] = []
+        self.ledger = Ledger([SYNC], 1000)
+        self.journal = Journal(self.directory / "journal")
+        self.unfinished = Unfinished(self.ledger, self.journal, self.directory / "overflow")
+        courier: Any = SimpleNamespace(error=None, submit=self.parcels.extend)
+        postbox: Any = SimpleNamespace(error=None, submit=self.letters.extend)
+        sink = AppsFlyerSink(
+            self.ledger, self.unfinished, courier, postbox, Stopping(), 1.0, 1.0, self._snapshot_taken, lambda: None
+        )
+        self.partition = sink.build_part("sink", PART, state)
+
+    def _snapshot_taken(self) -> None:
+        assert self.journal is not None
+        self.unfinished.snapshot_taken()
+        self.journal.snapshot_taken(self.ledger.watermarks())
+
+    def _take_parcel(self, data: st.DataObject) -> tuple[Parcel, Attempts]:
+        return self.parcels.pop(data.draw(st.integers(0, len(self.parcels) - 1)))
+
+    def _let_go(self) -> None:
+        for overflow in self.unfinished._overflows.values():
+            overflow.close()
+
+    @rule(count=st.integers(1, 6))
+    def read(self, count: int) -> None:
+        """Read the next events; some are filtered at once."""
+        items: list[Parcel | DeadLetter] = []
+        for offset in range(self.next, self.next + count):
+            position = Position("t", 0, offset)
+            self.ledger.open(position)
+            if offset % FILTERED_EVERY == 0:
+                self.ledger.filtered(position, 0, FilterReason.NOT_SELECTED)
+                self.model.final.add(offset)
+                self.model.flushed.add(offset)  # it is filtered again, and sent to nobody
+            else:
+                items.append(Parcel(SYNC, 0, "e", APP, b"{}", b"%d" % offset, None, position, 0))
+        self.next = self.model.next = self.next + count
+        self.partition.write_batch([items])
+
+    @precondition(lambda self: self.parcels)
+    @rule(data=st.data())
+    def deliver(self, data: st.DataObject) -> None:
+        """AppsFlyer accepts one."""
+        parcel, _ = self._take_parcel(data)
+        self.model.end(parcel.position.offset)
+        self.unfinished.delivered(parcel)
+
+    @precondition(lambda self: self.parcels)
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        """One is tried and will be again."""
+        parcel, attempts = self._take_parcel(data)
+        attempts = attempts._replace(made=attempts.made + 1)
+        self.unfinished.attempted(parcel, attempts)
+        self.parcels.append((parcel, attempts))
+
+    @precondition(lambda self: self.parcels)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        """One becomes a dead letter that is not stored yet."""
+        parcel, attempts = self._take_parcel(data)
+        letter = dead_letter(parcel, DeadLetterReason.REJECTED, "refused", attempts, 1)
+        self.unfinished.given_up(letter)
+        self.letters.append(letter)
+
+    @precondition(lambda self: self.letters)
+    @rule(data=st.data())
+    def store(self, data: st.DataObject) -> None:
+        """A dead letter is durable."""
+        letter = self.letters.pop(data.draw(st.integers(0, len(self.letters) - 1)))
+        self.model.end(letter.position.offset)
+        self.unfinished.written(letter)
+
+    @precondition(lambda self: self.parcels)
+    @rule(data=st.data())
+    def set_aside(self, data: st.DataObject) -> None:
+        """The app is in trouble: one goes to the disk."""
+        assert self.unfinished.set_aside(*self._take_parcel(data))
+
+    @precondition(lambda self: self.unfinished.set_aside_count)
+    @rule(most=st.integers(1, 4))
+    def take_back(self, most: int) -> None:
+        """The app is well again."""
+        self.parcels += self.unfinished.take_back(LANE, most)
+
+    @rule()
+    def flush(self) -> None:
+        """The courier's round ends."""
+        assert self.journal is not None
+        self.journal.flush()
+        self.model.flush()
+
+    @rule()
+    def snapshot(self) -> None:
+        """An epoch ends."""
+        self.stored.append(pickle.dumps((self.next, self.partition.snapshot())))
+        self.model.flush()
+        self.model.snapshots.append((self.model.next, frozenset(self.model.final)))
+
+    @rule(committed=st.sampled_from([1, 2]))
+    def crash_and_restore(self, committed: int) -> None:
+        """Kill -9; the engine goes back to its last snapshot, or to the one before if that one was not committed."""
+        assert self.journal is not None
+        os.close(self.journal._descriptor)
+        self._let_go()
+        place = max(len(self.stored) - committed, 0)
+        self.model.crash(place)
+        self.stored = [self.stored[place]]
+        self._start(*pickle.loads(self.stored[0]))  # noqa: S301 - our own
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        """Whatever was read and is not final is in somebody's hands."""
+        if self.journal is None:
+            return
+        held = {parcel.position.offset for parcel, _ in self.parcels} | {each.position.offset for each in self.letters}
+        missing = [each for each in range(self.model.next) if each not in self.model.final and each not in held]
+        assert len(missing) <= self.unfinished.set_aside_count
+
+    @invariant()
+    def nothing_is_sent_twice_without_an_excuse(self) -> None:
+        """Only what ended after the last flush before a crash may end again."""
+        assert all(count <= 1 + self.model.excused[offset] for offset, count in self.model.sent.items())
+
+    @invariant()
+    def the_watermark_passes_no_open_entry(self) -> None:
+        """The group's offset never passes what is not final."""
+        if self.journal is not None:
+            watermark = self.ledger.watermark("t", 0)
+            assert watermark is None or watermark <= self.model.lowest_open()
+
+    def teardown(self) -> None:
+        """Let everything come to its end: then each event has a fate, and the ledger agrees."""
+        if self.journal is not None:
+            while self.unfinished.set_aside_count:
+                self.parcels += self.unfinished.take_back(LANE, 100)
+            for parcel, _ in self.parcels:
+                self.model.end(parcel.position.offset)
+                self.unfinished.delivered(parcel)
+            for letter in self.letters:
+                self.model.end(letter.position.offset)
+                self.unfinished.written(letter)
+            assert self.model.lowest_open() == self.model.next
+            assert self.ledger.pending(0) == len(self.unfinished) == self.ledger.open_events == self.ledger.held_events
+            assert self.ledger.pending(0) == 0
+            self.nothing_is_sent_twice_without_an_excuse()
+            self.journal.close()
+            self._let_go()
+        shutil.rmtree(self.directory)
+
+
+TestFates = Fates.TestCase
+TestFates.settings = settings(
+    max_examples=int(os.environ.get("CHAOS_EXAMPLES", "100")),
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)

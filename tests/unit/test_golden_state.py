@@ -1,0 +1,98 @@
+"""State that an earlier version wrote is understood, or refused with what to do.
+
+`golden/state-1.pickle` was written by version 1 and is never written again: it holds builtins only, so that classes may
+be renamed. A change that cannot read it needs a new version number and a reader of the old one, or a clear refusal.
+"""
+
+import pickle
+import pickletools
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.appsflyer.items import resume_items, unpack
+from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.ledger.ledger import Ledger
+from connectors.stopping import Stopping
+from flows.identify import UserLogic
+from flows.steps.decision import Identified
+from flows.steps.decode import decode
+from flows.steps.event import Event, Position, Record
+from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.steps.outcome import DeadLetter, DeadLetterReason
+from flows.steps.select import Target
+from flows.steps.user import Rules
+from flows.window import MicroBatch
+
+GOLDEN = (Path(__file__).parent / "golden" / "state-1.pickle").read_bytes()
+RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 300_000, 0, 100)
+TEACHES = (
+    b'{"event_type":"Open","user_id":"u1","device_id":"tablet","platform":"iOS","time":1795000000300,'
+    b'"user_properties":{"appsflyer_id":"1700000000000-7654321"}}'
+)
+
+
+@pytest.fixture
+def golden() -> dict[str, Any]:
+    """Return what version 1 wrote."""
+    state: dict[str, Any] = pickle.loads(GOLDEN)  # noqa: S301 - our own file
+    return state
+
+
+def _logic(state: tuple[Any, ...], ledger: Ledger) -> UserLogic:
+    return UserLogic(state, RULES, ledger, Stopping(), lambda: 1_795_000_000_400)
+
+
+def test_a_snapshot_holds_builtins_only() -> None:
+    """No class of ours is named in it, so that a rename cannot make it unreadable."""
+    names = {operation.name for operation, _, _ in pickletools.genops(GOLDEN)}
+    assert not names & {"GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"}
+
+
+def test_a_users_state_is_understood(golden: dict[str, Any]) -> None:
+    """The devices are known, what was taken is a duplicate, and the held event goes out when its id is taught."""
+    ledger = Ledger(["one"], 100)
+    logic = _logic(golden["user"], ledger)
+    assert ledger.pending(0) == 1
+    (event,) = decode(Record(TEACHES, None, "events", 3, 9, 0))
+    assert isinstance(event, Event)
+    ledger.open(event.position)
+    outgoing, _ = logic.on_batch([(event, (Target(0, 0, "open"),), None)])
+    identified = [each for each in outgoing if isinstance(each, Identified)]
+    assert [each.event.position for each in identified] == [event.position, Position("events", 3, 2)]
+    assert {each.identity.values["appsflyer_id"] for each in identified} == {"1700000000000-7654321"}
+
+
+def test_the_windows_and_the_sinks_state_are_understood(golden: dict[str, Any]) -> None:
+    """Parcels and dead letters come back as they were."""
+    version, packed = golden["window"]
+    ledger = Ledger(["one"], 100)
+    (parcel,) = resume_items(ledger, packed)
+    assert version == 1
+    assert isinstance(parcel, Parcel)
+    assert (parcel.app_id, parcel.position, parcel.lane) == ("id123", Position("events", 3, 7), "one/id123")
+    batch = MicroBatch([parcel], 10, timedelta(seconds=1), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    assert batch.on_notify()[0] == [[parcel]]
+    _, items, marks = golden["sink"]
+    assert unpack(items[0][0]) == parcel
+    assert Attempts(*items[0][1]).http_status == 503
+    letter = unpack(items[1][0])
+    assert isinstance(letter, DeadLetter)
+    assert (letter.reason, letter.copy, letter.http_status) == (DeadLetterReason.REJECTED, 1, 400)
+    assert marks == {}
+
+
+def test_another_versions_state_is_refused_with_what_to_do(golden: dict[str, Any]) -> None:
+    """The message names both versions and the way out."""
+    with pytest.raises(ValueError, match=r"version 99; this is version 1: start with a new state directory"):
+        _logic((99, *golden["user"][1:]), Ledger(["one"], 100))
+
+
+def test_a_held_event_that_cannot_be_read_stops_the_start(golden: dict[str, Any]) -> None:
+    """It would otherwise leave without an outcome."""
+    version, devices, insert_ids, first_seen, held, touched = golden["user"]
+    broken = tuple((b"{}", *each[1:]) for each in held)
+    with pytest.raises(ValueError, match=r"events/3/2.* cannot read"):
+        _logic((version, devices, insert_ids, first_seen, broken, touched), Ledger(["one"], 100))

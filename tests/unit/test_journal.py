@@ -1,0 +1,168 @@
+"""The journal: what it holds survives a crash of the process, and nothing that is torn is believed."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.ledger.journal import DELIVERED, KEPT_SNAPSHOTS, Entry, Journal, read_segment
+from connectors.ledger.lock import StateInUseError, lock_directory
+from flows.steps.event import Position
+
+ENTRIES = st.lists(
+    st.tuples(
+        st.builds(
+            Position,
+            st.sampled_from(["events", "a.zip!b"]),
+            st.integers(0, 3),
+            st.integers(0, 2**40),
+            st.integers(0, 5),
+        ),
+        st.sampled_from([None, "one", "two"]),
+        st.integers(0, 2),
+    ),
+    unique=True,
+    max_size=30,
+)
+
+
+def _entry(offset: int, sync: str | None = "one", partition: int = 0) -> Entry:
+    return Position("events", partition, offset), sync, 0
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(directory.glob("*.journal"))
+
+
+@given(entries=ENTRIES, flush_every=st.integers(1, 7))
+def test_what_was_flushed_is_recalled_once_after_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, entries: list[Entry], flush_every: int
+) -> None:
+    """Every fate that was handed to the system is known to the next run, once; others are unknown."""
+    directory = tmp_path_factory.mktemp("journal")
+    crashed = Journal(directory)
+    flushed: list[Entry] = []
+    for place, entry in enumerate(entries, start=1):
+        crashed.record(entry, DELIVERED if place % 2 else "rejected")
+        if place % flush_every == 0:
+            crashed.flush()
+            flushed = entries[:place]
+    following = Journal(directory)
+    for place, entry in enumerate(entries, start=1):
+        expected = (DELIVERED if place % 2 else "rejected") if entry in flushed else None
+        assert following.recall(entry) == expected
+        assert following.recall(entry) is None
+    following.close()
+    crashed.close()
+
+
+@given(cut=st.integers(1, 400), junk=st.binary(max_size=20))
+def test_a_torn_end_costs_only_what_was_torn(tmp_path_factory: pytest.TempPathFactory, cut: int, junk: bytes) -> None:
+    """Whatever is cut off or scribbled over the end, the frames before it are believed and nothing is invented."""
+    directory = tmp_path_factory.mktemp("journal")
+    journal = Journal(directory)
+    for offset in range(10):
+        journal.record(_entry(offset), DELIVERED)
+        journal.flush()
+    journal.close()
+    (segment,) = _files(directory)
+    content = segment.read_bytes()
+    segment.write_bytes(content[: max(len(content) - cut, 0)] + junk)
+    following = Journal(directory)
+    known = [offset for offset in range(10) if following.recall(_entry(offset)) == DELIVERED]
+    assert known == list(range(len(known)))
+    assert len(following) == 0
+    assert len(known) >= 10 - -(-cut // (len(content) // 10))
+    following.close()
+
+
+def test_segments_stay_for_three_snapshots_of_the_run_that_has_them(tmp_path: Path) -> None:
+    """A crash before a snapshot is committed goes back to an older one, so that several are kept; older ones go."""
+    journal = Journal(tmp_path)
+    journal.record(_entry(1), DELIVERED)
+    for _ in range(KEPT_SNAPSHOTS):
+        journal.snapshot_taken()
+    assert len(_files(tmp_path)) == KEPT_SNAPSHOTS + 1
+    following = Journal(tmp_path)
+    assert following.recall(_entry(1)) == DELIVERED
+    for _ in range(KEPT_SNAPSHOTS - 1):
+        following.snapshot_taken()
+    third = Journal(tmp_path)
+    assert third.recall(_entry(1)) == DELIVERED
+    for _ in range(KEPT_SNAPSHOTS):
+        third.snapshot_taken()
+    assert Journal(tmp_path).recall(_entry(1)) is None
+
+
+def test_what_an_earlier_run_wrote_stays_until_it_was_read_again(tmp_path: Path) -> None:
+    """Where the source has to wait, any number of snapshots may be taken before the entry is read again."""
+    journal = Journal(tmp_path)
+    journal.record(_entry(5), DELIVERED)
+    journal.close()
+    following = Journal(tmp_path)
+    for _ in range(3 * KEPT_SNAPSHOTS):
+        following.snapshot_taken({("events", 0): 5})
+    following.close()
+    third = Journal(tmp_path)
+    for _ in range(3 * KEPT_SNAPSHOTS):
+        third.snapshot_taken({("events", 0): 4})
+    assert third.recall(_entry(5)) == DELIVERED
+    third.close()
+
+
+def test_what_an_earlier_run_wrote_goes_when_it_can_be_read_no_more(tmp_path: Path) -> None:
+    """Three snapshots after everything in it lies below the watermark, also where it was never asked for."""
+    journal = Journal(tmp_path)
+    journal.record(_entry(5), DELIVERED)
+    journal.close()
+    following = Journal(tmp_path)
+    following.snapshot_taken({("events", 0): 5})
+    for _ in range(KEPT_SNAPSHOTS):
+        assert any(list(read_segment(path)) for path in _files(tmp_path))
+        following.snapshot_taken({("events", 0): 6})
+    assert not any(list(read_segment(path)) for path in _files(tmp_path))
+    following.close()
+
+
+def test_without_a_store_segments_stay_until_a_restart_would_begin_above_them(tmp_path: Path) -> None:
+    """The watermark of every partition in a segment must have passed it."""
+    journal = Journal(tmp_path)
+    journal.record(_entry(5), DELIVERED)
+    journal.record(_entry(7, partition=1), DELIVERED)
+    for _ in range(KEPT_SNAPSHOTS + 2):
+        journal.snapshot_taken({("events", 0): 6, ("events", 1): 7}, has_store=False)
+    kept = list(read_segment(_files(tmp_path)[0]))
+    assert [record[2] for record in kept] == [5, 7]
+    journal.snapshot_taken({("events", 0): 6, ("events", 1): 8}, has_store=False)
+    assert not any(list(read_segment(path)) for path in _files(tmp_path))
+
+
+def test_a_failed_write_loses_nothing_and_leaves_no_half_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk flush raises, and the next one that works writes all of it."""
+    import os  # noqa: PLC0415 - only to break it
+
+    journal = Journal(tmp_path)
+    journal.record(_entry(1), DELIVERED)
+    write = os.write
+
+    def half(descriptor: int, data: memoryview) -> int:
+        if len(data) > 8:
+            return write(descriptor, data[:8])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("connectors.ledger.frames.os.write", half)
+    with pytest.raises(OSError, match="No space"):
+        journal.flush()
+    monkeypatch.setattr("connectors.ledger.frames.os.write", write)
+    journal.record(_entry(2), DELIVERED)
+    journal.flush()
+    following = Journal(tmp_path)
+    assert following.recall(_entry(1)) == following.recall(_entry(2)) == DELIVERED
+
+
+def test_a_directory_is_locked_against_a_second_process(tmp_path: Path) -> None:
+    """The second lock is refused with the directory's name."""
+    lock_directory(tmp_path)
+    with pytest.raises(StateInUseError, match=tmp_path.name):
+        lock_directory(tmp_path)

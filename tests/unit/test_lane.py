@@ -1,0 +1,306 @@
+"""A lane's circuit and keys, with a clock of its own.
+
+Sources: AppsFlyer, OpenAPI of the S2S events API (api3): the `authentication` header, the app id in the path
+(percent-encoded); AppsFlyer, «Managing AppsFlyer tokens»: two tokens at a time, for a rotation.
+"""
+
+import random
+from collections import deque
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.appsflyer.lane import FAILURES_THAT_OPEN, Circuit, Lane, Shipment
+from connectors.appsflyer.limiter import Limiter
+from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.secrets import Secret, SecretError
+from flows.settings.model import SecretRef
+from flows.steps.event import Position
+
+LONGEST_PROBE_SECONDS = 16.0
+
+
+class FixedSecret(Secret):
+    """A key that stands nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(SecretRef("env", "NOWHERE"))
+
+    def value(self) -> str:
+        """Return it."""
+        return "key"
+
+
+def a_shipment(number: int = 0) -> Shipment:
+    parcel = Parcel("s", 0, "e", "id1", b"{}", b"{}", None, Position("t", 0, number), 0)
+    return Shipment(parcel, Attempts())
+
+
+def a_lane(*secrets: Secret, rate: float = 0, waiting: int = 1000) -> Lane:
+    lane = Lane("s/id1", "https://example.invalid", "id1", secrets or [FixedSecret()], Limiter(rate))
+    lane.chance = random.Random(1)
+    lane.waiting = deque(map(a_shipment, range(waiting)))
+    return lane
+
+
+def key_file(directory: Path, name: str, key: str) -> Secret:
+    path = directory / name
+    path.write_text(key)
+    return Secret(SecretRef("file", str(path)))
+
+
+def keys(directory: Path, *values: str) -> list[Secret]:
+    return [key_file(directory, f"key{place}", value) for place, value in enumerate(values)]
+
+
+def wait_of(lane: Lane, now_s: float) -> float:
+    wait = lane.wait_seconds(now_s)
+    assert wait is not None
+    return wait
+
+
+def opened(retry_after: float = 0.0) -> Lane:
+    lane = a_lane()
+    for _ in range(FAILURES_THAT_OPEN):
+        lane.failed(100.0, retry_after)
+    return lane
+
+
+def test_ten_failures_in_a_row_open_the_circuit() -> None:
+    """Nine do not; the tenth says so, once."""
+    lane = a_lane()
+    assert [lane.failed(1.0, 0.0) for _ in range(FAILURES_THAT_OPEN)] == [False] * 9 + [True]
+    assert lane.circuit is Circuit.OPEN
+    assert lane.failed(1.0, 0.0) is False
+
+
+def test_a_delivery_in_between_starts_the_count_again() -> None:
+    """An event that fails while others pass is that event's trouble."""
+    lane = a_lane()
+    for _ in range(100):
+        for _ in range(FAILURES_THAT_OPEN - 1):
+            assert lane.failed(1.0, 0.0) is False
+        assert lane.succeeded() is False
+    assert lane.circuit is Circuit.CLOSED
+
+
+def test_an_open_circuit_probes_one_at_a_time_and_closes_on_success() -> None:
+    lane = opened()
+    assert 0 < wait_of(lane, 100.0) <= LONGEST_PROBE_SECONDS
+    lane.in_flight = 1
+    assert lane.wait_seconds(1e6) is None
+    lane.in_flight = 0
+    assert lane.wait_seconds(1e6) == 0
+    assert lane.succeeded() is True
+    assert lane.circuit is Circuit.CLOSED
+    assert lane.wait_seconds(100.0) == 0
+
+
+def test_what_was_on_its_way_when_the_circuit_opened_comes_back_before_the_first_probe() -> None:
+    """Requests that left earlier count as the one on its way."""
+    lane = opened()
+    lane.in_flight = 200
+    assert lane.wait_seconds(1e6) is None
+
+
+def test_what_an_answer_asks_for_is_not_cut_short_by_the_next() -> None:
+    """`Retry-After` is honoured (RFC 9110), though other answers on their way say nothing."""
+    lane = opened(retry_after=300.0)
+    lane.failed(101.0, 0.0)
+    assert wait_of(lane, 101.0) == pytest.approx(299.0)
+
+
+def test_a_delivery_ends_an_earlier_wish_to_wait() -> None:
+    lane = opened(retry_after=900.0)
+    lane.succeeded()
+    for _ in range(FAILURES_THAT_OPEN):
+        lane.failed(200.0, 0.0)
+    assert wait_of(lane, 200.0) <= LONGEST_PROBE_SECONDS
+
+
+def test_nothing_waiting_is_nothing_to_send() -> None:
+    assert a_lane(waiting=0).wait_seconds(1.0) is None
+
+
+def test_the_limit_holds_while_closed_and_for_probes() -> None:
+    lane = a_lane(rate=0.1)
+    lane.limiter.take(100.0)
+    assert wait_of(lane, 100.0) == pytest.approx(10.0)
+    for _ in range(FAILURES_THAT_OPEN):
+        lane.failed(100.0, 0.0)
+    assert wait_of(lane, 100.0) >= 10.0 - 1e-9
+
+
+outcomes = st.lists(st.sampled_from(["delivered", "failed", "refused", "asked to wait"]), min_size=30, max_size=300)
+
+
+@given(outcomes, st.sampled_from([Circuit.OPEN, Circuit.PAUSED]), st.integers(1, 50))
+def test_probes_never_chase_each_other(answers: list[str], first: Circuit, round_trip_ms: int) -> None:
+    """While nothing gets through, whatever is answered, a probe waits at least 50 ms after the one before it."""
+    lane = a_lane()
+    now = 100.0
+    for _ in range(FAILURES_THAT_OPEN if first is Circuit.OPEN else 0):
+        lane.failed(now, 0.0)
+    if first is Circuit.PAUSED:
+        lane.refused(now, lane.endpoint().key)
+    assert lane.circuit is first
+    for answer in answers:
+        wait = wait_of(lane, now)
+        assert 0.05 - 1e-6 <= wait <= 900
+        now += wait
+        lane.in_flight += 1
+        assert lane.wait_seconds(now + 1e6) is None
+        now += round_trip_ms / 1000
+        lane.in_flight -= 1
+        if answer == "delivered":
+            assert lane.succeeded() is True
+            return
+        if answer == "refused":
+            lane.refused(now, lane.endpoint().key)
+        else:
+            lane.failed(now, 60.0 if answer == "asked to wait" else 0.0)
+        assert lane.wait_seconds(now) != 0
+
+
+def test_a_refused_key_pauses_the_app_and_says_so_once() -> None:
+    """A wrong key, app id or plan is the app's trouble: nothing is lost, one probe at a time."""
+    lane = a_lane()
+    key = lane.endpoint().key
+    assert lane.refused(100.0, key) is True
+    assert lane.circuit is Circuit.PAUSED
+    assert 0 < wait_of(lane, 100.0) <= LONGEST_PROBE_SECONDS
+    assert lane.refused(110.0, key) is False
+    assert lane.wait_seconds(110.0) != 0
+    assert lane.succeeded() is True
+    assert lane.wait_seconds(110.0) == 0
+
+
+def test_failures_while_paused_keep_it_paused() -> None:
+    """That AppsFlyer is down as well does not make the key right."""
+    lane = a_lane()
+    lane.refused(100.0, lane.endpoint().key)
+    for _ in range(2 * FAILURES_THAT_OPEN):
+        assert lane.failed(100.0, 0.0) is False
+    assert lane.circuit is Circuit.PAUSED
+
+
+def test_a_refused_key_gives_way_to_the_other(tmp_path: Path) -> None:
+    """During a rotation two keys are given: the second is tried before anything is paused."""
+    lane = a_lane(*keys(tmp_path, "old", "new"))
+    assert lane.endpoint().key == "old"
+    assert lane.refused(100.0, "old") is False
+    assert lane.circuit is Circuit.CLOSED
+    assert lane.endpoint().key == "new"
+
+
+def test_late_answers_to_the_old_key_do_not_pause_the_new_one(tmp_path: Path) -> None:
+    """Hundreds of requests are on their way when the first of them is refused."""
+    lane = a_lane(*keys(tmp_path, "old", "new"))
+    assert [lane.refused(100.0, "old") for _ in range(256)] == [False] * 256
+    assert lane.circuit is Circuit.CLOSED
+    assert lane.endpoint().key == "new"
+
+
+def test_late_answers_to_a_key_that_was_rewritten_do_not_pause_the_new_one(tmp_path: Path) -> None:
+    lane = a_lane(*keys(tmp_path, "old"))
+    assert lane.endpoint().key == "old"
+    (tmp_path / "key0").write_text("fresh")
+    assert lane.refused(100.0, "old") is False
+    assert lane.circuit is Circuit.CLOSED
+    assert lane.endpoint().key == "fresh"
+
+
+@pytest.mark.parametrize("allowed", ["old", "new"])
+def test_whichever_key_is_allowed_again_is_found(tmp_path: Path, allowed: str) -> None:
+    """After both were refused, probes go on with both: a plan may be paid, a token may become active."""
+    lane = a_lane(*keys(tmp_path, "old", "new"))
+    now = 100.0
+    probed = []
+    for _ in range(8):
+        key = lane.endpoint().key
+        probed.append(key)
+        lane.refused(now, key)
+        now += wait_of(lane, now)
+    assert lane.circuit is Circuit.PAUSED
+    assert {"old", "new"} == set(probed[2:])
+    for _ in range(2):
+        if lane.endpoint().key == allowed:
+            break
+        lane.refused(now, lane.endpoint().key)
+        now += wait_of(lane, now)
+    assert lane.endpoint().key == allowed
+
+
+def test_a_corrected_key_file_is_used_for_the_next_probe(tmp_path: Path) -> None:
+    lane = a_lane(*keys(tmp_path, "wrong"))
+    lane.refused(100.0, "wrong")
+    (tmp_path / "key0").write_text("right!")
+    assert lane.endpoint().key == "right!"
+
+
+def test_an_unreadable_key_gives_way_to_a_readable_one(tmp_path: Path) -> None:
+    first, second = keys(tmp_path, "old", "new")
+    lane = a_lane(first, second)
+    (tmp_path / "key0").unlink()
+    with pytest.raises(SecretError):
+        lane.endpoint()
+    assert lane.refused(100.0, "") is False
+    assert lane.endpoint().key == "new"
+
+
+def test_no_readable_key_at_all_pauses_and_never_raises(tmp_path: Path) -> None:
+    """The courier's thread must outlive a moment without keys."""
+    lane = a_lane(*keys(tmp_path, "old", "new"))
+    (tmp_path / "key0").unlink()
+    (tmp_path / "key1").unlink()
+    assert lane.refused(100.0, "") is True
+    assert lane.circuit is Circuit.PAUSED
+    assert wait_of(lane, 100.0) > 0
+    (tmp_path / "key1").write_text("back")
+    now = 100.0
+    for _ in range(2):
+        now += wait_of(lane, now)
+        try:
+            key = lane.endpoint().key
+        except SecretError:
+            lane.refused(now, "")
+    assert key == "back"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "app_id", "url"),
+    [
+        ("https://api3.appsflyer.com", "id123", "https://api3.appsflyer.com/inappevent/id123"),
+        ("https://api3.appsflyer.com/", "com.my.app", "https://api3.appsflyer.com/inappevent/com.my.app"),
+        ("http://127.0.0.1:1", "com.a-b_c", "http://127.0.0.1:1/inappevent/com.a-b_c"),
+        ("http://127.0.0.1:1", "a b/ü?#%", "http://127.0.0.1:1/inappevent/a%20b%2F%C3%BC%3F%23%25"),
+        ("http://127.0.0.1:1", "../x", "http://127.0.0.1:1/inappevent/..%2Fx"),
+    ],
+    ids=["api3", "slash", "plain", "encoded", "no way out of the path"],
+)
+def test_the_url(base_url: str, app_id: str, url: str) -> None:
+    """`/inappevent/{app_id}`, reserved characters percent-encoded (RFC 3986)."""
+    lane = Lane("s", base_url, app_id, [FixedSecret()], Limiter(0))
+    assert lane._url == url
+
+
+def test_retry_after_holds_for_the_whole_lane_also_while_the_circuit_is_closed() -> None:
+    """RFC 9110: the answer speaks for the server, so no request goes before; answers under way change nothing."""
+    lane = a_lane()
+    lane.failed(100.0, 3.0)
+    lane.succeeded()
+    assert wait_of(lane, 101.0) == pytest.approx(2.0)
+    assert wait_of(lane, 103.0) == 0.0
+
+
+def test_a_refused_key_is_switched_for_the_other_one_until_both_are_refused(tmp_path: Path) -> None:
+    """During a rotation either key may be the right one; parking begins only when neither is."""
+    lane = a_lane(*keys(tmp_path, "old", "new"))
+    assert lane.endpoint().key == "old"
+    assert lane.switches_key("old")
+    assert lane.endpoint().key == "new"
+    assert not lane.switches_key("new")
+    lane.succeeded()
+    assert lane.switches_key("new")

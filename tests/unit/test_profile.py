@@ -1,0 +1,274 @@
+"""A profile is what a set of events taught, in whatever order they came; it never mixes platforms or devices."""
+
+import random
+from copy import deepcopy
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.steps.event import PLATFORMS, Platform
+from flows.steps.identifiers import Value
+from flows.steps.profile import Profile
+
+ID = "appsflyer_id"
+NOW_S = 1_700_000_000
+
+
+class Lesson(NamedTuple):
+    """What one event says of its device."""
+
+    time_ms: int
+    platform: Platform | None
+    device_id: str | None
+    values: dict[str, Value]
+    forgotten: tuple[str, ...] = ()
+
+
+platforms = st.sampled_from(["ios", "android", None])
+lessons = st.builds(
+    Lesson,
+    st.integers(0, 4),  # few times, so that many are equal
+    platforms,
+    st.sampled_from(["d1", "d2", None]),
+    st.dictionaries(st.sampled_from([ID, "idfa", "os_version"]), st.sampled_from(["A", "B", "C"]), max_size=3),
+    st.sampled_from([(), (), (ID,), (ID, "idfa")]),
+)
+histories = st.lists(lessons, max_size=8)
+
+
+def taught_by(history: list[Lesson]) -> Profile:
+    profile = Profile()
+    for time_ms, platform, device_id, values, forgotten in history:
+        profile.learn(platform, device_id, time_ms, dict(values), forgotten, now_s=NOW_S)
+    return profile
+
+
+OWN: list[dict[str, Value]] = [{}, {ID: "A"}]
+QUESTIONS = [
+    (platform, device_id, own) for platform in PLATFORMS for device_id in ("d1", "d2", "d3", None) for own in OWN
+]
+
+
+@given(histories, st.randoms(use_true_random=False))
+@settings(max_examples=200, deadline=None)
+def test_the_order_of_arrival_does_not_change_the_profile(history: list[Lesson], chance: random.Random) -> None:
+    """Newest event time wins, so replays and reorderings give the same profile; also between events of one time."""
+    shuffled = [*history, *chance.sample(history, len(history) // 2)]  # some events come twice
+    chance.shuffle(shuffled)
+    one, other = taught_by(history), taught_by(shuffled)
+    assert one.state() == other.state()
+    for question in QUESTIONS:
+        assert one.resolve(*question) == other.resolve(*question)
+    for device_id in ("d1", "d2", None):
+        assert one.platform_of(device_id) == other.platform_of(device_id)
+
+
+def newest(history: list[Lesson]) -> dict[str, Value]:
+    """Return the newest value of each name, by a slow reading; of two of one time the greater; "" is forgotten."""
+    known: dict[str, tuple[int, str]] = {}
+    for lesson in history:
+        said = {**dict.fromkeys(lesson.forgotten, ""), **lesson.values}
+        for name, value in said.items():
+            known[name] = max(known.get(name, (-1, "")), (lesson.time_ms, str(value)))
+    return {name: value for name, (_, value) in known.items() if value}
+
+
+@given(histories)
+@settings(max_examples=200, deadline=None)
+def test_a_device_knows_its_newest_values(history: list[Lesson]) -> None:
+    """What the device taught while it stated the platform or none; the latter only where it has stated no other."""
+    profile = taught_by(history)
+    for platform in PLATFORMS:
+        for device_id in ("d1", "d2"):
+            of_device = [each for each in history if each.device_id == device_id]
+            stated = {each.platform for each in of_device if each.platform is not None}
+            counts = [each for each in of_device if each.platform == platform]
+            if stated <= {platform}:
+                counts += [each for each in of_device if each.platform is None]
+            assert profile.resolve(platform, device_id, {}) == newest(counts)
+
+
+@given(histories, st.sampled_from(["ios", "android"]))
+@settings(max_examples=200, deadline=None)
+def test_what_another_platform_teaches_changes_nothing(history: list[Lesson], platform: Platform) -> None:
+    """Never across platforms: with any other values in the other platform's events the answer is the same."""
+    other_values = [
+        each._replace(values={"os_version": "Z"}, forgotten=())
+        if each.platform not in (platform, None) and (each.values or each.forgotten)
+        else each
+        for each in history
+    ]
+    one, other = taught_by(history), taught_by(other_values)
+    for _, device_id, own in QUESTIONS:
+        assert one.resolve(platform, device_id, own) == other.resolve(platform, device_id, own)
+
+
+@given(histories, st.sampled_from(["ios", "android"]), st.sampled_from(["d1", "d2", None]))
+@settings(max_examples=200, deadline=None)
+def test_an_events_own_values_win(history: list[Lesson], platform: Platform, device_id: str | None) -> None:
+    """Design: an event's own values win; then its device's."""
+    own: dict[str, Value] = {ID: "own", "idfa": "mine"}
+    found = taught_by(history).resolve(platform, device_id, own)
+    assert {name: found[name] for name in own} == own
+
+
+@given(histories, st.sampled_from(["ios", "android"]))
+@settings(max_examples=200, deadline=None)
+def test_values_of_two_devices_are_never_mixed(history: list[Lesson], platform: Platform) -> None:
+    """An event without a device gets the values of one device, whole, or of what came without one."""
+    devices = [each for each in history if each.device_id is not None]
+    profile = taught_by(devices)
+    found = profile.resolve(platform, None, {})
+    seen = {
+        device_id: max(each.time_ms for each in devices if (each.platform, each.device_id) == (platform, device_id))
+        for device_id in ("d1", "d2")
+        if any((each.platform, each.device_id) == (platform, device_id) for each in devices)
+    }
+    latest = [device_id for device_id, time_ms in seen.items() if time_ms == max(seen.values())]
+    assert found in [profile.resolve(platform, device_id, {}) for device_id in latest] or (not latest and not found)
+
+
+def learn(profile: Profile, platform: Platform | None, device_id: str | None, time_ms: int, **values: Value) -> bool:
+    return profile.learn(platform, device_id, time_ms, values, now_s=NOW_S)
+
+
+def test_an_event_without_a_device_gets_the_latest_device_of_its_platform() -> None:
+    """A phone and a tablet: the one that was seen last, which need not be the one that taught last."""
+    profile = Profile()
+    learn(profile, "ios", "phone", 1, appsflyer_id="P", idfa="P1")
+    learn(profile, "ios", "tablet", 2, appsflyer_id="T")
+    learn(profile, "android", "other", 9, appsflyer_id="A")
+    assert profile.resolve("ios", None, {}) == {ID: "T"}
+    learn(profile, "ios", "phone", 3)
+    assert profile.resolve("ios", None, {}) == {ID: "P", "idfa": "P1"}
+    assert profile.resolve("android", None, {}) == {ID: "A"}
+
+
+def test_an_event_that_names_its_install_gets_that_installs_device() -> None:
+    """Its own AppsFlyer id says which device it is, even where another was seen later."""
+    profile = Profile()
+    learn(profile, "ios", "phone", 1, appsflyer_id="P", idfa="P1")
+    learn(profile, "ios", "tablet", 2, appsflyer_id="T", idfa="T1")
+    learn(profile, "ios", "new", 3, os_version="17")
+    assert profile.resolve("ios", None, {ID: "P"}) == {ID: "P", "idfa": "P1"}
+    assert profile.resolve("ios", None, {ID: "T"}) == {ID: "T", "idfa": "T1"}
+    assert profile.resolve("ios", None, {}) == {"os_version": "17"}
+
+
+def test_a_device_the_user_never_had_knows_nothing() -> None:
+    """An event that names its device never gets another device's values."""
+    profile = Profile()
+    learn(profile, "ios", "phone", 1, appsflyer_id="P")
+    learn(profile, "ios", None, 2, appsflyer_id="Q")
+    assert profile.resolve("ios", "tablet", {}) == {}
+    assert profile.resolve("android", "phone", {}) == {}
+
+
+def test_what_came_without_a_platform_counts_only_where_there_is_no_doubt() -> None:
+    """A device id that both platforms state (a hash of the user, say) keeps what it said silently to itself."""
+    profile = Profile()
+    learn(profile, None, "d", 1, appsflyer_id="X")
+    assert profile.resolve("ios", "d", {}) == {ID: "X"}
+    learn(profile, "ios", "d", 2)
+    assert profile.resolve("ios", "d", {}) == {ID: "X"}
+    assert profile.resolve("android", "d", {}) == {}
+    learn(profile, "android", "d", 3)
+    assert profile.resolve("ios", "d", {}) == {}
+    assert profile.resolve("android", "d", {}) == {}
+
+
+def test_what_nobodys_device_taught_counts_only_where_there_is_no_doubt() -> None:
+    """A server's `$identify` names the user alone: whose id it is, is clear only for users of one platform."""
+    profile = Profile()
+    learn(profile, None, None, 1, appsflyer_id="X")
+    assert profile.resolve("ios", None, {}) == {ID: "X"}
+    learn(profile, "ios", "phone", 0)
+    assert profile.resolve("ios", None, {}) == {ID: "X"}
+    assert profile.resolve("android", None, {}) == {}
+
+
+@pytest.mark.parametrize(("taught_ms", "expected"), [(1, {ID: "P"}), (2, {ID: "P"}), (3, {ID: "X"})])
+def test_of_nobodys_device_and_the_latest_the_more_recent_counts(taught_ms: int, expected: dict[str, str]) -> None:
+    """What came without a device counts whole, where it names an install after the latest device was seen."""
+    profile = Profile()
+    learn(profile, "ios", "phone", 2, appsflyer_id="P")
+    learn(profile, "ios", None, taught_ms, appsflyer_id="X")
+    assert profile.resolve("ios", None, {}) == expected
+
+
+def test_nobodys_device_counts_where_the_latest_has_no_id() -> None:
+    """A server's `$identify` may come before the first event of the device."""
+    profile = Profile()
+    learn(profile, "ios", None, 1, appsflyer_id="X")
+    learn(profile, "ios", "phone", 2, idfa="P1")
+    assert profile.resolve("ios", None, {}) == {ID: "X"}
+
+
+def test_unset_forgets_up_to_its_time() -> None:
+    """Amplitude, Identify API: `$unset`; a newer value counts again, an older one that comes late does not."""
+    profile = Profile()
+    learn(profile, "ios", "d", 2, appsflyer_id="X", idfa="I")
+    profile.learn("ios", "d", 4, {}, (ID,), now_s=NOW_S)
+    assert profile.resolve("ios", "d", {}) == {"idfa": "I"}
+    learn(profile, "ios", "d", 3, appsflyer_id="late")
+    assert profile.resolve("ios", "d", {}) == {"idfa": "I"}
+    learn(profile, "ios", "d", 5, appsflyer_id="Y")
+    assert profile.resolve("ios", "d", {}) == {ID: "Y", "idfa": "I"}
+
+
+def test_learning_says_whether_anything_changed() -> None:
+    """Only then may a held event have become deliverable."""
+    profile = Profile()
+    assert learn(profile, "ios", "d", 2, appsflyer_id="X")
+    assert not learn(profile, "ios", "d", 3, appsflyer_id="X")
+    assert not learn(profile, "ios", "d", 2, appsflyer_id="W")
+    assert not learn(profile, "ios", "d", 3, appsflyer_id="W")
+    assert learn(profile, "ios", "d", 3, appsflyer_id="Z")
+    assert learn(profile, "ios", "d", 4, appsflyer_id="A")
+    assert learn(profile, "ios", "d", 1, idfa="I")
+    assert not learn(profile, "ios", None, 9)
+    assert learn(profile, "ios", "e", 2)
+    assert learn(profile, "ios", "d", 5)  # it is the latest now, which counts for events without a device
+    assert not learn(profile, "ios", "d", 5)
+
+
+def test_a_device_that_states_another_platform_is_of_the_newest() -> None:
+    """By the time of the events, not by their arrival."""
+    profile = Profile()
+    assert profile.platform_of("d") is None
+    learn(profile, None, "d", 9)
+    assert profile.platform_of("d") is None
+    learn(profile, "android", "d", 5)
+    learn(profile, "ios", "d", 3)
+    assert profile.platform_of("d") == "android"
+    assert profile.platform_of(None) is None
+
+
+@given(histories, histories)
+@settings(max_examples=100, deadline=None)
+def test_a_stored_profile_goes_on_as_if_nothing_had_happened(before: list[Lesson], after: list[Lesson]) -> None:
+    """Its state is builtins that no later call changes."""
+    profile = taught_by(before)
+    stored = profile.state()
+    kept = deepcopy(stored)
+    restored = Profile(deepcopy(stored))
+    for each in after:
+        for one in (profile, restored):
+            one.learn(each.platform, each.device_id, each.time_ms, dict(each.values), each.forgotten, now_s=NOW_S)
+    assert profile.state() == restored.state()
+    assert stored == kept
+
+
+def test_devices_are_forgotten_one_by_one() -> None:
+    """A device that is not heard of for long goes, though its user stays."""
+    profile = Profile()
+    profile.learn("ios", "old", 1, {ID: "O"}, now_s=100)
+    profile.learn("ios", "new", 2, {ID: "N"}, now_s=200)
+    assert not profile.forget_untouched(99)
+    assert profile.forget_untouched(100)
+    assert profile.resolve("ios", "old", {}) == {}
+    assert profile.resolve("ios", "new", {}) == {ID: "N"}
+    assert profile.knows("N")
+    assert not profile.knows("O")

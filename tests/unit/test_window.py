@@ -1,0 +1,232 @@
+"""The window, with a clock of its own, driven as Bytewax drives it."""
+
+import builtins
+import pickle
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.appsflyer.items import Item, resume_items
+from connectors.appsflyer.parcel import Parcel
+from connectors.ledger.ledger import Ledger
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
+from flows.window import MicroBatch, utc_now
+
+MAX_WAIT = timedelta(milliseconds=50)
+
+
+class Clock:
+    """A time that goes on when told to."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 5, 15, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return it."""
+        return self.time
+
+
+def a_parcel(number: int, sync: str = "s") -> Parcel:
+    return Parcel(sync, 0, "e", "id1", b"{}", b'{"event_type":"e"}', b"key", Position("t", 0, number), 5)
+
+
+def a_letter(number: int, sync: str | None = "s") -> DeadLetter:
+    reason = DeadLetterReason.TOO_LARGE if sync else DeadLetterReason.UNDECODABLE
+    stage = Stage.TRANSLATE if sync else Stage.DECODE
+    return DeadLetter(reason, stage, sync, 1 if sync else 0, None, "no", b"\xff", None, Position("t", 0, number), 5, 6)
+
+
+class Engine:
+    """Calls one key's logic as Bytewax does: notifies when it is due, and discards it when it says so."""
+
+    def __init__(self, max_events: int) -> None:
+        self.clock = Clock()
+        self.max_events = max_events
+        self.logic: MicroBatch | None = None
+        self.emitted: list[tuple[datetime, list[Item]]] = []
+
+    def _take(self, result: tuple[Any, bool]) -> None:
+        batches, is_discarded = result
+        self.emitted += [(self.clock.time, batch) for batch in batches]
+        if is_discarded:
+            self.logic = None
+
+    def advance(self, span: timedelta) -> None:
+        """Let time pass, and notify at the very moment that the logic asks for."""
+        until = self.clock.time + span
+        while self.logic is not None and (due := self.logic.notify_at()) is not None and due <= until:
+            self.clock.time = max(due, self.clock.time)
+            self._take(self.logic.on_notify())
+        self.clock.time = until
+
+    def put(self, items: list[Item]) -> None:
+        """Hand items over."""
+        if self.logic is None:
+            self.logic = MicroBatch([], self.max_events, MAX_WAIT, self.clock)
+        self._take(self.logic.on_batch(items))
+
+    def end(self) -> None:
+        """Say that nothing more comes."""
+        if self.logic is not None:
+            self._take(self.logic.on_eof())
+
+    @property
+    def waiting(self) -> int:
+        """How many items are in the window."""
+        return len(self.logic._items) if self.logic is not None else 0
+
+
+@given(st.integers(1, 7), st.lists(st.tuples(st.integers(0, 120), st.integers(1, 20)), max_size=20))
+def test_batches_come_at_the_count_or_at_the_wait_since_the_first_item(
+    max_events: int, arrivals: list[tuple[int, int]]
+) -> None:
+    """Whichever is first; in order, nothing lost, none over the count, no empty batch, none that waits longer."""
+    engine = Engine(max_events)
+    arrived: dict[int, datetime] = {}
+    for pause_ms, count in arrivals:
+        engine.advance(timedelta(milliseconds=pause_ms))
+        items = [a_parcel(len(arrived) + place) for place in range(count)]
+        arrived |= {item.position.offset: engine.clock.time for item in items}
+        engine.put(list(items))
+        assert engine.waiting < max_events
+    engine.advance(timedelta(hours=1))
+    assert engine.waiting == 0
+    assert [item.position.offset for _, batch in engine.emitted for item in batch] == list(arrived)
+    for time, batch in engine.emitted:
+        waited = time - arrived[batch[0].position.offset]
+        assert 1 <= len(batch) <= max_events
+        assert waited == MAX_WAIT or (len(batch) == max_events and waited < MAX_WAIT)
+
+
+def test_a_trickle_does_not_put_the_batch_off() -> None:
+    """One item every 10 ms: the batch goes 50 ms after the first (a timeout that restarts would never fire)."""
+    engine = Engine(max_events=100)
+    begin = engine.clock.time
+    for number in range(20):
+        engine.put([a_parcel(number)])
+        engine.advance(timedelta(milliseconds=10))
+    first_time, first_batch = engine.emitted[0]
+    assert first_time - begin == MAX_WAIT
+    assert len(first_batch) == 5
+
+
+def test_what_is_left_of_a_full_batch_waits_from_its_own_arrival() -> None:
+    engine = Engine(max_events=3)
+    engine.put([a_parcel(0)])
+    engine.advance(timedelta(milliseconds=40))
+    engine.put([a_parcel(number) for number in range(1, 5)])
+    assert [len(batch) for _, batch in engine.emitted] == [3]
+    arrived = engine.clock.time
+    engine.advance(timedelta(seconds=1))
+    assert engine.emitted[1][0] - arrived == MAX_WAIT
+    assert len(engine.emitted[1][1]) == 2
+
+
+def test_an_empty_window_is_forgotten() -> None:
+    """No state is left behind for a lane that is quiet."""
+    engine = Engine(max_events=2)
+    engine.put([a_parcel(0), a_parcel(1)])
+    assert engine.logic is None
+    engine.put([a_parcel(2)])
+    engine.advance(MAX_WAIT)
+    assert engine.logic is None
+
+
+def test_the_end_emits_the_rest() -> None:
+    """At a stop and at an archive's end alike: the sink drains it."""
+    engine = Engine(max_events=10)
+    engine.put([a_parcel(0), a_parcel(1)])
+    engine.end()
+    assert [batch for _, batch in engine.emitted] == [[a_parcel(0), a_parcel(1)]]
+    assert engine.logic is None
+
+
+def test_nothing_is_emitted_of_nothing() -> None:
+    """Every item that was stored belonged to syncs that are gone."""
+    assert MicroBatch([], 10, MAX_WAIT, Clock()).on_eof() == ([], True)
+
+
+def is_builtin(value: object) -> bool:
+    """Return whether it holds nothing but Python's own types, so that no later version trips over a class."""
+    if isinstance(value, list | tuple):
+        return type(value) in (list, tuple) and all(map(is_builtin, value))
+    return value is None or type(value).__name__ in dir(builtins)
+
+
+items_of_all_kinds = st.lists(
+    st.builds(a_parcel, st.integers(0, 10**6), st.sampled_from(["s", "gone"]))
+    | st.builds(a_letter, st.integers(0, 10**6), st.sampled_from(["s", None, "gone"])),
+    max_size=12,
+    unique_by=lambda item: item.position,
+)
+
+
+@given(items_of_all_kinds)
+def test_a_snapshot_gives_the_items_back_and_opens_their_entries(items: list[Item]) -> None:
+    """Through pickle, as Bytewax stores it; those of syncs that are off by now are left out."""
+    snapshot = MicroBatch(list(items), 100, MAX_WAIT, Clock()).snapshot()
+    assert is_builtin(snapshot)
+    _, packed = pickle.loads(pickle.dumps(snapshot))  # noqa: S301 - what was just written
+    ledger = Ledger(["other", "s"], 100)
+    resumed = resume_items(ledger, packed)
+    assert resumed == [item for item in items if item.sync != "gone"]
+    assert [type(item) for item in resumed] == [type(item) for item in items if item.sync != "gone"]
+    assert all(isinstance(item.position, Position) for item in resumed)
+    assert ledger.pending(1) == sum(item.sync == "s" for item in items)
+    assert ledger.pending(0) == 0
+    assert ledger.pending_refusals() == ledger.read == sum(item.sync is None for item in items)
+    for item in resumed:
+        if isinstance(item, DeadLetter):
+            assert isinstance(item.reason, DeadLetterReason)
+            assert isinstance(item.stage, Stage)
+            ledger.dead_lettered(item.position, None if item.sync is None else 1, item.copy, item.reason)
+        else:
+            ledger.delivered(item.position, 1, item.copy)
+    assert ledger.open_events == 0
+
+
+def test_a_snapshot_does_not_change_with_what_comes_later() -> None:
+    logic = MicroBatch([], 100, MAX_WAIT, Clock())
+    logic.on_batch([a_parcel(0)])
+    snapshot = logic.snapshot()
+    before = pickle.dumps(snapshot)
+    logic.on_batch([a_parcel(1)])
+    assert pickle.dumps(snapshot) == before
+
+
+def test_what_an_earlier_run_left_is_due_at_once() -> None:
+    """It has waited long enough; what comes in the meantime does not put it off."""
+    clock = Clock()
+    logic = MicroBatch([a_parcel(0)], 100, MAX_WAIT, clock)
+    assert logic.notify_at() == clock.time
+    logic.on_batch([a_parcel(1)])
+    assert logic.notify_at() == clock.time
+    assert logic.on_notify() == ([[a_parcel(0), a_parcel(1)]], True)
+
+
+def test_a_window_that_was_stored_larger_is_emitted_in_batches_of_the_present_size() -> None:
+    """The settings may have changed in between."""
+    logic = MicroBatch([a_parcel(number) for number in range(10)], 4, MAX_WAIT, Clock())
+    emitted, _ = logic.on_batch([a_parcel(10)])
+    assert [len(batch) for batch in emitted] == [4, 4]
+
+
+def test_the_time_has_a_zone() -> None:
+    """Bytewax refuses a time without one."""
+    now = utc_now()
+    assert now.utcoffset() == timedelta(0)
+    assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("copy", [0, 2])
+def test_copies_keep_their_place(copy: int) -> None:
+    ledger = Ledger(["s"], 100)
+    parcel = a_parcel(1)._replace(copy=copy)
+    _, packed = MicroBatch([parcel], 100, MAX_WAIT, Clock()).snapshot()
+    assert resume_items(ledger, packed) == [parcel]
+    ledger.delivered(parcel.position, 0, copy)
+    assert ledger.pending(0) == 0
