@@ -25,14 +25,13 @@ def decode_records(ledger: Ledger) -> Callable[[list[Record]], Iterable[Event | 
         decoded: list[Event | Refused] = []
         for record in records:
             events = decode(record)
-            decoded.extend(events)
+            decoded += events
             if not events:
                 ledger.read_nothing(Position(record.source, record.partition, record.offset))
-        for each in decoded:
-            if isinstance(each, Event):
-                ledger.open(each.position)
-            else:
-                ledger.open_refused(each.position)
+        ledger.open_all(
+            [each.position for each in decoded if isinstance(each, Event)],
+            [each.position for each in decoded if isinstance(each, Refused)],
+        )
         return decoded
 
     return step

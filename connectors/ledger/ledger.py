@@ -5,7 +5,7 @@ opened when the event is decoded and closed once, when its fate is final. What d
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Lock
 
 from connectors.ledger.brake import Brake
@@ -77,20 +77,26 @@ class Ledger:
 
     def open(self, position: Position) -> None:
         """Open an event's entries, one for each enabled sync."""
-        with self._lock:
-            self._open_bits(position, self._every_sync)
-            self.read += 1
+        self.open_all((position,))
 
     def open_refused(self, position: Position) -> None:
         """Open the one entry of what decode refused."""
+        self.open_all((), (position,))
+
+    def open_all(self, events: Iterable[Position], refused: Iterable[Position] = ()) -> None:
+        """Open what was read together, at once: the watermark never stands above what is still to be opened."""
         with self._lock:
-            self._open_bits(position, self._refusal_bit)
-            self.read += 1
+            for position in events:
+                self._open_bits(position, self._every_sync)
+                self.read += 1
+            for position in refused:
+                self._open_bits(position, self._refusal_bit)
+                self.read += 1
 
     def read_nothing(self, position: Position) -> None:
         """Move the watermark past a record that holds no event, such as an empty upload body."""
         with self._lock:
-            partition = self._partitions.setdefault((position.source, position.partition), _Partition())
+            partition = self._partition(position)
             partition.next_offset = max(position.offset + 1, partition.next_offset or 0)
 
     def open_copy(self, position: Position, sync: int, copy: int) -> None:
@@ -161,8 +167,10 @@ class Ledger:
         with self._lock:
             counts = self.syncs[sync]
             counts.requests += 1
-            counts.cautions.update(cautions)
-            counts.absent.update(absent)
+            for caution in cautions:
+                counts.cautions[caution] += 1
+            for identifier in absent:
+                counts.absent[identifier] += 1
 
     def pending(self, sync: int) -> int:
         """Return how many of a sync's entries are open: counted one by one, not derived from the other numbers."""
@@ -200,18 +208,25 @@ class Ledger:
     def _bit(self, sync: int, copy: int) -> int:
         return 1 << (1 + sync + copy * self._width)
 
+    def _partition(self, position: Position) -> _Partition:
+        partition = self._partitions.get(position[:2])
+        if partition is None:
+            partition = self._partitions[position[:2]] = _Partition()
+        return partition
+
     def _open_bits(self, position: Position, bits: int) -> None:
-        partition = self._partitions.setdefault((position.source, position.partition), _Partition())
+        partition = self._partition(position)
         key = _key(position)
         if key in partition.open:
             raise LedgerError(f"{position} was opened twice")
-        partition.next_offset = position.offset + 1
+        if partition.next_offset is None or partition.next_offset <= position.offset:
+            partition.next_offset = position.offset + 1
         if bits:
             partition.open[key] = bits
             self._open_events += 1
 
     def _add_bits(self, position: Position, bits: int) -> None:
-        partition = self._partitions.setdefault((position.source, position.partition), _Partition())
+        partition = self._partition(position)
         key = _key(position)
         known = partition.open.get(key, 0)
         if known & bits:
@@ -220,7 +235,7 @@ class Ledger:
         self._open_events += not known
 
     def _close(self, position: Position, bit: int) -> None:
-        partition = self._partitions.get((position.source, position.partition))
+        partition = self._partitions.get(position[:2])
         key = _key(position)
         bits = partition.open.get(key, 0) if partition is not None else 0
         if partition is None or not bits & bit:

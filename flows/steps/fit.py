@@ -35,7 +35,7 @@ def fit(envelope: JsonObject, properties: Properties, max_body_bytes: int) -> Fi
     body = serialise(envelope, properties.values)
     if len(body) <= max_body_bytes:
         return Fitted(body, ())
-    ranks = properties.ranks
+    ranks = properties.ranks()
     lengths = {name: _length(name, value) for name, value in properties.values.items()}
     order = sorted(lengths, key=lambda name: (-ranks[name], lengths[name], name), reverse=True)
     kept = dict(properties.values)

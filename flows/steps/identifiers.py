@@ -121,12 +121,17 @@ class IdentifierReader:
         found: list[tuple[int, str, Any]] = []
         for container, names in self._containers:
             place = container(event)
+            if names.keys().isdisjoint(place):
+                continue
             for name in [each for each in place if each in names]:
-                found.extend((rank, attribute, place[name]) for rank, attribute in names[name])
+                value = place[name]
+                for rank, attribute in names[name]:
+                    found.append((rank, attribute, value))
+        fields = event.fields
         for name, ranked in self._own:
-            value = event.fields.get(name)
-            if value is not None:
-                found.extend((rank, attribute, value) for rank, attribute in ranked)
+            if (value := fields.get(name)) is not None:
+                for rank, attribute in ranked:
+                    found.append((rank, attribute, value))
         for rank, attribute, path in self._dotted:
             found.append((rank, attribute, path(event)))
         return _judge(found) if found else _NOTHING
@@ -156,7 +161,8 @@ def _judge(found: list[tuple[int, str, Any]]) -> Reading:
     values: dict[str, Value] = {}
     malformed: list[str] = []
     zeroed: list[str] = []
-    for _, attribute, value in sorted(found, key=itemgetter(0)):
+    found.sort(key=itemgetter(0))
+    for _, attribute, value in found:
         if attribute in values or value is None or (isinstance(value, str) and not value.strip()):
             continue
         real = CANONICAL[attribute](value)
@@ -164,6 +170,8 @@ def _judge(found: list[tuple[int, str, Any]]) -> Reading:
             (zeroed if _is_zero(value) else malformed).append(attribute)
         else:
             values[attribute] = real
+    if not malformed and not zeroed:
+        return Reading(values, (), ())
     return Reading(
         values,
         tuple(sorted({each for each in malformed if each not in values})),

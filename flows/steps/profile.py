@@ -4,55 +4,15 @@ Every remembered value carries the time of the event that taught it. The newest 
 greater text wins, so that the result depends on the set of events alone, not on their order.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
+from flows.steps.device import FORGOTTEN, Device, Taught, newer
 from flows.steps.event import PLATFORMS, Platform
 from flows.steps.identifiers import APPSFLYER_ID, Value
 
 OS_VERSION: Final = "os_version"
 APP_VERSION: Final = "app_version"
-_FORGOTTEN: Final = ""
-"""The value of what was unset: it wins over what was taught before it."""
-
-Taught = tuple[int, Value]
-"""(time of the event in ms, value)"""
-
-
-def _newer(one: Taught, other: Taught) -> Taught:
-    return one if (one[0], str(one[1])) >= (other[0], str(other[1])) else other
-
-
-class Device:
-    """What one device has taught while stating one platform (or none)."""
-
-    __slots__ = ("seen_ms", "taught", "touched_s")
-
-    def __init__(self, seen_ms: int, touched_s: int, taught: dict[str, Taught]) -> None:
-        self.seen_ms = seen_ms
-        """Time of its newest event."""
-        self.touched_s = touched_s
-        """When it was last heard of, by this machine's clock."""
-        self.taught = taught
-
-    def learn(self, time_ms: int, values: dict[str, Value]) -> bool:
-        """Take the values of an event; return whether anything changed."""
-        changed = False
-        taught = self.taught
-        for name, value in values.items():
-            known = taught.get(name)
-            if known is None or (known[1] != value and _newer((time_ms, value), known)[1] == value):
-                changed = True
-                taught[name] = (time_ms, value)
-            elif known[1] == value and known[0] < time_ms:
-                taught[name] = (time_ms, value)
-        return changed
-
-    def value(self, name: str) -> Value | None:
-        """Return what is known under a name, or None."""
-        known = self.taught.get(name)
-        return known[1] if known is not None and known[1] != _FORGOTTEN else None
-
-
 _UNKNOWN: Final = "?"
 _KEYS: Final[dict[Platform | None, str]] = {"ios": "i", "android": "a", None: _UNKNOWN}
 
@@ -71,7 +31,7 @@ class Profile:
 
     def state(self) -> dict[str, DeviceState]:
         """Return everything as builtins that no later call changes."""
-        return {key: (device.seen_ms, device.touched_s, dict(device.taught)) for key, device in self.devices.items()}
+        return {key: (device.seen_ms, device.touched_s, device.taught) for key, device in self.devices.items()}
 
     def learn(
         self,
@@ -87,7 +47,7 @@ class Profile:
         if device_id is None and not values and not forgotten:
             return False
         if forgotten:
-            values = {**dict.fromkeys(forgotten, _FORGOTTEN), **values}
+            values = {**dict.fromkeys(forgotten, FORGOTTEN), **values}
         key = _KEYS[platform] + (device_id or "")
         device = self.devices.get(key)
         if device is None:
@@ -109,13 +69,16 @@ class Profile:
         ]
         return max(stated)[1] if stated else None
 
-    def resolve(self, platform: Platform, device_id: str | None, own: dict[str, Value]) -> dict[str, Value]:
+    def resolve(self, platform: Platform, device_id: str | None, own: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return the device's identifiers and versions: the event's own first, then what is remembered of that device.
 
         Where the event names no device, the user's latest device of the same platform counts, unless the event's own
         AppsFlyer id says that it is another one.
         """
         if device_id is not None:
+            stated = self.devices.get(_KEYS[platform] + device_id)
+            if stated is not None and _UNKNOWN + device_id not in self.devices:
+                return stated.complete(own)
             known = self._known(platform, device_id)
         else:
             known = self._latest(platform, own.get(APPSFLYER_ID))
@@ -143,10 +106,10 @@ class Profile:
         elif stated is None:
             taught = silent.taught
         else:
-            taught = dict(stated.taught)
+            taught = stated.taught
             for name, known in silent.taught.items():
-                taught[name] = _newer(known, taught[name]) if name in taught else known
-        return {name: value for name, (_, value) in taught.items() if value != _FORGOTTEN}
+                taught[name] = newer(known, taught[name]) if name in taught else known
+        return {name: value for name, (_, value) in taught.items() if value != FORGOTTEN}
 
     def _is_of_another(self, platform: Platform, device_id: str) -> bool:
         """Return whether what was taught without a platform may be another platform's, and so counts for none.

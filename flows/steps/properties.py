@@ -1,7 +1,7 @@
 """Properties: an event's, its user's and its groups' → the keys of `eventValue`."""
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -20,12 +20,23 @@ class Properties(NamedTuple):
     """The keys of `eventValue`, and what became of the rest."""
 
     values: JsonObject
-    ranks: dict[str, int]
-    """When a key is trimmed: the lowest goes first."""
-    renamed: tuple[str, ...]
+    """The event's first, then the user's, then the groups'."""
+    event_count: int
+    """How many of them are the event's."""
+    user_count: int
+    """How many after those are the user's."""
+    renamed: tuple[str, ...] = ()
     """The new names of user and group properties whose own was taken."""
-    dropped: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
     """Names of nested values that the settings leave out."""
+
+    def ranks(self) -> dict[str, int]:
+        """Return when each key is trimmed: the lowest goes first."""
+        user_end = self.event_count + self.user_count
+        return {
+            name: rank_of(name, EVENT if place < self.event_count else USER if place < user_end else GROUP)
+            for place, name in enumerate(self.values)
+        }
 
 
 def rank_of(name: str, kind: str) -> int:
@@ -35,43 +46,6 @@ def rank_of(name: str, kind: str) -> int:
     return _AF_RANK if name.startswith("af_") else _TRIM_RANK[kind]
 
 
-class _Collection:
-    """Fills `Properties`, kind by kind."""
-
-    def __init__(self, rules: PropertyRules) -> None:
-        self.rules = rules
-        self.values: JsonObject = {}
-        self.ranks: dict[str, int] = {}
-        self.renamed: list[str] = []
-        self.dropped: list[str] = []
-
-    def excludes(self, kind: str, name: str) -> bool:
-        exclude = self.rules.exclude
-        return bool(exclude) and (name in exclude or f"{kind}.{name}" in exclude)
-
-    def add(self, kind: str, wanted: frozenset[str] | None, name: str, value: Any) -> None:
-        if value is None or (wanted is not None and name not in wanted) or self.excludes(kind, name):
-            return
-        if isinstance(value, dict | list) and self.rules.nested != "json":
-            if self.rules.nested == "drop":
-                self.dropped.append(name)
-                return
-            value = orjson.dumps(value).decode()
-        unique = name
-        while unique in self.values:
-            unique = f"{kind}.{unique}"
-        if unique != name:
-            self.renamed.append(unique)
-        self.values[unique] = value
-        self.ranks[unique] = rank_of(unique, kind)
-
-    def add_computed(self, computed: dict[str, str]) -> None:
-        for name, value in computed.items():
-            if name not in self.values and not self.excludes(EVENT, name):
-                self.values[name] = value
-                self.ranks[name] = rank_of(name, EVENT)
-
-
 def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consumed: frozenset[str]) -> Properties:
     """Return all properties that the rules let through, with the computed `af_…` among the event's.
 
@@ -79,26 +53,72 @@ def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consume
     that nothing disappears silently. An `af_…` that the app set itself wins over the computed one; of the settings only
     `exclude` takes a computed one away.
     """
-    collection = _Collection(rules)
-    for name, value in event.event_properties.items():
-        if name not in consumed:
-            collection.add(EVENT, rules.event, name, value)
-    collection.add_computed(computed)
-    for name, value in event.user_properties.items():
-        collection.add(USER, rules.user, name, value)
-    for name, value in _group_properties(event):
-        collection.add(GROUP, rules.group, name, value)
-    return Properties(collection.values, collection.ranks, tuple(collection.renamed), tuple(collection.dropped))
+    renamed: list[str] = []
+    dropped: list[str] = []
+    own = event.event_properties
+    if not consumed.isdisjoint(own):
+        own = {name: value for name, value in own.items() if name not in consumed}
+    values = _let_through(own, rules, EVENT, rules.event, dropped)
+    for name, text in computed.items():
+        if name not in values and not _excludes(rules, EVENT, name):
+            values[name] = text
+    event_count = len(values)
+    _add(values, _let_through(event.user_properties, rules, USER, rules.user, dropped), USER, renamed)
+    user_count = len(values) - event_count
+    for properties in _of_groups(event.group_properties) if event.group_properties else ():
+        _add(values, _let_through(properties, rules, GROUP, rules.group, dropped), GROUP, renamed)
+    return Properties(values, event_count, user_count, tuple(renamed), tuple(dropped))
 
 
-def _group_properties(event: Event) -> Iterable[tuple[str, Any]]:
+def _let_through(
+    properties: JsonObject, rules: PropertyRules, kind: str, wanted: frozenset[str] | None, dropped: list[str]
+) -> JsonObject:
+    """Return those that the rules let through, in a new object; add the names of nested ones that they drop."""
+    if wanted is not None or rules.exclude:
+        properties = {
+            name: value
+            for name, value in properties.items()
+            if (wanted is None or name in wanted) and not _excludes(rules, kind, name)
+        }
+    if rules.nested == "json":
+        return {name: value for name, value in properties.items() if value is not None}
+    kept: JsonObject = {}
+    for name, value in properties.items():
+        if value is None:
+            continue
+        if not isinstance(value, dict | list):
+            kept[name] = value
+        elif rules.nested == "text":
+            kept[name] = orjson.dumps(value).decode()
+        else:
+            dropped.append(name)
+    return kept
+
+
+def _excludes(rules: PropertyRules, kind: str, name: str) -> bool:
+    exclude = rules.exclude
+    return bool(exclude) and (name in exclude or f"{kind}.{name}" in exclude)
+
+
+def _add(values: JsonObject, more: JsonObject, kind: str, renamed: list[str]) -> None:
+    """Add further properties; those whose name is taken get another."""
+    if values.keys().isdisjoint(more):
+        values.update(more)
+        return
+    for name, value in more.items():
+        unique = name
+        while unique in values:
+            unique = f"{kind}.{unique}"
+        if unique != name:
+            renamed.append(unique)
+        values[unique] = value
+
+
+def _of_groups(group_properties: JsonObject) -> Iterable[JsonObject]:
     """Yield the properties of the groups: `{type: {group: {…}}}`, or `{type: {…}}` or `{…}` as some do."""
-    for type_name, of_type in event.group_properties.items():
+    for type_name, of_type in group_properties.items():
         if not isinstance(of_type, dict):
-            yield type_name, of_type
+            yield {type_name: of_type}
             continue
         for name, value in of_type.items():
-            if isinstance(value, dict):
-                yield from value.items()
-            else:
-                yield name, value
+            yield value if isinstance(value, dict) else {name: value}

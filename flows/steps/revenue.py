@@ -7,9 +7,10 @@ negative) and «Track revenue» (`$revenue`, `$price`, `$quantity`, `$productId`
 
 import re
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from flows.steps.event import Event
+from flows.steps.event import Event, JsonObject
 
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{1,8}")
@@ -17,6 +18,8 @@ _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{1,8}")
 _FIVE_PLACES: Final = Decimal("0.00001")
 _LARGEST_EXPONENT: Final = 30
 _PRECISION: Final = 100
+_LONGEST_TEXT: Final = 100
+"""No number and no currency is longer, so nothing longer need be remembered."""
 
 REVENUE_NAMES: Final = ("$revenue", "$price", "$quantity")
 
@@ -64,33 +67,84 @@ def read_revenue(event: Event) -> Revenue:
     properties, fields = event.event_properties, event.fields
     if properties.keys().isdisjoint(_PROPERTY_NAMES) and fields.keys().isdisjoint(_FIELD_NAMES):
         return _NO_REVENUE
-    from_properties = any(properties.get(name) not in (None, "") for name in REVENUE_NAMES)
-    prefix, place = ("$", properties) if from_properties else ("", fields)
-    stated = {name: place.get(f"{prefix}{name}") for name in ("price", "quantity", "revenue")}
-    stated = {name: value for name, value in stated.items() if value not in (None, "")}
-    numbers = {name: number for name, value in stated.items() if (number := read_number(value)) is not None}
-    invalid = tuple(f"{prefix}{name}" for name in stated if name not in numbers)
-    consumed = {f"${name}" for name in numbers} if from_properties else set()
-    parameters = {f"af_{name}": print_number(numbers[name]) for name in ("price", "quantity") if name in numbers}
-    total = _total(numbers, quantity_is_broken="quantity" in stated and "quantity" not in numbers)
-    if total is not None:
-        parameters["af_revenue"] = print_number(total)
+    amounts = _amounts(properties, "$")
+    from_properties = amounts != _NO_AMOUNTS
+    parameters, numbers, invalid = _money("$", *amounts) if from_properties else _money("", *_amounts(fields, ""))
+    parameters = {**parameters}  # the original is remembered
+    consumed = {*numbers} if from_properties else set()
     for name, product in (("$productId", properties.get("$productId")), ("productId", fields.get("productId"))):
         if isinstance(product, str | int | float) and not isinstance(product, bool) and product != "":
             parameters["af_content_id"] = str(product)
-            consumed.add(name)
+            if name == "$productId":
+                consumed.add(name)
             break
     unreadable = False
-    for name, currency in (
+    for name, stated in (
         ("$currency", properties.get("$currency")),
         ("currency", fields.get("currency")),
         ("af_currency", properties.get("af_currency")),
     ):
-        if isinstance(currency, str) and _CURRENCY.fullmatch(currency.strip()):
-            consumed |= {name} & {"$currency"}
-            return Revenue(parameters, frozenset(consumed - {"productId"}), invalid, currency.strip().upper())
-        unreadable |= currency not in (None, "")
-    return Revenue(parameters, frozenset(consumed - {"productId"}), invalid, None, unreadable)
+        if stated is None or stated == "":
+            continue
+        currency = _currency(stated) if isinstance(stated, str) and len(stated) <= _LONGEST_TEXT else None
+        if currency is not None:
+            if name == "$currency":
+                consumed.add(name)
+            return Revenue(parameters, frozenset(consumed), invalid, currency)
+        unreadable = True
+    return Revenue(parameters, frozenset(consumed), invalid, None, unreadable)
+
+
+_Amount = str | int | float | None
+_NO_AMOUNTS: Final = (None, None, None)
+_NO_NUMBER: Final = True
+"""Stands for what is there and cannot be a number."""
+
+
+def _amounts(place: JsonObject, prefix: str) -> tuple[_Amount, _Amount, _Amount]:
+    """Return (price, quantity, revenue) as they are stated: None where absent."""
+    price, quantity, revenue = (
+        place.get(f"{prefix}price"),
+        place.get(f"{prefix}quantity"),
+        place.get(f"{prefix}revenue"),
+    )
+    return _amount(price), _amount(quantity), _amount(revenue)
+
+
+def _amount(value: Any) -> _Amount:
+    if value is None or value == "":
+        return None
+    if type(value) is str:
+        return value if len(value) <= _LONGEST_TEXT else _long_amount(value)
+    return value if type(value) is int or type(value) is float else _NO_NUMBER
+
+
+def _long_amount(text: str) -> _Amount:
+    stripped = text.strip()
+    return stripped if len(stripped) <= _LONGEST_TEXT else _NO_NUMBER
+
+
+@lru_cache(maxsize=8192, typed=True)  # shops have few prices, and decimal arithmetic costs more than all of the mapping
+def _money(
+    prefix: str, price: _Amount, quantity: _Amount, revenue: _Amount
+) -> tuple[dict[str, str], frozenset[str], tuple[str, ...]]:
+    """Return (`af_…` parameters, names that were read as numbers, names that were there but are no numbers)."""
+    stated = {"price": price, "quantity": quantity, "revenue": revenue}
+    stated = {name: value for name, value in stated.items() if value is not None}
+    numbers = {name: number for name, value in stated.items() if (number := read_number(value)) is not None}
+    parameters = {f"af_{name}": print_number(numbers[name]) for name in ("price", "quantity") if name in numbers}
+    total = _total(numbers, quantity_is_broken="quantity" in stated and "quantity" not in numbers)
+    if total is not None:
+        parameters["af_revenue"] = print_number(total)
+    read = frozenset(f"{prefix}{name}" for name in numbers)
+    return parameters, read, tuple(f"{prefix}{name}" for name in stated if name not in numbers)
+
+
+@lru_cache(maxsize=1024)
+def _currency(text: str) -> str | None:
+    """Return a currency's code, upper-case; None for what looks like none."""
+    code = text.strip()
+    return code.upper() if _CURRENCY.fullmatch(code) else None
 
 
 def _total(numbers: dict[str, Decimal], *, quantity_is_broken: bool) -> Decimal | None:

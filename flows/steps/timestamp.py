@@ -5,13 +5,15 @@ decimals), HTTP V2 API (`time`: milliseconds since the epoch; text is refused).
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _TEXT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_WITHOUT_ZONE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - for times that state no zone, and are UTC
 _MILLISECOND: Final = timedelta(milliseconds=1)
 LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999, after which no calendar goes on."""
@@ -25,10 +27,8 @@ def parse_text(text: str) -> int | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
     try:
-        time_ms = (moment - _EPOCH) // _MILLISECOND
+        time_ms = (moment - (_EPOCH_WITHOUT_ZONE if moment.tzinfo is None else _EPOCH)) // _MILLISECOND
     except OverflowError:
         return None
     return time_ms if 0 <= time_ms <= LATEST_MS else None
@@ -43,10 +43,20 @@ def parse_number(number: float) -> int | None:
 
 def appsflyer_time(time_ms: int) -> str:
     """Print as `eventTime` wants it: `yyyy-MM-dd HH:mm:ss.SSS` in UTC (AppsFlyer, OpenAPI of the S2S events API)."""
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{time_ms % 1000:03d}"
+    days, of_day_ms = divmod(time_ms, _DAY_MS)
+    seconds, milliseconds = divmod(of_day_ms, 1000)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{_date(days)} {hour:02d}:{minute:02d}:{second:02d}.{milliseconds:03d}"
 
 
+@lru_cache(maxsize=1024)
+def _date(days: int) -> str:
+    """Return the date so many days after the epoch's, as text."""
+    return (_EPOCH_DATE + timedelta(days=days)).isoformat()
+
+
+_EPOCH_DATE: Final = date(1970, 1, 1)
 _DAY_MS: Final = 86_400_000
 _GRACE_MS: Final = 2 * 3_600_000
 

@@ -5,7 +5,7 @@ Source of the fields: AppsFlyer, OpenAPI of the S2S events API (api3), schemas A
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from flows.steps.caution import Caution, Note
 from flows.steps.currencies import CURRENCIES
@@ -128,7 +128,7 @@ def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity:
             envelope[name] = {"scope": value[0], "id": value[1]} if isinstance(value, tuple) else value
     if identity.platform == "ios" and (att := values.get("att")) is not None:
         envelope["att"] = att
-    absent = tuple(name for name in names if name not in envelope)
+    absent = tuple([name for name in names if name not in envelope])
     if len(absent) == len(names):
         notes.append(Note(Caution.NO_DEVICE_IDENTIFIER))
     if identity.malformed:
@@ -152,11 +152,11 @@ def _note_name_and_time(notes: list[Note], event: Event, send_as: str, now_ms: i
 def _note_properties(notes: list[Note], properties: Properties, revenue: Revenue) -> None:
     invalid = list(revenue.invalid)
     own = properties.values.get("af_revenue")
-    if own is not None and "af_revenue" not in invalid:
+    if own is not None and own is not revenue.parameters.get("af_revenue"):  # the app's own
         number = read_number(own)
         if number is None:
             invalid.append("af_revenue")
-        elif not _PLAIN_MONEY.fullmatch(str(own)):  # an app's own, with an exponent or too many decimals
+        elif not _PLAIN_MONEY.fullmatch(str(own)):  # with an exponent or too many decimals
             properties.values["af_revenue"] = print_number(number)
     if invalid:
         notes.append(Note(Caution.INVALID_REVENUE, ", ".join(invalid)))
@@ -164,10 +164,6 @@ def _note_properties(notes: list[Note], properties: Properties, revenue: Revenue
         notes.append(Note(Caution.RENAMED_PROPERTY, ", ".join(properties.renamed)))
     if properties.dropped:
         notes.append(Note(Caution.NESTED_PROPERTY_DROPPED, ", ".join(properties.dropped)))
-    long = [name for name, value in properties.values.items() if _is_long(value)]
+    long = [name for name, value in properties.values.items() if type(value) is str and len(value) > _LONG_VALUE]
     if long:
         notes.append(Note(Caution.LONG_PROPERTY_VALUE, ", ".join(long)))
-
-
-def _is_long(value: Any) -> bool:
-    return isinstance(value, str) and len(value) > _LONG_VALUE

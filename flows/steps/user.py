@@ -6,7 +6,7 @@ to every call; nothing here looks at a clock.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.steps.event import Event, Platform
@@ -69,11 +69,10 @@ class User:
         self._touched_s = now_ms // 1000
         self._forget()
         stated = stated_platform(event)
-        own, malformed, zeroed = self._rules.reader.read(event)
-        values = dict(own)
+        values, malformed, zeroed = self._rules.reader.read(event)
         if known is not None:
             stated = known.platform if stated is None else stated
-            values = {**known.values, **own} if stated == known.platform else values
+            values = {**known.values, **values} if stated == known.platform else values
         if event.os_version is not None:
             values[OS_VERSION] = event.os_version
         if event.app_version is not None:
@@ -86,8 +85,12 @@ class User:
             )
         decisions: list[Decision] = []
         if targets:
-            own_identity = Identity("ios", values, malformed, zeroed)
-            self._decide(event, targets, stated, own_identity, decisions, now_ms=now_ms)
+            platform = self._profile.platform_of(event.device_id) if stated is None else stated
+            if platform is None or platform == "other":
+                decisions.append(Unwanted(event, targets, FilterReason.PLATFORM))
+            else:
+                own = Identity(platform, values, malformed, zeroed)
+                self._decide(event, targets, own, decisions, now_ms)
         if changed and self._held:
             self._release(now_ms, decisions)
         return decisions
@@ -147,26 +150,19 @@ class User:
         self,
         event: Event,
         targets: tuple[Target, ...],
-        stated: Platform | Literal["other"] | None,
         own: Identity,
         decisions: list[Decision],
-        *,
         now_ms: int,
     ) -> None:
-        platform = self._profile.platform_of(event.device_id) if stated is None else stated
-        if platform is None or platform == "other":
-            decisions.append(Unwanted(event, targets, FilterReason.PLATFORM))
-            return
+        platform, values, malformed, zeroed = own
         wanted = self._with_app(event, targets, platform, decisions)
         if not wanted:
             return
         if event.insert_id is not None and self._was_taken(event.insert_id):
             decisions.append(Unwanted(event, wanted, "duplicate"))
             return
-        identity = own._replace(
-            platform=platform, values=self._profile.resolve(platform, event.device_id, {**own.values})
-        )
-        appsflyer_id = identity.values.get(APPSFLYER_ID)
+        values = self._profile.resolve(platform, event.device_id, values)
+        appsflyer_id = values.get(APPSFLYER_ID)
         if appsflyer_id is None:
             self._hold(Held(event, wanted, now_ms + self._rules.hold_ms, settling=False), decisions)
             return
@@ -174,7 +170,7 @@ class User:
         if settled_ms > now_ms:
             self._hold(Held(event, wanted, settled_ms, settling=True), decisions)
             return
-        decisions.append(Identified(event, wanted, identity))
+        decisions.append(Identified(event, wanted, Identity(platform, values, malformed, zeroed)))
 
     def _hold(self, held: Held, decisions: list[Decision]) -> None:
         if not held.settling and self._rules.hold_ms == 0:
@@ -202,10 +198,15 @@ class User:
         self, event: Event, targets: tuple[Target, ...], platform: Platform, decisions: list[Decision]
     ) -> tuple[Target, ...]:
         """Return the targets whose sync has an app of the platform; the others end here."""
-        wanted = tuple(target for target in targets if platform in self._rules.platforms[target.sync])
-        if len(wanted) < len(targets):
-            unwanted = tuple(target for target in targets if target not in wanted)
-            decisions.append(Unwanted(event, unwanted, FilterReason.PLATFORM))
+        platforms = self._rules.platforms
+        for target in targets:
+            if platform not in platforms[target.sync]:
+                break
+        else:
+            return targets
+        wanted = tuple(target for target in targets if platform in platforms[target.sync])
+        unwanted = tuple(target for target in targets if target not in wanted)
+        decisions.append(Unwanted(event, unwanted, FilterReason.PLATFORM))
         return wanted
 
     def _identity_of(self, event: Event) -> Identity | None:

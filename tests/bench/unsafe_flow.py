@@ -1,6 +1,6 @@
 """The stream without ledger, journal and recovery: what their price is measured against. It loses events."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
@@ -17,8 +17,8 @@ class BareLedger(Ledger):
     def room(self) -> int:
         return self._max_pending - self.under_way
 
-    def open(self, position: Position) -> None:  # noqa: ARG002
-        self.under_way += 1
+    def open_all(self, events: Iterable[Position], refused: Iterable[Position] = ()) -> None:  # noqa: ARG002
+        self.under_way += sum(1 for _ in events)
 
     def filtered(self, position: Position, sync: int, reason: FilterReason, copy: int = 0) -> None:  # noqa: ARG002
         self.under_way -= 1

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.steps.fit import fit, serialise
-from flows.steps.properties import Properties, rank_of
+from flows.steps.properties import EVENT, GROUP, USER, Properties
 
 ENVELOPE = {"appsflyer_id": "1234567890123-1234567", "eventName": "af_purchase", "eventValue": "", "os": "17.4"}
 ENVELOPE_BYTES = len(orjson.dumps(ENVELOPE))
@@ -28,16 +28,15 @@ values = st.recursive(
     | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), inner, max_size=3),
     max_leaves=4,
 )  # fmt: skip
-properties_of_all_kinds = st.dictionaries(names, st.tuples(kinds, values), max_size=12)
+properties_of_all_kinds = st.dictionaries(names, st.tuples(kinds, values), max_size=12).map(
+    lambda content: dict(sorted(content.items(), key=lambda item: (EVENT, USER, GROUP).index(item[1][0])))
+)
 
 
 def as_properties(content: dict[str, tuple[str, Any]]) -> Properties:
-    return Properties(
-        {name: value for name, (_, value) in content.items()},
-        {name: rank_of(name, kind) for name, (kind, _) in content.items()},
-        (),
-        (),
-    )
+    kinds = [kind for kind, _ in content.values()]
+    values = {name: value for name, (_, value) in content.items()}
+    return Properties(values, kinds.count(EVENT), kinds.count(USER))
 
 
 def dumps(value: object) -> str:
@@ -114,8 +113,8 @@ def test_no_property_goes_while_one_of_a_lower_rank_stays(content: dict[str, tup
     properties = as_properties(content)
     fitted = fit(dict(ENVELOPE), properties, limit)
     assert fitted is not None
-    gone = [properties.ranks[name] for name in fitted.trimmed]
-    left = [properties.ranks[name] for name in content if name not in fitted.trimmed]
+    gone = [properties.ranks()[name] for name in fitted.trimmed]
+    left = [properties.ranks()[name] for name in content if name not in fitted.trimmed]
     assert gone == sorted(gone)
     assert not gone or not left or max(gone) <= min(left)
 

@@ -1,0 +1,91 @@
+"""What one device has taught. Kept small, for millions of them are remembered, and quick where nothing is new."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from flows.steps.identifiers import Value
+
+FORGOTTEN: Final = ""
+"""The value of what was unset: it wins over what was taught before it."""
+
+Taught = tuple[int, Value]
+"""(time of the event in ms, value)"""
+
+
+def newer(one: Taught, other: Taught) -> Taught:
+    """Return the newer of two; of the same time the greater text, so that the order in which they came is no matter."""
+    return one if (one[0], str(one[1])) >= (other[0], str(other[1])) else other
+
+
+_shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+class Device:
+    """What one device has taught while stating one platform (or none): name → value, and when it was taught."""
+
+    __slots__ = ("_names", "_times_ms", "_values", "seen_ms", "touched_s")
+
+    def __init__(self, seen_ms: int, touched_s: int, taught: Mapping[str, Taught]) -> None:
+        self.seen_ms = seen_ms
+        """Time of its newest event."""
+        self.touched_s = touched_s
+        """When it was last heard of, by this machine's clock."""
+        self._names: tuple[str, ...]
+        self._values: tuple[Value, ...]
+        self._times_ms: int | tuple[int, ...]
+        """One for all where one event has taught everything, as most do."""
+        self._keep(taught)
+
+    def learn(self, time_ms: int, values: Mapping[str, Value]) -> bool:
+        """Take the values of an event; return whether anything changed."""
+        if tuple(values) == self._names and type(self._times_ms) is int:
+            same_values = tuple(values.values())
+            if same_values == self._values:
+                self._times_ms = max(self._times_ms, time_ms)
+                return False
+            if time_ms > self._times_ms:
+                self._times_ms = time_ms
+                self._values = same_values
+                return True
+        changed = False
+        taught = self.taught
+        for name, value in values.items():
+            known = taught.get(name)
+            if known is None or (known[1] != value and newer((time_ms, value), known)[1] == value):
+                changed = True
+                taught[name] = (time_ms, value)
+            elif known[1] == value and known[0] < time_ms:
+                taught[name] = (time_ms, value)
+        self._keep(taught)
+        return changed
+
+    @property
+    def taught(self) -> dict[str, Taught]:
+        """Everything that was taught, as name → (time in ms, value)."""
+        times_ms = self._times_ms
+        if type(times_ms) is int:
+            return {name: (times_ms, value) for name, value in zip(self._names, self._values, strict=True)}
+        return dict(zip(self._names, zip(times_ms, self._values, strict=True), strict=True))  # type: ignore[arg-type]
+
+    def value(self, name: str) -> Value | None:
+        """Return what is known under a name, or None."""
+        if name not in self._names:
+            return None
+        value = self._values[self._names.index(name)]
+        return None if value == FORGOTTEN else value
+
+    def complete(self, own: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Return an event's own values, and behind them what is known."""
+        if tuple(own) == self._names:
+            return own
+        known = {name: value for name, value in zip(self._names, self._values, strict=True) if value != FORGOTTEN}
+        known.update(own)
+        return known
+
+    def _keep(self, taught: Mapping[str, Taught]) -> None:
+        names = tuple(taught)
+        self._names = _shared_names.setdefault(names, names)
+        self._values = tuple([value for _, value in taught.values()])
+        times_ms = [time_ms for time_ms, _ in taught.values()]
+        is_one = not times_ms or times_ms.count(times_ms[0]) == len(times_ms)
+        self._times_ms = (times_ms[0] if times_ms else 0) if is_one else tuple(times_ms)
