@@ -9,6 +9,7 @@ from bytewax.operators import StatefulBatchLogic
 
 from connectors.ledger.ledger import Ledger
 from connectors.stopping import Stopping
+from flows.forgetting import Forgetting
 from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Position, Record
@@ -24,8 +25,13 @@ Selected = tuple[Event, tuple[Target, ...], Identity | None]
 Outgoing = Identified | DeadLetter
 
 
-class UserLogic(StatefulBatchLogic[Selected, Outgoing, tuple[Any, ...]]):
-    """Feeds a user's events to their state, and its decisions to the ledger or onwards."""
+class UserLogic(StatefulBatchLogic[Selected | None, Outgoing, tuple[Any, ...]]):
+    """Feeds a user's events to their state, and its decisions to the ledger or onwards.
+
+    A value of None among the events is a reminder that it may be time to forget the user: see `forgetting.py`.
+    """
+
+    __slots__ = ("_forgetting", "_key", "_ledger", "_now_ms", "_stopping", "_user")
 
     def __init__(
         self,
@@ -34,32 +40,47 @@ class UserLogic(StatefulBatchLogic[Selected, Outgoing, tuple[Any, ...]]):
         ledger: Ledger,
         stopping: Stopping,
         now_ms: Callable[[], int],
+        forgetting: Forgetting,
     ) -> None:
         self._user = User(rules)
+        self._forgetting = forgetting
+        self._key = ""
         self._ledger = ledger
         self._stopping = stopping
         self._now_ms = now_ms
         if resume_state is not None:
             self._resume(resume_state)
 
-    def on_batch(self, values: list[Selected]) -> tuple[list[Outgoing], bool]:
-        """Learn from the events, and decide on them."""
+    def on_batch(self, values: list[Selected | None]) -> tuple[list[Outgoing], bool]:
+        """Learn from the events, and decide on them; forget a user who was not heard of for long."""
         now_ms = self._now_ms()
         before = len(self._user.held)
         outgoing: list[Outgoing] = []
-        for event, targets, known in values:
+        is_reminded = False
+        for value in values:
+            if value is None:
+                is_reminded = True
+                continue
+            event, targets, known = value
             self._route(self._user.take(event, targets, now_ms, known), now_ms, outgoing)
+            if not self._key:
+                self._key = event.user_key
+                self._list(now_ms)
         self._ledger_held(before)
+        if is_reminded:
+            if self._user.is_forgotten(now_ms):
+                return outgoing, StatefulBatchLogic.DISCARD
+            self._list(now_ms)
         return outgoing, StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[list[Outgoing], bool]:
-        """Decide on the held events that are due; forget a user who was not heard of for long."""
+        """Decide on the held events that are due."""
         now_ms = self._now_ms()
         before = len(self._user.held)
         outgoing: list[Outgoing] = []
         self._route(self._user.expire(now_ms), now_ms, outgoing)
         self._ledger_held(before)
-        return outgoing, self._user.is_forgotten(now_ms)
+        return outgoing, StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[Outgoing], bool]:
         """Decide on all that is held where the input has ended; at a stop it stays held."""
@@ -73,13 +94,18 @@ class UserLogic(StatefulBatchLogic[Selected, Outgoing, tuple[Any, ...]]):
         return outgoing, StatefulBatchLogic.RETAIN
 
     def notify_at(self) -> datetime | None:
-        """Return when something is due."""
-        return datetime.fromtimestamp(self._user.due_ms() / 1000, UTC)
+        """Return when a held event is due."""
+        due_ms = self._user.due_ms()
+        return None if due_ms is None else datetime.fromtimestamp(due_ms / 1000, UTC)
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return the user's state as builtins."""
         names = self._ledger.sync_names
-        return tuple(self._user.state(names))
+        return (*self._user.state(names), self._key)
+
+    def _list(self, now_ms: int) -> None:
+        """Ask for a reminder, for when this user may be forgotten."""
+        self._forgetting.note(self._key, max(self._user.forgotten_s, now_ms // 1000))
 
     def _ledger_held(self, before: int) -> None:
         change = len(self._user.held) - before
@@ -109,9 +135,12 @@ class UserLogic(StatefulBatchLogic[Selected, Outgoing, tuple[Any, ...]]):
                 f"the recovery store holds users of version {stored[0]}; this is version {STATE_VERSION}: "
                 "start with a new state directory, from the group's committed offsets"
             )
-        state = UserState(*stored)
+        *fields, self._key = stored if len(stored) > len(UserState._fields) else (*stored, "")
+        state = UserState(*fields)
         held = [each for packed in state.held if (each := _unpack_held(packed, self._ledger)) is not None]
         self._user.restore(state, held)
+        if self._key:
+            self._list(self._now_ms())
         for each in held:
             for target in each.targets:
                 self._ledger.resume(each.event.position, target.sync, target.copy)

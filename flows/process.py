@@ -30,6 +30,7 @@ from connectors.postbox import Postbox
 from connectors.secrets import Secret
 from connectors.stopping import Stopping
 from flows import summary
+from flows.forgetting import Forgetting
 from flows.identify import UserLogic
 from flows.rules import identity_rules
 from flows.settings.model import FileDeadLetters, FilesSource, Settings
@@ -72,6 +73,7 @@ class Process:
         self._kafka: KafkaInput | None = None
         self._is_closed = False
         self.rules = identity_rules(settings)
+        self.forgetting = Forgetting(self.rules.remember_s)
 
     def source(self) -> Source[Record]:
         """Return where records come from."""
@@ -95,7 +97,7 @@ class Process:
 
     def user_logic(self, resume_state: tuple[Any, ...] | None) -> UserLogic:
         """Return the state of one user."""
-        return UserLogic(resume_state, self.rules, self.ledger, self.stopping, now_ms)
+        return UserLogic(resume_state, self.rules, self.ledger, self.stopping, now_ms, self.forgetting)
 
     def micro_batch(self, resume_state: tuple[Any, ...] | None) -> MicroBatch:
         """Return the window of one lane."""

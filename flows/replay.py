@@ -43,7 +43,7 @@ def build(process: Replay) -> Dataflow:
     )
 
     # What the event says itself, what its letter remembers of it, what the user's other letters teach.
-    identified = op.stateful_batch("identify", events, process.user_logic)
+    identified = op.stateful_batch("identify", events, process.user_logic)  # type: ignore[arg-type]  # no reminders
 
     # From here on as in the stream, with today's settings; what is refused again is a dead letter again.
     parcels = op.flat_map_batch("translate", identified, translate_events(syncs, translates, ledger, now_ms))

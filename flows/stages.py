@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from connectors.appsflyer.items import Item
 from connectors.appsflyer.parcel import Parcel
 from connectors.ledger.ledger import Ledger
+from flows.forgetting import Forgetting
 from flows.identify import Outgoing, Selected
 from flows.steps.decision import Identified
 from flows.steps.decode import Refused, decode
@@ -16,6 +17,8 @@ from flows.steps.sync import Sync
 from flows.steps.translate import TooLarge, Translate
 
 DEAD_LETTER_LANE = "dead letters"
+_MOST_REMINDERS = 100
+"""In one batch, so that many users who are due at a time do not hold up the events."""
 
 
 def decode_records(ledger: Ledger) -> Callable[[list[Record]], Iterable[Event | Refused]]:
@@ -37,11 +40,17 @@ def decode_records(ledger: Ledger) -> Callable[[list[Record]], Iterable[Event | 
     return step
 
 
-def select_events(select: Select, ledger: Ledger) -> Callable[[list[Event]], Iterable[tuple[str, Selected]]]:
-    """Events → (user key, event and its targets); what no sync wants goes on too, for it may teach an identifier."""
+def select_events(
+    select: Select, ledger: Ledger, forgetting: Forgetting, now_ms: Callable[[], int]
+) -> Callable[[list[Event]], Iterable[tuple[str, Selected | None]]]:
+    """Events → (user key, event and its targets); what no sync wants goes on too, for it may teach an identifier.
 
-    def step(events: list[Event]) -> Iterable[tuple[str, Selected]]:
-        keyed = []
+    Among them go the reminders of users who may be forgotten.
+    """
+
+    def step(events: list[Event]) -> Iterable[tuple[str, Selected | None]]:
+        due = forgetting.due(now_ms() // 1000, _MOST_REMINDERS)
+        keyed: list[tuple[str, Selected | None]] = [(key, None) for key in due]
         for event in events:
             targets, filtered = select(event)
             for sync, reason in filtered:

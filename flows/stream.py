@@ -34,7 +34,7 @@ def build(process: Process) -> Dataflow:
     refused = op.flat_map_batch("refused", decoded, lambda batch: [each for each in batch if isinstance(each, Refused)])
 
     # «Send events»: which syncs send it, under which names. Keyed by user, else device.
-    selected = op.flat_map_batch("select", events, select_events(select, ledger))
+    selected = op.flat_map_batch("select", events, select_events(select, ledger, process.forgetting, now_ms))
 
     # The user's state: device identifiers and OS, duplicates, events that wait for their AppsFlyer id.
     identified = op.stateful_batch("identify", selected, process.user_logic)

@@ -16,6 +16,7 @@ from connectors.ledger.marks import Marks
 from connectors.letter_source import LetterReader
 from connectors.letters import Letter, StoredLetter
 from connectors.stopping import Stopping
+from flows.forgetting import Forgetting
 from flows.identify import UserLogic
 from flows.process import now_ms
 from flows.replaying.choice import Choice, LeftOut
@@ -128,7 +129,9 @@ class Preview:
     def _user(self, key: str) -> UserLogic:
         user = self._users.get(key)
         if user is None:
-            user = self._users[key] = UserLogic(None, self._rules, self._ledger, self._stopping, now_ms)
+            forgetting = Forgetting(self._rules.remember_s)
+            user = UserLogic(None, self._rules, self._ledger, self._stopping, now_ms, forgetting)
+            self._users[key] = user
         return user
 
     def _filtered(self) -> Counter[str]:

@@ -106,15 +106,18 @@ class User:
         self._held = [held._replace(until_ms=now_ms) for held in self._held]
         return self.expire(now_ms)
 
-    def due_ms(self) -> int:
-        """Return when `expire` has to be called, in ms since the epoch: for held events, or to forget this user."""
-        if self._held:
-            return min(held.until_ms for held in self._held)
-        return (self._touched_s + self._rules.remember_s) * 1000
+    def due_ms(self) -> int | None:
+        """Return when `expire` has to be called for the held events, in ms since the epoch; None if there is none."""
+        return min(held.until_ms for held in self._held) if self._held else None
+
+    @property
+    def forgotten_s(self) -> int:
+        """When this user is to be forgotten unless heard of again, in seconds since the epoch."""
+        return self._touched_s + self._rules.remember_s
 
     def is_forgotten(self, now_ms: int) -> bool:
         """Return whether nothing is held and this user was not heard of for as long as users are remembered."""
-        return not self._held and now_ms // 1000 >= self._touched_s + self._rules.remember_s
+        return not self._held and now_ms // 1000 >= self.forgotten_s
 
     @property
     def held(self) -> Sequence[Held]:

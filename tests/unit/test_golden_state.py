@@ -16,6 +16,7 @@ from connectors.appsflyer.items import resume_items, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.ledger.ledger import Ledger
 from connectors.stopping import Stopping
+from flows.forgetting import Forgetting
 from flows.identify import UserLogic
 from flows.steps.decision import Identified
 from flows.steps.decode import decode
@@ -42,7 +43,7 @@ def golden() -> dict[str, Any]:
 
 
 def _logic(state: tuple[Any, ...], ledger: Ledger) -> UserLogic:
-    return UserLogic(state, RULES, ledger, Stopping(), lambda: 1_795_000_000_400)
+    return UserLogic(state, RULES, ledger, Stopping(), lambda: 1_795_000_000_400, Forgetting(RULES.remember_s))
 
 
 def test_a_snapshot_holds_builtins_only() -> None:

@@ -1,0 +1,37 @@
+"""Forgetting: when each remembered user is to be looked at again.
+
+Bytewax asks every key's schedule at every activation, so one schedule for each of a million users would cost more than
+everything else together. Users are listed here instead, once each, by the time at which they may be forgotten, and the
+stream sends those that are due a reminder among its events. A stream without any events reminds nobody until the next.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+_STEPS: Final = 64
+"""How many different times are kept apart: a user is forgotten at most 1/64 of the remembered time late."""
+
+
+class Forgetting:
+    """Who is to be reminded when. Every worker of the process may call it, for a list's own operations are atomic."""
+
+    def __init__(self, remember_s: int) -> None:
+        self._step_s = max(remember_s // _STEPS, 1)
+        self._due: dict[int, deque[str]] = {}
+
+    def note(self, key: str, due_s: int) -> None:
+        """List a user that may be forgotten at that time. Each is to be listed again only after its reminder."""
+        step = due_s // self._step_s + 1
+        self._due.setdefault(step, deque()).append(key)
+
+    def due(self, now_s: int, most: int) -> Iterator[str]:
+        """Yield the users whose time has come, at most so many; they are listed no more."""
+        now = now_s // self._step_s
+        for step in [each for each in list(self._due) if each <= now]:
+            keys = self._due[step]
+            while keys and most > 0:
+                most -= 1
+                yield keys.popleft()
+            if not keys and step < now:  # nothing is listed any more for a time that is over
+                self._due.pop(step, None)
