@@ -7,7 +7,6 @@ from connectors.appsflyer.parcel import Parcel
 from connectors.ledger.ledger import Ledger
 from flows.forgetting import Forgetting
 from flows.identify import Outgoing, Selected
-from flows.steps.decision import Identified
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Position, Record
 from flows.steps.identity import as_text
@@ -75,35 +74,33 @@ def translate_events(
         for _, outgoing in batch:
             if isinstance(outgoing, DeadLetter):
                 keyed.append((DEAD_LETTER_LANE, outgoing))
-            else:
-                keyed.extend(_translate(outgoing, now))
-        return keyed
-
-    def _translate(identified: Identified, now: int) -> Iterable[tuple[str, Item]]:
-        event = identified.event
-        known = as_text(identified.identity)
-        for sync, copy, send_as, replays in identified.targets:
-            request = translates[sync](event, identified.identity, send_as, now)
-            name = syncs[sync].name
-            if isinstance(request, TooLarge):
-                letter = _too_large(request, event, name, copy, send_as, now)
-                yield DEAD_LETTER_LANE, letter._replace(identity=known, replays=replays)
                 continue
-            ledger.built(sync, [note.caution for note in request.notes], request.absent)
-            parcel = Parcel(
-                name,
-                copy,
-                send_as,
-                request.app_id,
-                request.body,
-                event.raw,
-                event.key,
-                event.position,
-                event.received_ms,
-                known,
-                replays,
-            )
-            yield parcel.lane, parcel
+            event, targets, identity = outgoing
+            for sync, copy, send_as, replays in targets:
+                request = translates[sync](event, identity, send_as, now)
+                name = syncs[sync].name
+                if isinstance(request, TooLarge):
+                    letter = _too_large(request, event, name, copy, send_as, now)
+                    letter = letter._replace(identity=as_text(identity), replays=replays)
+                    keyed.append((DEAD_LETTER_LANE, letter))
+                    continue
+                app_id, body, notes, absent = request
+                ledger.built(sync, [note.caution for note in notes], absent)
+                parcel = Parcel(
+                    name,
+                    copy,
+                    send_as,
+                    app_id,
+                    body,
+                    event.raw,
+                    event.key,
+                    event.position,
+                    event.received_ms,
+                    identity,
+                    replays,
+                )
+                keyed.append((parcel.lane, parcel))
+        return keyed
 
     return step
 

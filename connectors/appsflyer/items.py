@@ -7,6 +7,7 @@ import structlog
 from connectors.appsflyer.parcel import Parcel
 from connectors.ledger.ledger import Ledger
 from flows.steps.event import Position
+from flows.steps.identity import as_text, from_text
 from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
 
 log = structlog.get_logger()
@@ -25,6 +26,8 @@ def pack(item: Item) -> tuple[Any, ...]:
     plain = item._replace(position=tuple(item.position))  # type: ignore[arg-type]  # its class may change, its values stay
     if isinstance(plain, DeadLetter):
         return ("letter", *plain._replace(reason=plain.reason.value, stage=plain.stage.value))  # type: ignore[arg-type]
+    if plain.identity is not None:
+        plain = plain._replace(identity=as_text(plain.identity))  # type: ignore[arg-type]  # its values as they are stored
     return ("parcel", *plain)
 
 
@@ -33,7 +36,8 @@ def unpack(packed: tuple[Any, ...]) -> Item:
     kind, *values = packed
     if kind == "parcel":
         parcel = Parcel(*values)
-        return parcel._replace(position=Position(*parcel.position))
+        identity = None if parcel.identity is None else from_text(str(parcel.identity))
+        return parcel._replace(position=Position(*parcel.position), identity=identity)
     letter = DeadLetter(*values)
     return letter._replace(
         reason=DeadLetterReason(letter.reason), stage=Stage(letter.stage), position=Position(*letter.position)

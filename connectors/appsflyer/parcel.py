@@ -3,11 +3,12 @@
 from typing import NamedTuple
 
 from flows.steps.event import Position
+from flows.steps.identity import Identity, as_text
 from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
 
 
 class Parcel(NamedTuple):
-    """One request. Plain values only, for it is stored in snapshots."""
+    """One request. `items.pack` makes builtins of it for snapshots."""
 
     sync: str
     copy: int
@@ -19,8 +20,8 @@ class Parcel(NamedTuple):
     key: bytes | None
     position: Position
     first_seen_ms: int
-    identity: str | None = None
-    """The identity that the body was made from, as `identity.as_text` writes it."""
+    identity: Identity | None = None
+    """The identity that the body was made from."""
     replays: int = 0
     """How many times dead letters of it were replayed, this one included."""
 
@@ -58,6 +59,6 @@ def dead_letter(parcel: Parcel, reason: DeadLetterReason, error: str, attempts: 
         http_status=attempts.http_status,
         answer=attempts.answer,
         attempts=attempts.made,
-        identity=parcel.identity,
+        identity=None if parcel.identity is None else as_text(parcel.identity),
         replays=parcel.replays,
     )

@@ -114,7 +114,7 @@ class IdentifierReader:
                     self._dotted.append((rank, attribute, compile_path(path)))
         self._containers = [(container_of(container), names) for container, names in ranked.items() if container]
         self._user_properties = ranked.get("user_properties", {})
-        self._own = list(ranked.get(None, {}).items())
+        self._own = ranked.get(None, {})
 
     def read(self, event: Event) -> Reading:
         """Return the event's identifiers in AppsFlyer's form; of several paths the first with a real value counts."""
@@ -128,10 +128,11 @@ class IdentifierReader:
                 for rank, attribute in names[name]:
                     found.append((rank, attribute, value))
         fields = event.fields
-        for name, ranked in self._own:
-            if (value := fields.get(name)) is not None:
-                for rank, attribute in ranked:
-                    found.append((rank, attribute, value))
+        if not fields.keys().isdisjoint(self._own):
+            for name, ranked in self._own.items():
+                if (value := fields.get(name)) is not None:
+                    for rank, attribute in ranked:
+                        found.append((rank, attribute, value))
         for rank, attribute, path in self._dotted:
             found.append((rank, attribute, path(event)))
         return _judge(found) if found else _NOTHING
@@ -161,15 +162,16 @@ def _judge(found: list[tuple[int, str, Any]]) -> Reading:
     values: dict[str, Value] = {}
     malformed: list[str] = []
     zeroed: list[str] = []
-    found.sort(key=itemgetter(0))
+    if len(found) > 1:
+        found.sort(key=itemgetter(0))
     for _, attribute, value in found:
-        if attribute in values or value is None or (isinstance(value, str) and not value.strip()):
+        if attribute in values or value is None:
             continue
         real = CANONICAL[attribute](value)
-        if real is None:
-            (zeroed if _is_zero(value) else malformed).append(attribute)
-        else:
+        if real is not None:
             values[attribute] = real
+        elif not isinstance(value, str) or value.strip():
+            (zeroed if _is_zero(value) else malformed).append(attribute)
     if not malformed and not zeroed:
         return Reading(values, (), ())
     return Reading(
@@ -187,18 +189,21 @@ def _is_zero(value: Any) -> bool:
     return type(value) is int and value == 0
 
 
-_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
-_APPSFLYER_ID: Final = re.compile(r"[0-9]{13}-[0-9]{1,19}")
-_OAID: Final = re.compile(r"[0-9A-Za-z_-]{16,64}")
-_IMEI: Final = re.compile(r"[0-9A-Fa-f-]{14,20}")
+_NOT_ZERO: Final = r"(?![0-]*\Z)"
+_UUID: Final = re.compile(_NOT_ZERO + r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
+_APPSFLYER_ID: Final = re.compile(_NOT_ZERO + r"[0-9]{13}-[0-9]{1,19}")
+_OAID: Final = re.compile(_NOT_ZERO + r"[0-9A-Za-z_-]{16,64}")
+_IMEI: Final = re.compile(_NOT_ZERO + r"[0-9A-Fa-f-]{14,20}")
 
 
 def _matching(pattern: re.Pattern[str]) -> Callable[[Any], Value | None]:
+    fullmatch = pattern.fullmatch
+
     def canonical(value: Any) -> Value | None:
         if not isinstance(value, str):
             return None
         text = value.strip()
-        return text if pattern.fullmatch(text) and not _is_zero(text) else None
+        return text if fullmatch(text) else None
 
     return canonical
 
@@ -211,8 +216,11 @@ def _upper_uuid(value: Any) -> Value | None:
     return text.upper() if isinstance(text, str) else None
 
 
+_imei_text = _matching(_IMEI)
+
+
 def _imei(value: Any) -> Value | None:
-    return _matching(_IMEI)(str(value) if type(value) is int else value)
+    return _imei_text(str(value) if type(value) is int else value)
 
 
 def _app_set_id(value: Any) -> Value | None:
