@@ -1,5 +1,6 @@
 """The postbox: one thread that makes dead letters durable, and says which are."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from threading import Event, Thread
@@ -35,6 +36,8 @@ class Postbox:
         self._is_busy = False
         self.waits_for: str | None = None
         """Why letters cannot be written, if so."""
+        self.moved_at = time.monotonic()
+        """When it last began or ended to write."""
         self.error: BaseException | None = None
         """What ended the thread, if anything did."""
         self._thread = Thread(target=self._run, name="postbox", daemon=True)
@@ -47,6 +50,11 @@ class Postbox:
         """
         self._inbox.extend(letters)
         self._arrived.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many letters wait to be taken up."""
+        return len(self._inbox)
 
     @property
     def is_idle(self) -> bool:
@@ -92,8 +100,11 @@ class Postbox:
 
     def _try(self, batch: list[DeadLetter]) -> str | None:
         """Write; return why that is not possible now, if so."""
+        self.moved_at = time.monotonic()
         try:
             self._writer.write(batch)
         except LettersUnavailableError as problem:
             return str(problem)
+        finally:
+            self.moved_at = time.monotonic()
         return None

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 import orjson
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from connectors.ledger.ledger import Ledger
+from flows.printable import printable
 from flows.steps.caution import PLAIN_WORDS
 from flows.steps.outcome import DeadLetterReason, FilterReason
 
@@ -63,14 +65,14 @@ def report(ledger: Ledger, damages: Sequence[str], *, stopped: bool) -> None:
     for name, sync in content["syncs"].items():
         _print_costs(console, name, sync)
     for damage in damages:
-        console.print(f"Damaged: {damage}", markup=False, soft_wrap=True)
+        console.print(f"Damaged: {printable(damage)}", markup=False, soft_wrap=True)
 
 
 def _fates(content: dict[str, Any]) -> Table:
     table = Table("where they went", box=None, pad_edge=False, header_style="bold")
     names = list(content["syncs"])
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(escape(printable(name)), justify="right")
     syncs = [content["syncs"][name] for name in names]
 
     def row(label: str, counts: Sequence[int], style: str = "") -> None:
@@ -98,7 +100,8 @@ def _print_costs(console: Console, name: str, sync: dict[str, Any]) -> None:
     if not sync["requests"]:
         return
     console.print(
-        f"\n[bold]{name}[/]: {sync['requests']:,} requests were built; what they lack may cost you", soft_wrap=True
+        f"\n[bold]{escape(printable(name))}[/]: {sync['requests']:,} requests were built; what they lack may cost you",
+        soft_wrap=True,
     )
     if sync["absent_identifiers"]:
         absent = ", ".join(f"{each} {count:,}" for each, count in sorted(sync["absent_identifiers"].items()))

@@ -7,6 +7,7 @@ from typing import Any, Final
 from bytewax.operators import StatefulBatchLogic
 
 from connectors.appsflyer.items import Item, pack_items
+from connectors.metrics.level import Level
 
 STATE_VERSION: Final = 1
 
@@ -17,7 +18,17 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
     (`bytewax.operators.collect` restarts its timeout with every item, and so never emits under a trickle.)
     """
 
-    def __init__(self, items: list[Item], max_events: int, max_wait: timedelta, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        items: list[Item],
+        max_events: int,
+        max_wait: timedelta,
+        now: Callable[[], datetime],
+        fill: Level | None = None,
+    ) -> None:
+        """`fill` is the level of what all windows hold."""
+        self._fill = fill or Level()
+        self._fill.move(len(items))
         self._items = items
         self._max_events = max_events
         self._max_wait = max_wait
@@ -28,20 +39,24 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         """Add the items; emit full batches."""
         if not self._items:
             self._due = self._now() + self._max_wait
+        before = len(self._items)
         self._items.extend(values)
         emitted: list[list[Item]] = []
         while len(self._items) >= self._max_events:
             emitted.append(self._items[: self._max_events])
             self._items = self._items[self._max_events :]
             self._due = self._now() + self._max_wait
+        self._fill.move(len(self._items) - before)
         return emitted, not self._items
 
     def on_notify(self) -> tuple[list[list[Item]], bool]:
         """Emit what has waited long enough."""
+        self._fill.move(-len(self._items))
         return [self._items], StatefulBatchLogic.DISCARD
 
     def on_eof(self) -> tuple[list[list[Item]], bool]:
         """Emit the rest."""
+        self._fill.move(-len(self._items))
         return [self._items] if self._items else [], StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:

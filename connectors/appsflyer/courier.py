@@ -1,12 +1,15 @@
 """The courier: one thread that takes parcels to AppsFlyer, tries again what may pass, and says how each ended."""
 
 import heapq
+import json
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
 from threading import Thread
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 import structlog
 
@@ -90,6 +93,26 @@ class Courier:
     def circuits(self) -> dict[str, Circuit]:
         """The circuit of each lane."""
         return {name: lane.circuit for name, lane in list(self._lanes.items())}
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """The lanes by name, for those who look at them from outside."""
+        return dict(self._lanes)
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return self._transport.in_flight
+
+    @property
+    def retries_waiting(self) -> int:
+        """How many requests wait for their next attempt."""
+        return len(self._later)
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether the journal cannot be written, so that nothing is sent."""
+        return self._waits_for_disk
 
     def hold(self) -> None:
         """Send nothing more; what is on its way comes to its end."""
@@ -217,6 +240,7 @@ class Courier:
         if key == lane.key:
             lane.idle.append(exchange)
         classified = classify(answer.status, answer.text) if answer.status else _BROKEN
+        self._report.answered(lane.name, shipment.parcel, shipment.attempts, answer, classified)
         if classified.verdict is Verdict.DELIVERED:
             self._note_life(lane, shipment)
             self._report.delivered(shipment.parcel)
@@ -301,5 +325,7 @@ _BROKEN: Final = Classified(Verdict.RETRY, "no answer: the connection failed, br
 
 
 def scrub(text: str, key: str) -> str:
-    """Return the beginning of an answer, on one line, without the key should it be repeated there."""
-    return " ".join(text.replace(key, "***").split())[:_ANSWER_CHARACTERS]
+    """Return the beginning of an answer, on one line, without the key should it be repeated there, also encoded."""
+    for written in dict.fromkeys((key, json.dumps(key)[1:-1], quote(key, safe=""), quote(key), escape(key))):
+        text = text.replace(written, "***")
+    return " ".join(text.split())[:_ANSWER_CHARACTERS]

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from connectors.appsflyer.classify import Classified
 from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.transport import Answer
 from flows.steps.outcome import DeadLetter
 
 
@@ -17,6 +19,8 @@ class Report:
     """It is to be tried again."""
     settled: Callable[[], None]
     """Called after each round: what was told so far is to be made durable. Raises OSError where it cannot."""
+    answered: Callable[[str, Parcel, Attempts, Answer, Classified], None] = lambda *_: None
+    """Called first, for each answer: (lane, parcel, its attempts before, the answer, what it means)."""
     may_send: Callable[[], bool] = lambda: True
     """Whether anything may be sent now."""
     set_aside: Callable[[Parcel, Attempts], bool] = lambda _parcel, _attempts: False

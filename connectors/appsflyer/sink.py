@@ -54,11 +54,15 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         self._sink.raise_errors()
         if self._sink.stopping.input_is_over:
             self._sink.drain()
+        began = time.monotonic()
         state = self._sink.unfinished.state()
         self._sink.snapshot_taken()
+        self._sink.snapshot_seconds = time.monotonic() - began
         return state
 
     def close(self) -> None:
+        if not self._sink.stopping.input_is_over:  # an error has ended the flow: it takes no longer than a stop
+            self._sink.stopping.request()
         self._sink.drain()
         self._sink.close()
 
@@ -95,6 +99,7 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         timeout_seconds: float,
         snapshot_taken: Callable[[], None],
         closed: Callable[[], None],
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.ledger = ledger
         self.unfinished = unfinished
@@ -105,7 +110,10 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         self._send_seconds = drain_seconds - timeout_seconds - _SPARE_SECONDS
         self.snapshot_taken = snapshot_taken
         self._closed = closed
+        self._beat = beat
         self._has_said_so = False
+        self.snapshot_seconds = 0.0
+        """How long the last snapshot took, without the drain at the end."""
 
     def list_parts(self) -> list[str]:
         """Return the one partition's name."""
@@ -132,6 +140,7 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         """
         reminded_at = time.monotonic()
         while len(self.unfinished) or (self.unfinished.set_aside_count and not self.stopping.requested):
+            self._beat()
             now = time.monotonic()
             if self.stopping.requested and self._must_end(now - self.stopping.since):
                 if not self._has_said_so:  # the last snapshot and the end both wait

@@ -49,6 +49,11 @@ class Unfinished:
         """How many wait on disk."""
         return sum(overflow.size for overflow in list(self._overflows.values()))
 
+    def set_aside_of(self, lane: str) -> int:
+        """Return how many of a lane's wait on disk."""
+        overflow = self._overflows.get(lane)
+        return overflow.size if overflow is not None else 0
+
     def add(self, item: Item, attempts: Attempts = Attempts()) -> None:  # noqa: B008 - frozen
         """Take an item."""
         self._items[key_of(item)] = _Unfinished(item, attempts)

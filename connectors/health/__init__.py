@@ -1,0 +1,1 @@
+"""Health: whether the process moves, whether it can do its work, and what it is at."""

@@ -1,0 +1,60 @@
+"""Where the partitions end: asked of Kafka now and then, for what is there and was not read yet."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from connectors.kafka.cluster import Cluster
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+EVERY_SECONDS = 5.0
+"""One small request to each broker; what is read in between is known without it."""
+
+
+class PartitionProgress(NamedTuple):
+    """How far the reading of one partition has come. An offset is that of the next record, None if it is not known."""
+
+    partition: int
+    next_offset: int
+    committed: int | None
+    """What the group certainly has."""
+    end: int | None
+    """The partition's end when Kafka was last asked, or what was read since, if that is further."""
+    last_record_ms: int | None
+    """Kafka's timestamp of the last record that was read, in ms since the epoch."""
+
+    @property
+    def lag_events(self) -> int | None:
+        """How many records were not read yet."""
+        return None if self.end is None else self.end - self.next_offset
+
+    @property
+    def committed_lag_events(self) -> int | None:
+        """How many records would be read again by a start from the group's offset; None without one."""
+        return None if self.end is None or self.committed is None else max(self.end - self.committed, 0)
+
+
+class Ends:
+    """Asks for the partitions' ends. Not thread-safe, apart from reading its attributes."""
+
+    def __init__(self, cluster: Cluster, partitions: Sequence[int]) -> None:
+        self._cluster = cluster
+        self._partitions = partitions
+        self._asked: dict[int, Future[Any]] = {}
+        self._ask_at = 0.0
+        self.known: dict[int, int] = {}
+        self.answered_at: float | None = None
+        """When Kafka last answered all of it, by the clock that `look` is given."""
+
+    def look(self, now: float) -> None:
+        """Take the answers that are there; ask if it is time. Does not block."""
+        if self._asked and all(each.done() for each in self._asked.values()):
+            asked, self._asked = self._asked, {}
+            self._ask_at = now + EVERY_SECONDS
+            answers = {partition: each.result().offset for partition, each in asked.items() if each.exception() is None}
+            self.known = self.known | answers
+            if len(answers) == len(asked):
+                self.answered_at = now
+        if not self._asked and now >= self._ask_at:
+            self._asked = self._cluster.ask_ends(self._partitions)

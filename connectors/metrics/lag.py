@@ -1,0 +1,28 @@
+"""Whether it keeps up: how far each partition is from its end."""
+
+from connectors.metrics import vocabulary as v
+from connectors.metrics.parts import Parts
+from connectors.metrics.readings import Readings
+
+
+def read_lag(to: Readings, parts: Parts) -> None:
+    """Put how far behind each partition is."""
+    kafka = parts.kafka
+    to.put(v.SOURCE_CONNECTED, kafka is None or kafka.is_connected)
+    if kafka is None:
+        return
+    for each in kafka.progress():
+        partition = str(each.partition)
+        if each.lag_events is not None:
+            to.put(v.LAG_EVENTS, each.lag_events, partition)
+            to.put(v.LAG_SECONDS, lag_seconds(parts, each.lag_events, each.last_record_ms), partition)
+        if each.committed_lag_events is not None:
+            to.put(v.COMMITTED_LAG, each.committed_lag_events, partition)
+
+
+def lag_seconds(parts: Parts, lag_events: int, last_record_ms: int | None) -> float:
+    """Return how old the last record is that was read while others are not; before the first, the time of the run."""
+    if not lag_events:
+        return 0.0
+    since_ms = last_record_ms if last_record_ms is not None else parts.started.timestamp() * 1000
+    return max(parts.now_ms() - since_ms, 0.0) / 1000

@@ -1,0 +1,122 @@
+"""What one process is made of, for those who look at it from outside: metrics, health, status."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from connectors.appsflyer.courier import Courier
+from connectors.appsflyer.lane import Circuit, Lane
+from connectors.appsflyer.sink import AppsFlyerSink
+from connectors.appsflyer.tally import LaneTally, Tally
+from connectors.appsflyer.unfinished import Unfinished
+from connectors.heartbeat import Heartbeat
+from connectors.kafka.source import KafkaInput
+from connectors.ledger.journal import Journal
+from connectors.ledger.ledger import Ledger
+from connectors.metrics.level import Level
+from connectors.postbox import Postbox
+from connectors.stopping import Stopping
+from flows.settings.model import Settings
+from flows.steps.event import PLATFORMS, Platform
+
+
+class App(NamedTuple):
+    """One app that an enabled sync sends to."""
+
+    sync: str
+    platform: Platform
+    app_id: str
+
+    @property
+    def lane(self) -> str:
+        """The name of its lane."""
+        return f"{self.sync}/{self.app_id}"
+
+
+class Reload(NamedTuple):
+    """What came of the last wish to read the settings again."""
+
+    at: datetime
+    result: str
+    """In words, without any value of the settings."""
+    ok: bool = True
+    """Whether the settings were taken."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """The parts of one process; those that are made later than others are None until then."""
+
+    settings: Settings
+    slice_index: int
+    slice_count: int
+    ledger: Ledger
+    unfinished: Unfinished
+    journal: Journal
+    stopping: Stopping
+    heartbeat: Heartbeat
+    tally: Tally
+    now_ms: Callable[[], int]
+    users: Callable[[], int]
+    """How many users and anonymous devices are remembered."""
+    damages: list[str]
+    windows: Level = field(default_factory=Level)
+    """What waits in the windows."""
+    kafka: KafkaInput | None = None
+    courier: Courier | None = None
+    postbox: Postbox | None = None
+    sink: AppsFlyerSink | None = None
+    snapshots: int = 0
+    """How many snapshots the sink has taken."""
+    snapshot_at: float = field(default_factory=time.monotonic)
+    """`time.monotonic()` of the last one, or of the start."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    reload: Reload | None = None
+    settings_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the settings file's hash."""
+        self.note_settings()
+
+    def note_settings(self) -> None:
+        """Take the settings file's hash anew, as after it was read again."""
+        try:
+            self.settings_sha256 = hashlib.sha256(self.settings.path.read_bytes()).hexdigest()
+        except OSError:
+            self.settings_sha256 = ""
+
+    def apps(self) -> Iterator[App]:
+        """Yield the apps of the enabled syncs, whether anything was sent to them yet or not."""
+        for sync in self.settings.enabled_syncs:
+            for platform in PLATFORMS:
+                if (app_id := sync.app_id(platform)) is not None:
+                    yield App(sync.name, platform, app_id)
+
+    def answers(self, app: App) -> LaneTally:
+        """Return what an app has answered."""
+        return self.tally.lanes.get(app.lane) or LaneTally()
+
+    def lane(self, app: App) -> Lane | None:
+        """Return an app's lane; None until something is to be sent there."""
+        return self.courier.lanes.get(app.lane) if self.courier is not None else None
+
+    def circuit(self, app: App) -> Circuit:
+        """Return whether requests to an app may go."""
+        lane = self.lane(app)
+        return lane.circuit if lane is not None else Circuit.CLOSED
+
+    def rate_limit(self) -> float:
+        """Return how many requests per second may go to each app; 0 is no limit."""
+        return self.settings.delivery.max_requests_per_second / self.slice_count
+
+    def concurrency_limit(self) -> int:
+        """Return how many requests may be under way at a time."""
+        return self.settings.delivery.max_in_flight
+
+    @property
+    def held(self) -> int:
+        """How many events wait in their users' state."""
+        return max(self.ledger.held_events - self.unfinished.set_aside_count, 0)

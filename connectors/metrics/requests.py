@@ -1,0 +1,18 @@
+"""What requests lack: read off the ledger."""
+
+from connectors.metrics import vocabulary as v
+from connectors.metrics.parts import Parts
+from connectors.metrics.readings import Readings
+from flows.steps.caution import Caution
+from flows.steps.identifiers import PLATFORM_IDENTIFIERS
+
+
+def read_requests(to: Readings, parts: Parts) -> None:
+    """Put what requests lack."""
+    for sync, counts in zip(parts.settings.enabled_syncs, parts.ledger.syncs, strict=True):
+        to.put(v.REQUESTS_BUILT, counts.requests, sync.name)
+        for platform, identifiers in PLATFORM_IDENTIFIERS.items():
+            for identifier in identifiers if sync.app_id(platform) is not None else ():
+                to.put(v.MISSING_IDENTIFIERS, counts.absent[identifier], sync.name, platform, identifier)
+        for caution in Caution:
+            to.put(v.WARNINGS, counts.cautions[caution], sync.name, caution.value)

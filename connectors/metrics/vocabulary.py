@@ -1,0 +1,481 @@
+"""The vocabulary of metrics: every name, its unit and labels, what it means, and what to do when it moves.
+
+Nothing that is not here can be emitted: `readings.py` takes a `Metric`, and nobody else knows prometheus_client.
+docs/metrics.md is made of this file. No label ever holds an identifier of a user or a device.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+Label = Literal[
+    "attempt",
+    "bytewax",
+    "caution",
+    "circuit",
+    "class",
+    "identifier",
+    "outcome",
+    "part",
+    "partition",
+    "platform",
+    "python",
+    "reason",
+    "slice",
+    "slices",
+    "status",
+    "sync",
+    "version",
+]
+"""Every label takes few values: they come from closed sets, the settings, or the topic's partitions."""
+
+PACKAGE: Final = "amplitude-appsflyer-stream"
+PREFIX: Final = "appsflyer_stream_"
+
+
+class Metric(NamedTuple):
+    """One metric."""
+
+    name: str
+    """As it is scraped."""
+    kind: Literal["counter", "gauge", "histogram"]
+    unit: str
+    labels: tuple[Label, ...]
+    meaning: str
+    do: str
+    """What to do when it moves."""
+    bounds: tuple[float, ...] = ()
+    """A histogram's upper bounds."""
+
+
+def _counter(name: str, unit: str, labels: tuple[Label, ...], meaning: str, do: str) -> Metric:
+    return Metric(f"{PREFIX}{name}_total", "counter", unit, labels, meaning, do)
+
+
+def _gauge(name: str, unit: str, labels: tuple[Label, ...], meaning: str, do: str) -> Metric:
+    return Metric(f"{PREFIX}{name}", "gauge", unit, labels, meaning, do)
+
+
+AGE_BOUNDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14_400, 86_400)
+"""60 is the p95 that Amplitude aims at; 14,400 is `retry_minutes` by default."""
+REQUEST_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
+
+# Is it keeping up?
+
+EVENTS_READ: Final = _counter(
+    "events_read",
+    "events",
+    (),
+    "Events that were read and decoded, those that decode refused among them. An upload body of five is five.",
+    "No growth while there is lag: look at what holds deliveries up, for the source waits when too much is pending.",
+)
+LAG_EVENTS: Final = _gauge(
+    "lag_events",
+    "records",
+    ("partition",),
+    "Records of the Kafka partition that were not read yet. Kafka is asked for its end every 5 seconds. A topic that "
+    "is written in transactions may never come below 1.",
+    "Growing for minutes: more is produced than is delivered. Look at what holds deliveries up; else add slices.",
+)
+LAG_SECONDS: Final = _gauge(
+    "lag_seconds",
+    "seconds",
+    ("partition",),
+    "Age of the last record that was read, by Kafka's timestamp, while others are unread; 0 when none is. Before the "
+    "first record it is the time since the start, which is then the least it can be.",
+    "As for the lag in records; this one says how late deliveries are.",
+)
+COMMITTED_LAG: Final = _gauge(
+    "committed_lag_events",
+    "records",
+    ("partition",),
+    "Records from the group's committed offset, the lowest that is not final, to the partition's end: what would be "
+    "read again if the state were lost. An event that waits for its AppsFlyer id keeps it back for hold_seconds.",
+    "Growing for longer than hold_seconds while the lag is small: one event does not become final; see the dead "
+    "letters' place and the circuits.",
+)
+ROOM: Final = _gauge(
+    "room_events",
+    "events",
+    (),
+    "How many more events may be read now: max_pending less what is pending. Held events take no room.",
+    "0 or less for long: deliveries are slower than the source. See what holds them up.",
+)
+SOURCE_CONNECTED: Final = _gauge(
+    "source_connected",
+    "0 or 1",
+    (),
+    "Whether Kafka answers; always 1 for files.",
+    "0: Kafka cannot be reached. Nothing is lost; the log says why.",
+)
+DELIVERY_AGE: Final = Metric(
+    f"{PREFIX}delivery_age_seconds",
+    "histogram",
+    "seconds",
+    ("sync",),
+    "Age of an event when AppsFlyer accepted it: from its arrival in Kafka (from its reading, for files) to the "
+    "answer. Time that it was held for its AppsFlyer id counts.",
+    "p95 above 60 seconds: see the lag, then the answers, then whether many events wait for their AppsFlyer id.",
+    AGE_BOUNDS,
+)
+
+# What happened to events?
+
+OUTCOMES: Final = _counter(
+    "outcomes",
+    "entries",
+    ("sync", "outcome", "reason"),
+    "Final outcomes: delivered, duplicate, filtered and dead_lettered, the last two with a reason. An event has one "
+    "for each sync and each name that the sync sends it under.",
+    "dead_lettered grows: read the reason in the runbook; letters can be replayed. filtered grows beyond what you "
+    "expect: check the sync's events with `python -m flows explain`.",
+)
+REFUSED: Final = _counter(
+    "refused",
+    "events",
+    ("reason",),
+    "Events that decode refused and that are dead letters now. They belong to no sync.",
+    "A producer sends what is no event of Amplitude's. The dead letters hold the bytes and the reason.",
+)
+REFUSALS_PENDING: Final = _gauge(
+    "refusals_pending",
+    "events",
+    (),
+    "Events that decode refused and whose dead letters are not stored yet.",
+    "Above 0 for long: the place for dead letters does not take them.",
+)
+COPIES: Final = _counter(
+    "copies",
+    "entries",
+    ("sync",),
+    "Entries beyond one per event: further names that a sync sends it under, and what an earlier run left pending.",
+    "Nothing; it makes the sums add up.",
+)
+RESUMED: Final = _counter(
+    "resumed",
+    "entries",
+    ("sync",),
+    "Those of the copies that an earlier run had read and left pending.",
+    "Nothing; it moves at a start only.",
+)
+PENDING: Final = _gauge(
+    "pending",
+    "entries",
+    ("sync",),
+    "Entries without a final outcome: read - refused + copies - outcomes.",
+    "High and not falling: see what holds deliveries up.",
+)
+DAMAGED_INPUTS: Final = _counter(
+    "damaged_inputs",
+    "places",
+    (),
+    "Damaged places in archives, or patterns that match no file.",
+    "The log names the file and the line.",
+)
+
+# What do requests lack?
+
+REQUESTS_BUILT: Final = _counter(
+    "requests_built",
+    "requests",
+    ("sync",),
+    "Requests that were made for AppsFlyer.",
+    "Nothing; others are shares of it.",
+)
+MISSING_IDENTIFIERS: Final = _counter(
+    "missing_identifiers",
+    "requests",
+    ("sync", "platform", "identifier"),
+    "Requests without this device identifier of their platform. Without an IDFA or a GAID there are no postbacks to "
+    "self-reporting networks, and rules of Audiences that need one fail.",
+    "A share that jumps: a release of the app stopped sending it, or users were asked for consent anew.",
+)
+WARNINGS: Final = _counter(
+    "warnings",
+    "requests",
+    ("sync", "caution"),
+    "Requests that were sent although something about them will cost their sender something.",
+    "The summary of a run says in plain words what each costs.",
+)
+
+# What does AppsFlyer answer?
+
+ANSWERS: Final = _counter(
+    "answers",
+    "answers",
+    ("sync", "platform", "status", "class"),
+    "Answers to requests: the HTTP status («none» where the connection failed, broke or timed out) and what it means: "
+    "delivered, retry, rejected, or credentials. A request that is tried again has one for each attempt.",
+    "credentials: the key, the app id or the plan is wrong. rejected: look at the dead letters. retry: AppsFlyer or "
+    "the network is in trouble; nothing is to be done unless it lasts.",
+)
+REQUEST_SECONDS: Final = Metric(
+    f"{PREFIX}request_seconds",
+    "histogram",
+    "seconds",
+    ("sync", "platform"),
+    "How long requests took, from their start to the end of the answer or the break.",
+    "Rising: AppsFlyer or the network is slow. If throughput falls with it, see the limits in force.",
+    REQUEST_BOUNDS,
+)
+DELIVERIES: Final = _counter(
+    "deliveries",
+    "requests",
+    ("sync", "platform", "attempt"),
+    "Requests that AppsFlyer accepted in this run, at the first attempt or after a retry. The outcome «delivered» "
+    "also counts what a run before had delivered and a crash made it read again.",
+    "A growing share of retries: see the answers.",
+)
+LAST_DELIVERY: Final = _gauge(
+    "last_delivery_timestamp_seconds",
+    "seconds since the epoch",
+    ("sync", "platform"),
+    "When AppsFlyer last accepted a request; absent before the first.",
+    "Old while events are waiting: see the circuit.",
+)
+
+# What holds deliveries up?
+
+CIRCUIT: Final = _gauge(
+    "circuit",
+    "0 or 1",
+    ("sync", "platform", "circuit"),
+    "1 for the state that the app's circuit is in: closed (requests go), open (nothing gets through; one at a time "
+    "goes as a probe), paused (key, app id or plan is refused; likewise).",
+    "paused: correct the key, the app id or the plan; nothing is lost. open: AppsFlyer's or the network's trouble.",
+)
+RATE_LIMIT: Final = _gauge(
+    "rate_limit_requests_per_second",
+    "requests per second",
+    ("sync", "platform"),
+    "The limit in force for the app in this process; +Inf is none.",
+    "Lag while the rate of answers is at it: raise max_requests_per_second, if AppsFlyer allows more.",
+)
+CONCURRENCY_LIMIT: Final = _gauge(
+    "concurrency_limit_requests",
+    "requests",
+    ("sync", "platform"),
+    "How many requests to the app may be under way at a time, as the answers allow.",
+    "Low: AppsFlyer answers slowly, with 429 or 5xx. It rises again by itself.",
+)
+IN_FLIGHT: Final = _gauge(
+    "requests_in_flight",
+    "requests",
+    ("sync", "platform"),
+    "Requests under way.",
+    "At the concurrency limit for long: answers are slow.",
+)
+WAITING: Final = _gauge(
+    "requests_waiting",
+    "requests",
+    ("sync", "platform"),
+    "Requests that could go, and wait for the circuit, the rate or the concurrency.",
+    "Growing: one of these three is what holds up.",
+)
+RETRIES_WAITING: Final = _gauge(
+    "retries_waiting",
+    "requests",
+    (),
+    "Requests that failed and wait for their next attempt.",
+    "Growing: see the answers of the class retry.",
+)
+SET_ASIDE: Final = _gauge(
+    "set_aside_requests",
+    "requests",
+    ("sync", "platform"),
+    "Requests on disk, so that an app in trouble takes no room from others.",
+    "Above 0: the app's circuit is or was not closed. They go out when it is.",
+)
+HELD: Final = _gauge(
+    "held_events",
+    "events",
+    (),
+    "Events that wait in their user's state, for an AppsFlyer id or for settle_seconds.",
+    "Growing share: the app tells the AppsFlyer id late or never.",
+)
+WINDOW_ITEMS: Final = _gauge(
+    "window_items",
+    "requests and dead letters",
+    (),
+    "What waits in the micro-batches' windows.",
+    "Nothing; it is bounded by max_events for each app.",
+)
+UNFINISHED: Final = _gauge(
+    "unfinished_items",
+    "requests and dead letters",
+    (),
+    "What the sink holds in memory and is not final yet.",
+    "At max_pending for long: see the circuit and the place for dead letters.",
+)
+BRAKE: Final = _gauge(
+    "brake_on",
+    "0 or 1",
+    (),
+    "1: too many of the last events were refused; nothing more is read or sent until a restart.",
+    "Look at the dead letters' reasons, correct what is wrong, start again. What waits is not lost.",
+)
+JOURNAL_BLOCKED: Final = _gauge(
+    "journal_blocked",
+    "0 or 1",
+    (),
+    "1: the journal cannot be written, and so nothing is sent.",
+    "The disk of [state] directory is full or broken.",
+)
+LETTERS_WAITING: Final = _gauge(
+    "dead_letters_waiting",
+    "dead letters",
+    (),
+    "Dead letters that wait to be stored.",
+    "Growing: their place is slow or not there.",
+)
+LETTERS_BLOCKED: Final = _gauge(
+    "dead_letters_blocked",
+    "0 or 1",
+    (),
+    "1: the place for dead letters takes none; they are tried again, none is dropped.",
+    "The log and /status say why: a disk, a topic, a broker.",
+)
+
+# State and memory
+
+USERS: Final = _gauge(
+    "users_remembered",
+    "users",
+    (),
+    "Users and anonymous devices in memory.",
+    "Memory grows with it: lower remember_days, or add slices.",
+)
+SNAPSHOTS: Final = _counter(
+    "snapshots", "snapshots", (), "Snapshots of the sink's state.", "No growth: the flow is stuck; see /livez."
+)
+SNAPSHOT_AGE: Final = _gauge(
+    "snapshot_age_seconds",
+    "seconds",
+    (),
+    "Time since the last snapshot of the sink's state, or since the start.",
+    "Far above epoch_seconds: snapshots are slow, and more is read again after a crash.",
+)
+SNAPSHOT_SECONDS: Final = _gauge(
+    "snapshot_duration_seconds",
+    "seconds",
+    (),
+    "How long the sink's part of the last snapshot took. The flow stands still meanwhile.",
+    "Above a second: max_pending is high for this disk, or the disk is slow.",
+)
+JOURNAL_AGE: Final = _gauge(
+    "journal_unflushed_seconds",
+    "seconds",
+    (),
+    "Time since the journal was last written, while something is noted that is not written; else 0.",
+    "Above 1: a crash now would send that much again. The disk is slow or full.",
+)
+JOURNAL_BYTES: Final = _gauge(
+    "journal_bytes",
+    "bytes",
+    (),
+    "Size of the journal's segments.",
+    "Growing without end: snapshots do not come, or an old partition is not read again.",
+)
+
+# The process
+
+BUILD_INFO: Final = _gauge(
+    "build_info",
+    "1",
+    ("version", "bytewax", "python", "slice", "slices"),
+    "Always 1; its labels say what runs.",
+    "More than one version: a roll-out is under way, or stopped half-way.",
+)
+PROGRESS_AGE: Final = _gauge(
+    "progress_age_seconds",
+    "seconds",
+    ("part",),
+    "Time since a part of the process last went round its loop: worker, courier.",
+    "Above a minute /livez fails, and the process should be restarted.",
+)
+STOPPING: Final = _gauge("stopping", "0 or 1", (), "1: a stop was asked for, and the process drains.", "Nothing.")
+
+PROCESS_MEMORY: Final = Metric(
+    "process_resident_memory_bytes",
+    "gauge",
+    "bytes",
+    (),
+    "Memory of the process.",
+    "It should follow users_remembered.",
+)
+PROCESS_VIRTUAL: Final = Metric(
+    "process_virtual_memory_bytes", "gauge", "bytes", (), "Address space of the process.", "Nothing."
+)
+PROCESS_CPU: Final = Metric(
+    "process_cpu_seconds_total",
+    "counter",
+    "seconds",
+    (),
+    "CPU time of the process, in user and system mode.",
+    "A rate near 1 while there is lag: the slice is at its limit; add slices.",
+)
+PROCESS_START: Final = Metric(
+    "process_start_time_seconds",
+    "gauge",
+    "seconds since the epoch",
+    (),
+    "When the process started.",
+    "Changes often: it crashes, or is restarted by its probe.",
+)
+PROCESS_FDS: Final = Metric(
+    "process_open_fds", "gauge", "files", (), "Open files and sockets.", "Near the limit: raise it."
+)
+PROCESS_MAX_FDS: Final = Metric("process_max_fds", "gauge", "files", (), "The limit of open files.", "Nothing.")
+
+GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
+    (
+        "Is it keeping up?",
+        (EVENTS_READ, LAG_EVENTS, LAG_SECONDS, COMMITTED_LAG, ROOM, SOURCE_CONNECTED, DELIVERY_AGE),
+    ),
+    (
+        "What happened to events?",
+        (OUTCOMES, REFUSED, REFUSALS_PENDING, COPIES, RESUMED, PENDING, DAMAGED_INPUTS),
+    ),
+    ("What do requests lack?", (REQUESTS_BUILT, MISSING_IDENTIFIERS, WARNINGS)),
+    ("What does AppsFlyer answer?", (ANSWERS, REQUEST_SECONDS, DELIVERIES, LAST_DELIVERY)),
+    (
+        "What holds deliveries up?",
+        (
+            CIRCUIT,
+            RATE_LIMIT,
+            CONCURRENCY_LIMIT,
+            IN_FLIGHT,
+            WAITING,
+            RETRIES_WAITING,
+            SET_ASIDE,
+            HELD,
+            WINDOW_ITEMS,
+            UNFINISHED,
+            BRAKE,
+            JOURNAL_BLOCKED,
+            LETTERS_WAITING,
+            LETTERS_BLOCKED,
+        ),
+    ),
+    (
+        "State and memory",
+        (USERS, SNAPSHOTS, SNAPSHOT_AGE, SNAPSHOT_SECONDS, JOURNAL_AGE, JOURNAL_BYTES),
+    ),
+    (
+        "The process",
+        (
+            BUILD_INFO,
+            PROGRESS_AGE,
+            STOPPING,
+            PROCESS_MEMORY,
+            PROCESS_VIRTUAL,
+            PROCESS_CPU,
+            PROCESS_START,
+            PROCESS_FDS,
+            PROCESS_MAX_FDS,
+        ),
+    ),
+)
+"""Every metric, by the question that it answers."""
+
+EVERY: Final = tuple(metric for _, metrics in GROUPS for metric in metrics)
+STANDARD: Final = tuple(each for each in EVERY if not each.name.startswith(PREFIX))
+"""Those that prometheus_client reads off the process itself."""

@@ -1,0 +1,48 @@
+"""Say what a running stream is at: what it has delivered, what waits, and what holds it up.
+
+    python -m flows status                    the slice that the settings' [health] names; --slice 2 for another
+    python -m flows status --url http://stream-0:9464
+
+Exit code 1 where none answers, or one is not alive.
+"""
+
+import argparse
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from flows.watching.addresses import add_address_arguments, addresses
+from flows.watching.fetch import Answer, fetch
+from flows.watching.page import page
+
+_FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    add_address_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print /status as it is, one line for each slice")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask, and print."""
+    urls = addresses(args)
+    if isinstance(urls, str):
+        sys.stderr.write(f"{urls}\n")
+        return 2
+    answers = fetch(urls)
+    console = Console(file=sys.stdout, highlight=False)
+    for answer in answers:
+        if answer.status is None:
+            sys.stderr.write(f"{answer.url}: {answer.why}\n")
+        elif args.json:
+            sys.stdout.write(answer.text + "\n")
+        else:
+            console.print(page(answer.url, answer.status))
+    return 0 if all(_is_alive(each) for each in answers) else _FAILED
+
+
+def _is_alive(answer: Answer) -> bool:
+    status: dict[str, Any] | None = answer.status
+    return status is not None and bool(status.get("alive"))

@@ -1,0 +1,77 @@
+"""Watch running slices: what each delivers per second, its lag, what waits, circuits, and where events went.
+
+    python -m flows top                       the slice that the settings' [health] names
+    python -m flows top --slices 4            slices 0 to 3 of this machine
+    python -m flows top --url http://stream-0:9464 --url http://stream-1:9464
+
+Ctrl-C ends it. Where the output is no terminal it prints once, after one interval, and exits with 1 if a slice does not
+answer.
+"""
+
+import argparse
+import sys
+import time
+
+from rich.console import Console
+from rich.live import Live
+
+from flows.watching.addresses import add_address_arguments, addresses
+from flows.watching.fetch import Answer, fetch
+from flows.watching.overview import overview
+
+_FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    add_address_arguments(parser)
+    parser.add_argument(
+        "--interval-seconds",
+        type=_seconds,
+        default=2.0,
+        metavar="SECONDS",
+        help="how often to ask, and what rates are taken over (default: 2)",
+    )
+    parser.add_argument("--once", action="store_true", help="print once, as where the output is no terminal")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show until interrupted, or print once."""
+    urls = addresses(args)
+    if isinstance(urls, str):
+        sys.stderr.write(f"{urls}\n")
+        return 2
+    console = Console(file=sys.stdout, highlight=False)
+    answers = fetch(urls)
+    if args.once or not console.is_terminal:
+        if any(each.status is not None for each in answers):
+            before = _by_url(answers)
+            time.sleep(args.interval_seconds)
+            answers = fetch(urls)
+        else:
+            before = {}
+        console.print(overview(answers, before))
+        return 0 if all(each.status is not None for each in answers) else _FAILED
+    try:
+        with Live(overview(answers, {}), console=console, auto_refresh=False, screen=True) as live:
+            while True:
+                before = _by_url(answers)
+                time.sleep(args.interval_seconds)
+                answers = fetch(urls)
+                live.update(overview(answers, before), refresh=True)
+    except KeyboardInterrupt:  # the way out
+        return 0
+
+
+def _by_url(answers: list[Answer]) -> dict[str, Answer]:
+    return {each.url: each for each in answers}
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:  # noqa: PLR2004 - below, the asking itself would be the load; above, nobody watches
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a number from 0.1 to 3,600")
+    return seconds

@@ -1,0 +1,1 @@
+"""Watching: what `python -m flows status` and `top` ask running slices, and how they show it."""

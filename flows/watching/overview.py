@@ -1,0 +1,122 @@
+"""All slices at a glance: rates from two answers of each, and the sums."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from flows.watching.fetch import Answer, printable
+from flows.watching.page import apps, fates, state
+
+
+def overview(answers: Sequence[Answer], before: Mapping[str, Answer]) -> RenderableType:
+    """Return what `python -m flows top` shows; `before` are earlier answers by address, for the rates."""
+    statuses = [each.status for each in answers if each.status is not None]
+    parts: list[RenderableType] = [_slices(answers, before)]
+    if statuses:
+        total = together(statuses)
+        parts += [Text(), apps(total["syncs"]), Text(), fates(total)]
+    return Group(*parts)
+
+
+def _slices(answers: Sequence[Answer], before: Mapping[str, Answer]) -> Table:
+    table = Table("slice", box=None, pad_edge=False, header_style="bold")
+    for name in ("read/s", "delivered/s", "lag", "lag s", "pending", "held", "users"):
+        table.add_column(name, justify="right")
+    table.add_column("state")
+    sums = [0.0] * 7
+    for answer in answers:
+        if answer.status is None:
+            table.add_row(Text(printable(answer.url)), *[""] * 7, Text(answer.why, "bold red"))
+            continue
+        numbers = _numbers(answer, before.get(answer.url))
+        sums = [
+            max(mine, theirs) if place == _AGE else mine + theirs
+            for place, (mine, theirs) in enumerate(zip(sums, numbers, strict=True))
+        ]
+        place = answer.status["slice"]
+        table.add_row(Text(printable(f"{place['index']}/{place['count']}")), *_texts(numbers), state(answer.status))
+    if len(answers) > 1:
+        table.add_row("all", *_texts(sums), style="bold")
+    return table
+
+
+_AGE = 3
+"""The place of the one number whose total is the highest, not the sum."""
+
+
+def _numbers(answer: Answer, before: Answer | None) -> list[float]:
+    status = answer.status or {}
+    lag = status["source"]["lag"] or {"events": 0, "seconds": 0.0}
+    return [
+        _rate(answer, before, lambda each: each["read"]),
+        _rate(answer, before, delivered),
+        lag["events"],
+        lag["seconds"],
+        sum(sync["pending"] for sync in status["syncs"] if sync["enabled"]),
+        status["held"],
+        status["users"],
+    ]
+
+
+def _texts(numbers: Sequence[float]) -> list[str]:
+    return [f"{each:,.1f}" if place == _AGE else f"{each:,.0f}" for place, each in enumerate(numbers)]
+
+
+def delivered(status: dict[str, Any]) -> int:
+    """Return how many entries a slice has delivered, for all its syncs."""
+    return sum(sync["delivered"] for sync in status["syncs"] if sync["enabled"])
+
+
+def _rate(answer: Answer, before: Answer | None, count: Any) -> float:
+    if before is None or before.status is None or answer.status is None or answer.at <= before.at:
+        return 0.0
+    # It began anew in between.
+    change = count(answer.status) - (
+        count(before.status) if before.status["started"] == answer.status["started"] else 0
+    )
+    return float(max(change, 0) / (answer.at - before.at))
+
+
+def together(statuses: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sums over all slices, in the shape of one status as far as tables need it."""
+    syncs: dict[str, dict[str, Any]] = {}
+    for status in statuses:
+        for sync in status["syncs"]:
+            syncs[sync["name"]] = _sum_sync(syncs.get(sync["name"]), sync)
+    refused: dict[str, int] = {}
+    for status in statuses:
+        _add(refused, status["refused"])
+    return {"read": sum(status["read"] for status in statuses), "refused": refused, "syncs": list(syncs.values())}
+
+
+def _sum_sync(total: dict[str, Any] | None, sync: dict[str, Any]) -> dict[str, Any]:
+    if total is None or not total["enabled"]:
+        return {**sync, "filtered": {**sync.get("filtered", {})}, "dead_lettered": {**sync.get("dead_lettered", {})}}
+    if not sync["enabled"]:
+        return total
+    for name in ("delivered", "duplicate", "pending"):
+        total[name] += sync[name]
+    for group in ("filtered", "dead_lettered"):
+        _add(total[group], sync[group])
+    total["apps"] = [_sum_app(mine, theirs) for mine, theirs in zip(total["apps"], sync["apps"], strict=False)]
+    return total
+
+
+_WORST = ("paused", "open", "closed")
+
+
+def _sum_app(total: dict[str, Any], app: dict[str, Any]) -> dict[str, Any]:
+    summed = {name: total[name] + app[name] for name in ("in_flight", "waiting", "set_aside")}
+    first, retry = (total["delivered"][name] + app["delivered"][name] for name in ("first", "retry"))
+    circuit = min(total["circuit"], app["circuit"], key=_WORST.index)
+    lasts = [each["last_answer"] for each in (total, app) if each["last_answer"] is not None]
+    last = max(lasts, key=lambda each: str(each["at"]), default=None)
+    return {**total, **summed, "delivered": {"first": first, "retry": retry}, "circuit": circuit, "last_answer": last}
+
+
+def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, count in more.items():
+        total[name] = total.get(name, 0) + count
