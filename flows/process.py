@@ -1,5 +1,6 @@
 """What the threads of one process share: the settings, the ledger, the courier, the postbox and the wish to stop."""
 
+import logging
 import os
 import signal
 import sys
@@ -13,29 +14,39 @@ from bytewax.inputs import Source
 
 from connectors.appsflyer.courier import Courier, LaneSecrets
 from connectors.appsflyer.items import Item, resume_items
+from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.appsflyer.report import Report
 from connectors.appsflyer.sink import AppsFlyerSink
-from connectors.appsflyer.unfinished import Unfinished
+from connectors.appsflyer.tally import Tally
+from connectors.appsflyer.unfinished import MOST_SET_ASIDE, Unfinished
 from connectors.files.dead_letters import FileLetterWriter
 from connectors.files.source import FilesInput
+from connectors.heartbeat import Heartbeat
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.dead_letters import KafkaLetterWriter
 from connectors.kafka.source import KafkaInput
 from connectors.ledger.brake import Brake
+from connectors.ledger.disk import StateDisk, await_room
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.lock import lock_directory
 from connectors.letters import LetterWriter
+from connectors.limited_log import LimitedLog
+from connectors.metrics.parts import Parts
 from connectors.postbox import Postbox
 from connectors.secrets import Secret
 from connectors.stopping import Stopping
 from flows import summary
+from flows.compiled import Compiled
 from flows.forgetting import Forgetting
 from flows.identify import UserLogic
+from flows.reload import hand_over
 from flows.rules import identity_rules
 from flows.settings.model import FileDeadLetters, FilesSource, Settings
+from flows.signals import SIGNALS, keep_waiting, let_reload_wait
 from flows.steps.event import PLATFORMS, Record
 from flows.steps.outcome import DeadLetter
+from flows.steps.warm_up import WarmUp
 from flows.window import MicroBatch, utc_now
 
 log = structlog.get_logger()
@@ -57,11 +68,14 @@ class Process:
         self.slice_index, self.slice_count = slice_index, slice_count
         self._has_recovery = has_recovery
         directory = settings.state.slice_directory(slice_index, slice_count)
+        await_room(directory)
         self._lock = lock_directory(directory)
+        self._disk = StateDisk(directory)
         self.journal = Journal(directory / "journal")
         if isinstance(settings.source, FilesSource) and not has_recovery:
             self.journal.forget()  # without a recovery store the archives are read again from the beginning
         self.stopping = Stopping()
+        self._log = LimitedLog()
         delivery = settings.delivery
         self.ledger = Ledger(
             [sync.name for sync in settings.enabled_syncs],
@@ -74,20 +88,38 @@ class Process:
         self._is_closed = False
         self.rules = identity_rules(settings)
         self.forgetting = Forgetting(self.rules.remember_s)
+        self.warm_up = WarmUp()
+        self.compiled = Compiled(settings, self.ledger, self.forgetting, now_ms, self.warm_up)
+        self.parts = Parts(
+            settings,
+            slice_index,
+            slice_count,
+            self.ledger,
+            self.unfinished,
+            self.journal,
+            self.stopping,
+            Heartbeat(),
+            Tally(now_ms),
+            now_ms,
+            self.forgetting.__len__,
+            self.damages,
+        )
 
     def source(self) -> Source[Record]:
         """Return where records come from."""
         source = self.settings.source
         if isinstance(source, FilesSource):
-            return FilesInput(source, self.ledger.room, self.stopping, now_ms, self._note_damage)
-        kafka = KafkaInput(
+            return FilesInput(source, self._room, self.stopping, now_ms, self._note_damage)
+        kafka = self.parts.kafka = KafkaInput(
             source,
-            self.ledger.room,
+            self._room,
             self.ledger.watermark,
             self.stopping,
             self.slice_index,
             self.slice_count,
             intervals=Intervals(watch_partitions=source.watch_partitions_seconds),
+            begun_anew=self.journal.forget_partition,
+            warm_up=self.warm_up if self._has_recovery and source.warm_up_hours else None,
         )
         if not kafka.connect():
             log.info("stopped while waiting for Kafka")
@@ -103,7 +135,8 @@ class Process:
         """Return the window of one lane."""
         window = self.settings.window
         items: list[Item] = resume_items(self.ledger, resume_state[1]) if resume_state is not None else []
-        return MicroBatch(items, window.max_events, timedelta(milliseconds=window.max_wait_ms), utc_now)
+        max_wait = timedelta(milliseconds=window.max_wait_ms)
+        return MicroBatch(items, window.max_events, max_wait, utc_now, self.parts.windows)
 
     def sink(self) -> AppsFlyerSink:
         """Return where parcels and dead letters go, with its threads running."""
@@ -125,7 +158,8 @@ class Process:
             attempted=self.unfinished.attempted,
             settled=self._settle,
             may_send=self._may_send,
-            set_aside=self.unfinished.set_aside,
+            answered=self.parts.tally.answered,
+            set_aside=self._set_aside,
             take_back=self.unfinished.take_back,
         )
         lanes = {
@@ -136,7 +170,8 @@ class Process:
             for each in self.settings.syncs
         }
         courier = Courier(delivery, lanes, report, now_ms, lane_share=self._lane_share(), slice_count=self.slice_count)
-        return AppsFlyerSink(
+        self.parts.courier, self.parts.postbox = courier, postbox
+        self.parts.sink = AppsFlyerSink(
             self.ledger,
             self.unfinished,
             courier,
@@ -146,18 +181,23 @@ class Process:
             delivery.timeout_seconds,
             self._snapshot_taken,
             self._closed,
+            self.parts.heartbeat.worker,
         )
+        return self.parts.sink
 
     def stop_on_signals(self) -> None:
         """Make SIGTERM and SIGINT ask for a clean stop, and a second one stop at once."""
 
         def handle(number: int, _frame: FrameType | None) -> None:
+            if self.stopping.restart:  # it stops already, and is not to begin again
+                self.stopping.restart = False
+                return
             if self.stopping.requested:
                 os._exit(128 + number)
             self.stopping.request()
 
-        signal.signal(signal.SIGTERM, handle)
-        signal.signal(signal.SIGINT, handle)
+        for each in SIGNALS:
+            signal.signal(each, handle)
 
     def _letter_writer(self) -> LetterWriter:
         letters = self.settings.dead_letters
@@ -174,15 +214,54 @@ class Process:
         most = self.settings.delivery.max_pending
         return max(most // (2 * apps), 1) if apps > 1 else most
 
+    def _room(self) -> int:
+        """Return how many events may be read; a source asks each time that the worker comes to it."""
+        self.parts.heartbeat.worker()
+        return self.ledger.room() if self._disk.has_room() else 0
+
     def _settle(self) -> None:
+        if self.parts.courier is not None:
+            self.parts.heartbeat.courier(self.parts.courier.in_flight)
         self.journal.flush()
 
     def _may_send(self) -> bool:
         return not self.ledger.brake.is_on
 
     def _snapshot_taken(self) -> None:
+        self.parts.snapshots += 1
+        self.parts.snapshot_at = time.monotonic()
         self.unfinished.snapshot_taken()
-        self.journal.snapshot_taken(self.ledger.watermarks(), has_store=self._has_recovery)
+        self.journal.snapshot_taken(self._released())
+
+    def _set_aside(self, parcel: Parcel, attempts: Attempts) -> bool:
+        """Move it to the disk, so that it takes no room from other apps; say so where that cannot be."""
+        has_room = self._disk.has_room()
+        if has_room and self.unfinished.set_aside(parcel, attempts):
+            return True
+        self._log.say(
+            logging.WARNING,
+            "no more can be set aside for an app in trouble; what it keeps back takes room from the other apps, and "
+            "when there is none left the source waits",
+            message_class=f"set aside {parcel.lane}",
+            lane=parcel.lane,
+            why="the most are set aside, or the disk refuses" if has_room else "the state disk is nearly full",
+            most=MOST_SET_ASIDE,
+        )
+        return False
+
+    def _released(self) -> dict[tuple[str, int], int]:
+        """Return the offsets below which no start reads again: neither from a snapshot nor from the group's offsets.
+
+        The group has an offset only when Kafka has acknowledged it, which the low watermark runs ahead of. And what the
+        group has may still be read again from a snapshot, until this run has read it and took snapshots after it.
+        """
+        watermarks = self.ledger.watermarks()
+        if self._kafka is None:
+            return watermarks
+        committed = self._kafka.committed()
+        if not self._has_recovery:
+            return committed
+        return {place: min(offset, committed.get(place, -1)) for place, offset in watermarks.items()}
 
     def finish(self) -> None:
         """End the run where no item came to the sink, for Bytewax neither opens nor closes it then."""
@@ -198,8 +277,11 @@ class Process:
 
     def restart_if_asked(self) -> None:
         """Begin again in the same process, with the same command, where the source has asked for it."""
+        keep_waiting()  # from here on a signal is for the program that this process becomes
+        let_reload_wait()
         if self.stopping.restart:
             log.warning("restarting")
             sys.stdout.flush()
             sys.stderr.flush()
+            hand_over(self.parts.reload)
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command

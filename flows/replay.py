@@ -3,6 +3,10 @@
 python -m flows replay …                      plans it, and becomes: python -m bytewax.run flows.replay
 """
 
+from flows.signals import quit_at_once
+
+quit_at_once()  # a stop may be asked for before all of this is imported
+
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 

@@ -14,16 +14,21 @@ from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
 from flows.steps.select import Select
 from flows.steps.sync import Sync
 from flows.steps.translate import TooLarge, Translate
+from flows.steps.warm_up import Lesson, WarmUp
 
 DEAD_LETTER_LANE = "dead letters"
 _MOST_REMINDERS = 100
 """In one batch, so that many users who are due at a time do not hold up the events."""
 
 
-def decode_records(ledger: Ledger) -> Callable[[list[Record]], Iterable[Event | Refused]]:
-    """Records → events and refusals; opens their entries."""
+def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], Iterable[Event | Refused]]:
+    """Records → events and refusals; opens their entries, but none for what only teaches."""
 
     def step(records: list[Record]) -> Iterable[Event | Refused]:
+        lessons: list[Event | Refused] = []
+        if warm_up.borders:
+            past, records = warm_up.split(records)
+            lessons += [each for record in past for each in decode(record) if isinstance(each, Event)]
         decoded: list[Event | Refused] = []
         for record in records:
             events = decode(record)
@@ -34,24 +39,27 @@ def decode_records(ledger: Ledger) -> Callable[[list[Record]], Iterable[Event | 
             [each.position for each in decoded if isinstance(each, Event)],
             [each.position for each in decoded if isinstance(each, Refused)],
         )
-        return decoded
+        return lessons + decoded if lessons else decoded
 
     return step
 
 
 def select_events(
-    select: Select, ledger: Ledger, forgetting: Forgetting, now_ms: Callable[[], int]
-) -> Callable[[list[Event]], Iterable[tuple[str, Selected | None]]]:
+    select: Select, ledger: Ledger, forgetting: Forgetting, now_ms: Callable[[], int], warm_up: WarmUp
+) -> Callable[[list[Event]], Iterable[tuple[str, Selected | Lesson | None]]]:
     """Events → (user key, event and its targets); what no sync wants goes on too, for it may teach an identifier.
 
     Among them go the reminders of users who may be forgotten.
     """
 
-    def step(events: list[Event]) -> Iterable[tuple[str, Selected | None]]:
+    def step(events: list[Event]) -> Iterable[tuple[str, Selected | Lesson | None]]:
         due = forgetting.due(now_ms() // 1000, _MOST_REMINDERS)
-        keyed: list[tuple[str, Selected | None]] = [(key, None) for key in due]
+        keyed: list[tuple[str, Selected | Lesson | None]] = [(key, None) for key in due]
         for event in events:
             targets, filtered = select(event)
+            if warm_up.borders and warm_up.covers(event.position):
+                keyed.append((event.user_key, Lesson(event, targets)))
+                continue
             for sync, reason in filtered:
                 ledger.filtered(event.position, sync, reason)
             for target in targets:

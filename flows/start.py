@@ -9,11 +9,17 @@ from typing import NoReturn
 
 import structlog
 
+from connectors.health.server import HealthServer, listen
 from connectors.ledger.lock import StateInUseError
+from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
 from flows.logs import configure_logs
 from flows.process import Process
+from flows.progress import Progress, interval_seconds
+from flows.reload import Reloader
+from flows.reslicing.places import obstacle
 from flows.settings import SettingsError, load
+from flows.signals import for_the_main_thread, on_reload
 
 log = structlog.get_logger()
 
@@ -24,6 +30,7 @@ _CLUSTER_FLAGS = ("-i", "--process-id", "-a", "--addresses")
 def start() -> Process:
     """Read the settings that the environment names, and build the process. Exits with 2 where that cannot be."""
     configure_logs()
+    keep_private()
     _refuse_cluster()
     path = Path(os.environ.get("STREAM_SETTINGS", "stream.toml"))
     try:
@@ -49,18 +56,51 @@ def start() -> Process:
             "committed offsets and loses nothing",
             do="start with `python -m flows run`, or give -r DIRECTORY -s SECONDS -b 0",
         )
+    index, count = _slice()
+    in_the_way = obstacle(settings.state.directory, count)
+    if in_the_way is not None:
+        refuse(f"{path}: state.directory: {in_the_way}")
     try:
-        process = Process(settings, *_slice(), has_recovery=has_recovery)
+        process = Process(settings, index, count, has_recovery=has_recovery)
     except StateInUseError as problem:
         refuse(f"{path}: state.directory: {problem}")
     except OSError as problem:
         refuse(f"{path}: state.directory: {settings.state.directory} cannot be used: {problem.strerror}")
     process.stop_on_signals()
+    take_from_others(settings.state.slice_directory(process.slice_index, process.slice_count))
+    reloader = Reloader(process.parts, process.compiled, settings.path, has_recovery=has_recovery)
+    progress = Progress(process.parts, interval_seconds())
+    with for_the_main_thread():
+        reloader.start()
+        progress.start()
+    on_reload(reloader.ask)
     _collect_garbage_rarely()
     # Registered before anything that closes at exit, and so called after all of it.
     atexit.register(process.restart_if_asked)
+    atexit.register(progress.stop)
+    _serve_health(path, process)
     atexit.register(process.finish)
     return process
+
+
+def _serve_health(path: Path, process: Process) -> None:
+    """Serve /livez, /readyz, /status and /metrics, from before the wait for Kafka until the flow has drained."""
+    health = process.settings.health
+    port = health.port_of(process.slice_index)
+    if not port:
+        return
+    try:
+        listening = listen(health.host, port)
+    except (OSError, OverflowError) as problem:  # the latter: over 65,535 with the slice added
+        if health.is_given:
+            why = getattr(problem, "strerror", None) or problem
+            refuse(
+                f"{path}: health.port: cannot listen on {health.host}, port {port} ({why}); expected one that is "
+                "free; write another, or 0 for no health"
+            )
+        log.warning("health is off: its port is taken", port=port, do="set health.port in the settings; 0 is off")
+        return
+    atexit.register(HealthServer(process.parts, listening).stop)
 
 
 def _collect_garbage_rarely() -> None:

@@ -1,0 +1,50 @@
+"""What the sync list is compiled to: the steps «select» and «translate», replaced as a whole when the list changes.
+
+A worker asks for a step once a batch, so that a batch is treated by one list from its first event to its last.
+"""
+
+from collections.abc import Callable, Iterable
+
+from connectors.appsflyer.items import Item
+from connectors.ledger.ledger import Ledger
+from flows.forgetting import Forgetting
+from flows.identify import Outgoing, Selected
+from flows.settings.model import Settings
+from flows.stages import select_events, translate_events
+from flows.steps.event import Event
+from flows.steps.select import compile_select
+from flows.steps.translate import compile_translate
+from flows.steps.warm_up import Lesson, WarmUp
+
+
+class Compiled:
+    """The two steps of the enabled syncs, as Bytewax calls them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        forgetting: Forgetting,
+        now_ms: Callable[[], int],
+        warm_up: WarmUp,
+    ) -> None:
+        self._ledger = ledger
+        self._warm_up = warm_up
+        self._forgetting = forgetting
+        self._now_ms = now_ms
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """Go by these settings from the next batch on. Which syncs are enabled, and their order, must be the same."""
+        syncs = settings.enabled_syncs
+        translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
+        self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
+        self._select = select_events(compile_select(syncs), self._ledger, self._forgetting, self._now_ms, self._warm_up)
+
+    def select(self, events: list[Event]) -> Iterable[tuple[str, Selected | Lesson | None]]:
+        """Events → (user key, event and its targets)."""
+        return self._select(events)
+
+    def translate(self, batch: list[tuple[str, Outgoing]]) -> Iterable[tuple[str, Item]]:
+        """Identified events → (lane, parcel or dead letter)."""
+        return self._translate(batch)

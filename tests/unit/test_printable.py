@@ -1,0 +1,20 @@
+"""Printable: nothing that a terminal or a log would take for anything but text."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.printable import printable
+
+
+@given(st.text())
+def test_the_result_has_no_control_characters(text: str) -> None:
+    assert printable(text).isprintable()
+
+
+@given(st.text().filter(str.isprintable))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    assert printable(text) == text
+
+
+def test_escapes_are_shown() -> None:
+    assert printable("a\x1b[31m\nb\u202ec\x9b") == "a\\x1b[31m\\nb\\u202ec\\x9b"
