@@ -1,13 +1,14 @@
 """Identify, in Bytewax: one `User` per key, kept in the recovery store."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from bytewax.operators import StatefulBatchLogic
 
 from connectors.ledger.ledger import Ledger
+from connectors.limited_log import LimitedLog
 from connectors.stopping import Stopping
 from flows.forgetting import Forgetting
 from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
@@ -17,21 +18,22 @@ from flows.steps.identity import Identity
 from flows.steps.outcome import DeadLetter, Stage
 from flows.steps.select import Target
 from flows.steps.user import STATE_VERSION, Rules, User, UserState
+from flows.steps.warm_up import Lesson
 
-log = structlog.get_logger()
+_limited = LimitedLog()
 
 Selected = tuple[Event, tuple[Target, ...], Identity | None]
 """(event, its targets, what a dead letter remembers of its identity)"""
 Outgoing = Identified | DeadLetter
 
 
-class UserLogic(StatefulBatchLogic[Selected | None, Outgoing, tuple[Any, ...]]):
+class UserLogic(StatefulBatchLogic[Selected | Lesson | None, Outgoing, tuple[Any, ...]]):
     """Feeds a user's events to their state, and its decisions to the ledger or onwards.
 
     A value of None among the events is a reminder that it may be time to forget the user: see `forgetting.py`.
     """
 
-    __slots__ = ("_forgetting", "_key", "_ledger", "_now_ms", "_stopping", "_user")
+    __slots__ = ("_forgetting", "_key", "_ledger", "_now_ms", "_partition", "_stopping", "_user")
 
     def __init__(
         self,
@@ -45,13 +47,14 @@ class UserLogic(StatefulBatchLogic[Selected | None, Outgoing, tuple[Any, ...]]):
         self._user = User(rules)
         self._forgetting = forgetting
         self._key = ""
+        self._partition: int | None = None
         self._ledger = ledger
         self._stopping = stopping
         self._now_ms = now_ms
         if resume_state is not None:
             self._resume(resume_state)
 
-    def on_batch(self, values: list[Selected | None]) -> tuple[list[Outgoing], bool]:
+    def on_batch(self, values: list[Selected | Lesson | None]) -> tuple[list[Outgoing], bool]:
         """Learn from the events, and decide on them; forget a user who was not heard of for long."""
         now_ms = self._now_ms()
         before = len(self._user.held)
@@ -61,10 +64,15 @@ class UserLogic(StatefulBatchLogic[Selected | None, Outgoing, tuple[Any, ...]]):
             if value is None:
                 is_reminded = True
                 continue
-            event, targets, known = value
-            self._route(self._user.take(event, targets, now_ms, known), now_ms, outgoing)
+            if isinstance(value, Lesson):
+                event = value.event
+                self._route(self._user.recollect(event, value.targets, now_ms), now_ms, outgoing)
+            else:
+                event, targets, known = value
+                self._route(self._user.take(event, targets, now_ms, known), now_ms, outgoing)
             if not self._key:
                 self._key = event.user_key
+                self._partition = event.position.partition
                 self._list(now_ms)
         self._ledger_held(before)
         if is_reminded:
@@ -101,7 +109,7 @@ class UserLogic(StatefulBatchLogic[Selected | None, Outgoing, tuple[Any, ...]]):
     def snapshot(self) -> tuple[Any, ...]:
         """Return the user's state as builtins."""
         names = self._ledger.sync_names
-        return (*self._user.state(names), self._key)
+        return (*self._user.state(names), self._key, self._partition)
 
     def _list(self, now_ms: int) -> None:
         """Ask for a reminder, for when this user may be forgotten."""
@@ -135,8 +143,11 @@ class UserLogic(StatefulBatchLogic[Selected | None, Outgoing, tuple[Any, ...]]):
                 f"the recovery store holds users of version {stored[0]}; this is version {STATE_VERSION}: "
                 "start with a new state directory, from the group's committed offsets"
             )
-        *fields, self._key = stored if len(stored) > len(UserState._fields) else (*stored, "")
-        state = UserState(*fields)
+        state = UserState(*stored[: len(UserState._fields)])
+        # What was added to the state: the user's key, and the partition that they were first heard of in.
+        added = stored[len(UserState._fields) :]
+        self._key = added[0] if added else ""
+        self._partition = added[1] if len(added) > 1 else None
         held = [each for packed in state.held if (each := _unpack_held(packed, self._ledger)) is not None]
         self._user.restore(state, held)
         if self._key:
@@ -178,7 +189,9 @@ def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held | None:
     names = ledger.sync_names
     known = tuple(Target(names.index(sync), copy, send_as) for sync, copy, send_as in targets if sync in names)
     if not known:
-        log.warning("a held event was for syncs that are not enabled any more", position=str(position))
+        _limited.say(
+            logging.WARNING, "a held event was for syncs that are not enabled any more", position=str(position)
+        )
         return None
     if isinstance(event, Refused):  # dropping it would leave it without an outcome
         raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type

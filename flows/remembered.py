@@ -31,7 +31,8 @@ class Remembered:
             row = database.execute(_NEWEST, (_STEP, key)).fetchone()
             if row is not None and row[0] is not None:
                 state = load_plain(row[0])
-                return UserState(*state) if state[0] == STATE_VERSION else None
+                # The key stands behind the state's own fields.
+                return UserState(*state[: len(UserState._fields)]) if state[0] == STATE_VERSION else None
         return None
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import (
@@ -80,6 +80,21 @@ class Cluster:
             for spec in _FIRST_AND_END:
                 place = TopicPartition(self._settings.topic, partition)
                 futures.extend(self._admin.list_offsets({place: spec}, request_timeout=REQUEST_SECONDS).values())
+        return futures
+
+    def ask_ends(self, partitions: Iterable[int]) -> "dict[int, Future[Any]]":
+        """Ask for the ends of these partitions, all at once; the result of each has `offset`."""
+        places = {TopicPartition(self._settings.topic, partition): _FIRST_AND_END[1] for partition in partitions}
+        asked = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
+        return {place.partition: future for place, future in asked.items()}
+
+    def ask_offsets_since(self, since_ms: Mapping[int, int]) -> Futures:
+        """Ask for each partition's first offset of a time or after it; the result of each has `offset`, -1 for none."""
+        futures: Futures = []
+        for partition, time_ms in since_ms.items():
+            spec = admin.OffsetSpec.for_timestamp(time_ms)  # type: ignore[attr-defined]  # as above
+            place = TopicPartition(self._settings.topic, partition)
+            futures.extend(self._admin.list_offsets({place: spec}, request_timeout=REQUEST_SECONDS).values())
         return futures
 
     def ask_committed(self, partitions: Iterable[int]) -> Futures:

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kafka.cluster import Cluster, Futures, available
+from connectors.kafka.ends import Ends
 from connectors.kafka.errors import (
     KafkaSetupError,
     KafkaSourceError,
@@ -87,8 +88,12 @@ class SharedConsumer:
         log: LimitedLog,
         intervals: Intervals,
         clock: Clock,
+        ends: Ends | None = None,
+        begun_anew: Callable[[str, int], None] = lambda _topic, _partition: None,
     ) -> None:
         self._settings = settings
+        self._begun_anew = begun_anew
+        self._ends = ends
         self._cluster = cluster
         self._watch = watch
         self._room = room
@@ -101,6 +106,7 @@ class SharedConsumer:
         self._ready: dict[int, deque[list[Record]]] = {}
         self._ready_records = 0
         self._repairs: dict[int, tuple[int, Futures]] = {}
+        self._needed_from: dict[int, int] = {}
         self._failure: KafkaSourceError | None = None
         self._lost_since: float | None = None
         self._next_chores = 0.0
@@ -111,13 +117,16 @@ class SharedConsumer:
             logger=librdkafka_logger(log, self._scrub),
         )
 
-    def begin(self, partition: int, offset: int, committed: int | None, has: Available) -> int:
+    def begin(self, partition: int, offset: int, committed: int | None, has: Available, needed_from: int = 0) -> int:
         """Start to fetch a partition and return the offset of its first record to come.
+
+        Offsets below `needed_from` only teach, so that none of them is missed.
 
         Raises:
             OffsetsGoneError: Kafka does not have that offset and `source.on_out_of_range` is "fail".
         """
         with self._lock:
+            self._needed_from[partition] = needed_from
             if not has.can_start_at(offset):
                 offset = self._offset_after_gap(partition, offset, has)
             self._committer.know(partition, None if committed is None or committed > has.end else committed)
@@ -149,6 +158,22 @@ class SharedConsumer:
             batch = ready.popleft()
             self._ready_records -= len(batch)
             return batch
+
+    @property
+    def acknowledged(self) -> dict[int, int]:
+        """Partition → the offset that the group certainly has."""
+        with self._lock:
+            return self._committer.acknowledged
+
+    @property
+    def told_group(self) -> dict[int, int]:
+        """As `acknowledged`, one answer old at the worst: it waits for nobody, not even for a worker that is stuck."""
+        return self._committer.acknowledged
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether no broker answers at the moment."""
+        return self._lost_since is not None
 
     def commit(self) -> None:
         """Commit the low watermark and wait, for a short time, until Kafka has it."""
@@ -203,6 +228,8 @@ class SharedConsumer:
     def _do_chores(self, now: float) -> None:
         self._next_chores = now + self._intervals.chores
         self._cluster.poll()
+        if self._ends is not None:
+            self._ends.look(now)
         if now >= self._next_commit:
             self._next_commit = now + self._intervals.commit
             self._commit()
@@ -271,6 +298,9 @@ class SharedConsumer:
             self._consumer.incremental_assign([place])
 
     def _offset_after_gap(self, partition: int, wanted: int, has: Available) -> int:
+        wanted = max(wanted, self._needed_from[partition])
+        if has.can_start_at(wanted):
+            return has.first
         gap = describe_gap(self._settings.topic, partition, wanted, has)
         if self._settings.on_out_of_range == "fail":
             raise OffsetsGoneError(
@@ -288,6 +318,8 @@ class SharedConsumer:
             lost_offsets=max(0, has.first - wanted),
             explanation=gap,
         )
+        if has.first < wanted:
+            self._begun_anew(self._settings.topic, partition)
         return has.first
 
     def _on_error(self, error: KafkaError) -> None:

@@ -80,6 +80,11 @@ class Committer:
         return offsets
 
     @property
+    def acknowledged(self) -> dict[int, int]:
+        """Partition → the offset that the group certainly has: a start without a saved position begins there."""
+        return self._acknowledged.copy()
+
+    @property
     def is_answered(self) -> bool:
         """Whether Kafka has answered every commit."""
         return self._unanswered <= 0

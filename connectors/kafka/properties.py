@@ -14,6 +14,8 @@ _CONNECTION: dict[str, str] = {
     "client.id": CLIENT_ID,
     # librdkafka waits up to 10 s between two attempts, which is long after a broker's restart.
     "reconnect.backoff.max.ms": "2000",
+    # While every broker is away librdkafka begins anew after this time, 20 times a second with its default of 100 ms.
+    "reconnect.backoff.ms": "500",
     "socket.keepalive.enable": "true",
     # Brokers close idle connections as a matter of course.
     "log.connection.close": "false",

@@ -12,7 +12,9 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.kafka.cluster import Cluster, available, committed
 from connectors.kafka.consumer import Intervals, SharedConsumer, check_properties
+from connectors.kafka.ends import Ends, PartitionProgress
 from connectors.kafka.errors import KafkaSetupError, StoppedWhileWaitingError
+from connectors.kafka.lookback import begins_of_warm_up
 from connectors.kafka.offsets import Available, Watermark, starting_offset
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
@@ -20,14 +22,20 @@ from connectors.secrets import resolve_properties
 from connectors.stopping import Stopping
 from flows.settings.model import KafkaSource
 from flows.steps.event import Record
+from flows.steps.warm_up import WarmUp
 
 FIRST_DELAY_MS = 1
 LONGEST_DELAY_MS = 50
 EVERY = Intervals()
 
 
-class KafkaPartition(StatefulSourcePartition[Record, int]):
-    """One Kafka partition. Its snapshot is the offset of the first record that Bytewax has not got yet."""
+ReadFrom = int | tuple[int, int] | None
+"""The offset of the first record that Bytewax has not got yet; during a warm-up (that, the offset where it ends); None
+if nothing is decided, because a stop came first."""
+
+
+class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
+    """One Kafka partition. Its snapshot says where to go on."""
 
     def __init__(
         self,
@@ -37,7 +45,12 @@ class KafkaPartition(StatefulSourcePartition[Record, int]):
         *,
         stopping: Stopping,
         on_close: Callable[[int], None],
+        warm_up_until: int = 0,
+        is_decided: bool = True,
     ) -> None:
+        """Records below `warm_up_until` only teach; it is told when it gets there."""
+        self._warm_up_until = warm_up_until
+        self._is_decided = is_decided
         self._consumer = consumer
         self._partition = partition
         self._next_offset = offset
@@ -45,6 +58,13 @@ class KafkaPartition(StatefulSourcePartition[Record, int]):
         self._on_close = on_close
         self._delay_ms = 0
         self._awake_at: datetime | None = None
+        self.last_record_ms: int | None = None
+        """Kafka's timestamp of the last record, in ms since the epoch."""
+
+    @property
+    def next_offset(self) -> int:
+        """The offset of the next record."""
+        return self._next_offset
 
     def next_batch(self) -> list[Record]:
         """Return the next records, or none.
@@ -58,8 +78,14 @@ class KafkaPartition(StatefulSourcePartition[Record, int]):
         records = self._consumer.take(self._partition)
         if records:
             self._next_offset = records[-1].offset + 1
+            self.last_record_ms = records[-1].time_ms
             self._delay_ms = 0
             self._awake_at = None
+            if self._warm_up_until and self._next_offset >= self._warm_up_until:
+                self._warm_up_until = 0
+                structlog.get_logger().info(
+                    "warmed up; from here on it sends", partition=self._partition, offset=self._next_offset
+                )
         else:
             self._delay_ms = min(max(FIRST_DELAY_MS, 2 * self._delay_ms), LONGEST_DELAY_MS)
             self._awake_at = datetime.now(UTC) + timedelta(milliseconds=self._delay_ms)
@@ -69,19 +95,22 @@ class KafkaPartition(StatefulSourcePartition[Record, int]):
         """Return when to ask again: at once after records, else after 1 ms that doubles up to 50 ms."""
         return self._awake_at
 
-    def snapshot(self) -> int:
-        """Return the next offset."""
-        return self._next_offset
+    def snapshot(self) -> ReadFrom:
+        """Return where to go on."""
+        if not self._is_decided:
+            return None
+        return (self._next_offset, self._warm_up_until) if self._warm_up_until else self._next_offset
 
     def close(self) -> None:
         """Say that this partition is at its end."""
         self._on_close(self._partition)
 
 
-class KafkaInput(FixedPartitionedSource[Record, int]):
+class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
     """Reads the partitions p with p mod `slice_count` = `slice_index` of one topic.
 
-    A partition begins at Bytewax's saved position, else at the group's committed offset, else at `settings.start`. The
+    A partition begins at Bytewax's saved position, else at the group's committed offset, else at `settings.start`. If
+    it begins at the group's offset with a `warm_up`, it reads `settings.warm_up_hours` of what is before it first. The
     source is no member of the group: the group gets the ledger's low watermark every few seconds, for lag tools and for
     a start without a saved position.
 
@@ -97,6 +126,10 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
         slice_count: how many slices there are.
         intervals: how often it commits and looks for new partitions.
         clock: a monotonic clock, in seconds.
+        begun_anew: told (topic, partition) where reading goes back because the topic was made again, so that offsets
+            that were known name other events now.
+        warm_up: is told up to where each partition only teaches. None is no warm-up: as without a recovery store, where
+            each start would have one.
     """
 
     def __init__(
@@ -110,7 +143,14 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
         *,
         intervals: Intervals = EVERY,
         clock: Clock = time.monotonic,
+        begun_anew: Callable[[str, int], None] = lambda _topic, _partition: None,
+        warm_up: WarmUp | None = None,
     ) -> None:
+        self._begun_anew = begun_anew
+        self._warm_up = warm_up
+        self._warm_up_begins: dict[int, int] | None = None
+        self._cluster: Cluster | None = None
+        self._secret = settings
         self._settings = settings
         self._room = room
         self._watermark = watermark
@@ -124,6 +164,34 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
         self._available: dict[int, Available] = {}
         self._committed: dict[int, int] = {}
         self._open: set[int] = set()
+        self._parts: dict[int, KafkaPartition] = {}
+        self._ends: Ends | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether Kafka was found at the start, and answers."""
+        return self._consumer is not None and not self._consumer.is_lost
+
+    @property
+    def is_found(self) -> bool:
+        """Whether Kafka was found at the start."""
+        return self._consumer is not None
+
+    def progress(self) -> list[PartitionProgress]:
+        """Return how far each partition has come; those that are not begun yet are left out."""
+        if self._consumer is None or self._ends is None:
+            return []
+        ends, committed = self._ends.known, self._consumer.told_group
+        return [
+            PartitionProgress(
+                partition,
+                part.next_offset,
+                committed.get(partition),
+                max(ends[partition], part.next_offset) if partition in ends else None,
+                part.last_record_ms,
+            )
+            for partition, part in sorted(self._parts.items())
+        ]
 
     def connect(self) -> bool:
         """Find the topic, its partitions and the group's offsets; wait for as long as no broker can be reached.
@@ -151,6 +219,7 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
             offsets = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
             if ranges is None or offsets is None:
                 return False
+            self._cluster, self._secret = cluster, secret
             self._available = dict(zip(owned, available(ranges), strict=True))
             self._committed = committed(offsets)
             watch = PartitionWatch(
@@ -162,6 +231,7 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
                 interval_seconds=self._intervals.watch_partitions,
                 now=self._clock(),
             )
+            self._ends = Ends(cluster, owned)
             self._consumer = SharedConsumer(
                 secret,
                 cluster,
@@ -171,6 +241,8 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
                 log=log,
                 intervals=self._intervals,
                 clock=self._clock,
+                begun_anew=self._begun_anew,
+                ends=self._ends,
             )
             atexit.register(self.close)
             return True
@@ -187,8 +259,8 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
             raise StoppedWhileWaitingError("stopped while waiting for Kafka; nothing was read")
         return [f"{self._settings.topic}/{partition}" for partition in self._available]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> KafkaPartition:  # noqa: ARG002 - Bytewax's signature
-        """Begin to read a partition.
+    def build_part(self, step_id: str, for_part: str, resume_state: ReadFrom) -> KafkaPartition:  # noqa: ARG002 - Bytewax's signature
+        """Begin to read a partition. The first that is to warm up waits until Kafka has said where each begins.
 
         Raises:
             OffsetsGoneError: Kafka does not have the offset that is next and `source.on_out_of_range` is "fail".
@@ -198,8 +270,16 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
             raise RuntimeError("list_parts comes first")
         has = self._available[partition]
         group = self._committed.get(partition)
-        wanted = starting_offset(resume_state, group, has, self._settings.start)
-        offset = self._consumer.begin(partition, wanted, group, has)
+        resume, border = resume_state if isinstance(resume_state, tuple) else (resume_state, 0)
+        is_decided = True
+        if resume is None and group is not None and self._warm_up is not None:
+            begins = self._begins_of_warm_up()
+            is_decided = begins is not None
+            resume, border = (begins[partition], group) if begins and partition in begins else (None, 0)
+        if border and self._warm_up is not None:
+            self._warm_up.begin(self._settings.topic, partition, border)
+        wanted = starting_offset(resume, group, has, self._settings.start)
+        offset = self._consumer.begin(partition, wanted, group, has, needed_from=border)
         with self._lock:
             self._open.add(partition)
         structlog.get_logger().info(
@@ -209,14 +289,40 @@ class KafkaInput(FixedPartitionedSource[Record, int]):
             offset=offset,
             end=has.end,
             begun_from="state" if resume_state is not None else "group" if group is not None else self._settings.start,
+            **({"sends_from": border} if offset < border else {}),
         )
-        return KafkaPartition(self._consumer, partition, offset, stopping=self._stopping, on_close=self._close_part)
+        part = KafkaPartition(
+            self._consumer,
+            partition,
+            offset,
+            stopping=self._stopping,
+            on_close=self._close_part,
+            warm_up_until=border if offset < border else 0,
+            is_decided=is_decided,
+        )
+        self._parts[partition] = part
+        return part
+
+    def committed(self) -> dict[tuple[str, int], int]:
+        """Return (topic, partition) → the offset that the group certainly has: a commit that Kafka has acknowledged."""
+        if self._consumer is None:
+            return {}
+        return {(self._settings.topic, each): offset for each, offset in self._consumer.acknowledged.items()}
 
     def close(self) -> None:
         """Commit the low watermark a last time and let go of the connection. May be called more than once."""
         atexit.unregister(self.close)
         if self._consumer is not None:
             self._consumer.close()
+
+    def _begins_of_warm_up(self) -> dict[int, int] | None:
+        """Return partition → the offset to begin to learn at; None if a stop was requested before Kafka has said it."""
+        with self._lock:
+            if self._warm_up_begins is None and self._cluster is not None:
+                self._warm_up_begins = begins_of_warm_up(
+                    self._secret, self._cluster, self._stopping, self._available, self._committed
+                )
+            return self._warm_up_begins
 
     def _close_part(self, partition: int) -> None:
         with self._lock:

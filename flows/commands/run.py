@@ -14,9 +14,14 @@ from typing import NoReturn
 
 from bytewax.recovery import init_db_dir
 
+from connectors.ledger.disk import await_room
+from connectors.private import keep_private
 from connectors.secrets import Secret, SecretError
+from flows.logs import configure_logs
+from flows.reslicing.places import obstacle
 from flows.settings import SettingsError, load
 from flows.settings.model import FilesSource, Settings
+from flows.signals import keep_waiting, let_reload_wait
 
 FLOW = "flows.stream"
 _WRONG_USAGE = 2
@@ -56,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Become the stream; returns only if it cannot be started."""
+    configure_logs()
+    keep_private()
     try:
         settings = load(args.settings)
     except SettingsError as error:
@@ -65,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         return _refuse("\n".join(problems))
     directory = recovery_directory(settings, args.slice)
     try:
+        await_room(directory.parent)
         make_recovery_store(directory)
     except OSError as error:
         reason = f"cannot make {directory} ({error.strerror})"
@@ -78,6 +86,8 @@ def _become(settings: Settings, directory: Path, part: Slice | None) -> NoReturn
         os.environ["STREAM_SLICE"] = str(part)
     sys.stdout.flush()
     sys.stderr.flush()
+    keep_waiting()
+    let_reload_wait()
     os.execv(sys.executable, command(directory, settings.state.epoch_seconds))  # noqa: S606 (no shell is wanted)
 
 
@@ -89,8 +99,8 @@ def command(directory: Path, epoch_seconds: int) -> list[str]:
 
 def recovery_directory(settings: Settings, part: Slice | None) -> Path:
     """Return where Bytewax's recovery store is. A new number of slices has new ones: their partitions differ."""
-    state = settings.state.directory
-    return (state if part is None else state / f"slice-{part.index}-of-{part.count}") / "recovery"
+    index, count = (0, 1) if part is None else (part.index, part.count)
+    return settings.state.slice_directory(index, count) / "recovery"
 
 
 def make_recovery_store(directory: Path) -> None:
@@ -106,13 +116,16 @@ def make_recovery_store(directory: Path) -> None:
 
 
 def obstacles(settings: Settings, path: Path, part: Slice | None) -> list[str]:
-    """Return what is wrong beyond the settings themselves: no enabled sync, a missing key, slices of files."""
+    """Return what is wrong beyond the settings: no enabled sync, a missing key, slices of files, others' state."""
     enabled = [each for each in settings.syncs if each.enabled]
     problems = []
     if not enabled:
         problems.append(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")
     if isinstance(settings.source, FilesSource) and part is not None and part.count > 1:
         problems.append(f"{path}: source.kind: slices divide Kafka's partitions, files have none; leave out --slice")
+    in_the_way = obstacle(settings.state.directory, part.count if part is not None else 1)
+    if in_the_way is not None:
+        problems.append(f"{path}: state.directory: {in_the_way}")
     for each in enabled:
         for key in each.keys:
             try:

@@ -135,7 +135,7 @@ class IdentifierReader:
                         found.append((rank, attribute, value))
         for rank, attribute, path in self._dotted:
             found.append((rank, attribute, path(event)))
-        return _judge(found) if found else _NOTHING
+        return _judge(found) if found else Reading({}, (), ())  # a dict of its own, for callers add to it
 
     def forgotten(self, event: Event) -> tuple[str, ...]:
         """Return the attributes that an `$identify` takes away: those read from a property that it unsets."""
@@ -153,9 +153,6 @@ class IdentifierReader:
             for _, attribute in attributes
         }
         return tuple(sorted(gone))
-
-
-_NOTHING: Final = Reading({}, (), ())
 
 
 def _judge(found: list[tuple[int, str, Any]]) -> Reading:

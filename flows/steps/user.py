@@ -95,6 +95,21 @@ class User:
             self._release(now_ms, decisions)
         return decisions
 
+    def recollect(self, event: Event, targets: tuple[Target, ...], now_ms: int) -> list[Decision]:
+        """Learn from an event that an earlier run brought to its end; `targets` are where it was sent to.
+
+        Returns decisions on events that waited for what it teaches, and none on itself.
+        """
+        decisions = self.take(event, (), now_ms)
+        identity = self._identity_of(event) if targets else None
+        if identity is None or not any(identity.platform in self._rules.platforms[each.sync] for each in targets):
+            return decisions
+        if event.insert_id is not None:
+            self._was_taken(event.insert_id)
+        if APPSFLYER_ID in identity.values:
+            self._settled_ms(str(identity.values[APPSFLYER_ID]), event.time_ms, now_ms)
+        return decisions
+
     def expire(self, now_ms: int) -> list[Decision]:
         """Decide on the held events whose time has come."""
         decisions: list[Decision] = []

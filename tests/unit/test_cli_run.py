@@ -54,11 +54,23 @@ def test_it_becomes_bytewax_with_recovery(execs: Execs, tmp_path: Path) -> None:
 
 def test_each_slice_has_a_state_of_its_own(execs: Execs, tmp_path: Path) -> None:
     write(KAFKA + SYNC)
-    for part in ("0/2", "1/2", "1/3"):
+    for part in ("0/2", "1/2"):
         main(["run", "--slice", part])
     directories = [arguments[5] for arguments, _, _ in execs]
-    assert directories == [str(tmp_path / f"state/slice-{part}/recovery") for part in ("0-of-2", "1-of-2", "1-of-3")]
-    assert [part for _, _, part in execs] == ["0/2", "1/2", "1/3"]
+    assert directories == [str(tmp_path / f"state/slice-{part}/recovery") for part in ("0-of-2", "1-of-2")]
+    assert [part for _, _, part in execs] == ["0/2", "1/2"]
+
+
+def test_a_slice_of_another_number_does_not_begin_beside_their_state(
+    execs: Execs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would send again what they have sent; the message says which command deals their state out."""
+    write(KAFKA + SYNC)
+    main(["run", "--slice", "0/2"])
+    assert main(["run", "--slice", "1/3"]) == 2
+    assert "reslice --from 2 --to 3" in capsys.readouterr().err
+    assert len(execs) == 1
+    assert not (tmp_path / "state/slice-1-of-3").exists()
 
 
 def test_the_slice_may_come_from_the_environment(execs: Execs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,81 @@
+"""Change the number of slices: deal what the stopped slices have stored out to another number of them.
+
+Offsets, users, events that wait and the journal move to the slice that reads their partition, so that nothing is lost
+and nothing is sent twice. Stop every slice first. Broken off, the same command again goes on.
+
+Where each slice has a disk of its own, mount them all and name them in the slices' order: --state /0 --state /1 …
+"""
+
+import argparse
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from connectors.ledger.lock import StateInUseError
+from connectors.private import keep_private
+from flows.logs import configure_logs
+from flows.reslicing.deal import StateError
+from flows.reslicing.handover import Handover
+from flows.reslicing.places import Places
+from flows.settings import SettingsError, load
+from flows.settings.model import FilesSource
+
+_DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
+_MOST_SLICES = 9999
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument("--from", dest="before", type=_count, required=True, metavar="N", help="how many there were")
+    parser.add_argument("--to", dest="after", type=_count, required=True, metavar="M", help="how many there shall be")
+    parser.add_argument(
+        "--state",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="a slice's own state directory, again for each, slice 0 first (default: [state] directory, for all)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deal out, and say what was dealt."""
+    configure_logs()
+    keep_private()
+    try:
+        dealt = Handover(_places(args), args.before, args.after).run()
+    except (SettingsError, StateError, StateInUseError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return _WRONG_USAGE
+    except (OSError, sqlite3.Error, subprocess.CalledProcessError) as problem:
+        sys.stderr.write(f"not done, run it again: {problem}\n")
+        return _FAILED
+    if dealt is None:
+        sys.stdout.write("what an earlier run had prepared is in its place\n")
+    else:
+        sys.stdout.write(
+            f"{len(dealt.partitions):,} partitions, {dealt.users:,} users, {dealt.held:,} held events, "
+            f"{dealt.unfinished:,} unfinished deliveries and {dealt.fates:,} journal entries dealt out\n"
+        )
+    starts = "python -m flows run" if args.after == 1 else f"python -m flows run --slice i/{args.after}, for each i"
+    sys.stdout.write(f"{args.before} → {args.after} slices; now start them: {starts}\n")
+    return _DONE
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_SLICES:
+        raise argparse.ArgumentTypeError(f"found {text!r}; expected a number of slices, from 1")
+    return int(text)
+
+
+def _places(args: argparse.Namespace) -> Places:
+    settings = load(args.settings)
+    if isinstance(settings.source, FilesSource):
+        raise StateError(f"{args.settings}: source.kind: slices divide Kafka's partitions, files have none")
+    if args.before == args.after:
+        raise StateError(f"--to: found {args.after}; expected another number than there is already")
+    most = max(args.before, args.after)
+    if len(args.state) > 1 and len(args.state) != most:
+        raise StateError(f"--state: found {len(args.state)}; expected one for each of {most} slices, or one for all")
+    return Places([each.absolute() for each in args.state] or [settings.state.directory])

@@ -1,0 +1,182 @@
+"""Deals what old slices have stored out to new ones: by the Kafka partition that it comes from.
+
+A start of the new slices goes on exactly where a start of the old ones would have: at the same offsets, with the same
+users, events that wait and unfinished deliveries, and with the journal of what was delivered.
+"""
+
+import pickle
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from connectors.appsflyer import unfinished
+from connectors.appsflyer.items import unpack
+from connectors.appsflyer.parcel import Attempts
+from connectors.appsflyer.sink import PART
+from connectors.ledger.journal import Journal, read_segment
+from connectors.ledger.overflow import Overflow
+from flows import window
+from flows.reslicing.places import Places
+from flows.reslicing.store import NewStore, Stored, read_store
+from flows.steps.event import Position
+from flows.steps.merging import merge_users
+from flows.steps.user import STATE_VERSION, UserState
+
+_SOURCE, _USERS, _WINDOW, _SINK = "stream.source", "stream.identify", "stream.window", "stream.deliver"
+_FIELDS: Final = len(UserState._fields)
+_FLUSH_FATES: Final = 10_000
+
+PackedItem = tuple[tuple[Any, ...], tuple[Any, ...]]
+"""(item, attempts), as the sink's snapshot holds them."""
+
+
+class StateError(Exception):
+    """What is stored is not what this version can deal out; the message says why, and what to do."""
+
+
+class NewSlice:
+    """The state of one new slice while it is written. `close` ends it."""
+
+    def __init__(self, directory: Path) -> None:
+        """Begin. Raises OSError."""
+        directory.mkdir(parents=True)
+        self._directory = directory
+        self.store = NewStore(directory / "recovery")
+        self.journal = Journal(directory / "journal")
+        self._fates = 0
+        self._items: list[PackedItem] = []
+        self._overflows: dict[str, Overflow] = {}
+
+    def add_user(self, key: str, state: UserState, added: tuple[Any, ...]) -> None:
+        """Add what is known of a user; to what another slice knew of them, too."""
+        there = self.store.get(_USERS, key)
+        if there is not None:
+            state = merge_users(UserState(*there[:_FIELDS]), state)
+        self.store.put(_USERS, key, pickle.dumps((*state, *added)))
+
+    def add_item(self, item: PackedItem) -> None:
+        """Add what was to be delivered."""
+        self._items.append(item)
+
+    def add_set_aside(self, lane: str, item: PackedItem) -> None:
+        """Add what was set aside on the disk."""
+        overflow = self._overflows.get(lane)
+        if overflow is None:
+            overflow = self._overflows[lane] = Overflow(self._directory / "overflow" / quote(lane, safe=""))
+        overflow.append(item)
+
+    def add_fate(self, position: Position, sync: str | None, copy: int, fate: str) -> None:
+        """Add what was brought to its end."""
+        self.journal.record((position, sync, copy), fate)
+        self._fates += 1
+        if self._fates % _FLUSH_FATES == 0:
+            self.journal.flush()
+
+    def close(self) -> None:
+        """Write the rest."""
+        marks = {lane: overflow.mark() for lane, overflow in self._overflows.items()}
+        self.store.put(_SINK, PART, pickle.dumps((unfinished.STATE_VERSION, self._items, marks)))
+        for overflow in self._overflows.values():
+            overflow.close()
+        self.journal.close()
+        self.store.close()
+
+
+class Dealer:
+    """Deals `before` slices out to `after`. Counts what it deals, for a person to read."""
+
+    def __init__(self, places: Places, before: int, after: int) -> None:
+        self._places = places
+        self._before = before
+        self._after = after
+        self.users = self.held = self.unfinished = self.fates = 0
+        self.partitions: set[int] = set()
+
+    def deal(self) -> None:
+        """Write the new slices' state where it is staged. Raises StateError, OSError, sqlite3.Error."""
+        with ExitStack() as stack:
+            new = [
+                stack.enter_context(closing(NewSlice(self._places.staged(each, self._after))))
+                for each in range(self._after)
+            ]
+            for index in range(self._before):
+                self._deal_slice(index, new)
+        if self.partitions and self._after > len(self.partitions):
+            raise StateError(
+                f"the topic has {len(self.partitions)} partitions, so {self._after} slices are too many; "
+                f"at most {len(self.partitions)} have something to read"
+            )
+
+    def _deal_slice(self, index: int, new: Sequence[NewSlice]) -> None:
+        directory = self._places.slice(index, self._before)
+        for stored in read_store(directory / "recovery"):
+            if stored.step == _SOURCE:
+                self._deal_partition(index, stored, new)
+            elif stored.step == _USERS:
+                self._deal_user(stored, new)
+            elif stored.step == _WINDOW:
+                _is_of(window.STATE_VERSION, stored)
+                self._deal_items([(item, tuple(Attempts())) for item in stored.state[1]], new)
+            elif stored.step == _SINK:
+                _is_of(unfinished.STATE_VERSION, stored)
+                _, items, marks = stored.state
+                self._deal_items(items, new)
+                self._deal_overflows(directory / "overflow", marks, new)
+            else:
+                raise StateError(f"{directory}: it holds a step {stored.step!r}, which this version does not know")
+        for segment in sorted((directory / "journal").glob("*.journal")):
+            for source, partition, offset, place, sync, copy, fate in read_segment(segment):
+                self._of(new, partition).add_fate(Position(source, partition, offset, place), sync, copy, fate)
+                self.fates += 1
+
+    def _of(self, new: Sequence[NewSlice], partition: int) -> NewSlice:
+        return new[partition % self._after]
+
+    def _deal_partition(self, index: int, stored: Stored, new: Sequence[NewSlice]) -> None:
+        partition = int(stored.key.rpartition("/")[2])
+        if partition % self._before != index:
+            raise StateError(
+                f"slice {index} of {self._before} has read partition {partition}, which was another's to read"
+            )
+        self.partitions.add(partition)
+        if stored.state is not None:
+            self._of(new, partition).store.put(_SOURCE, stored.key, pickle.dumps(stored.state))
+
+    def _deal_user(self, stored: Stored, new: Sequence[NewSlice]) -> None:
+        """Give a user to the slice of the partition that they were heard of in, and each held event to its own."""
+        _is_of(STATE_VERSION, stored)
+        state, added = UserState(*stored.state[:_FIELDS]), stored.state[_FIELDS:]
+        partition = added[1] if len(added) > 1 else None
+        self.users += 1
+        self.held += len(state.held)
+        homes = set(range(self._after)) if partition is None else {partition % self._after}
+        held: dict[int, list[tuple[object, ...]]] = {home: [] for home in homes}
+        for each in state.held:
+            held.setdefault(Position(*each[3]).partition % self._after, []).append(each)  # type: ignore[misc]  # a position's values
+        for home, waiting in held.items():
+            new[home].add_user(stored.key, state._replace(held=tuple(waiting)), added)
+
+    def _deal_items(self, items: Sequence[PackedItem], new: Sequence[NewSlice]) -> None:
+        for item in items:
+            self._of(new, unpack(item[0]).position.partition).add_item(item)
+            self.unfinished += 1
+
+    def _deal_overflows(self, directory: Path, marks: dict[str, Any], new: Sequence[NewSlice]) -> None:
+        for lane, mark in marks.items():
+            overflow = Overflow(directory / quote(lane, safe=""), mark)
+            try:
+                for item in overflow.peek():
+                    self._of(new, unpack(item[0]).position.partition).add_set_aside(lane, (item[0], item[1]))
+                    self.unfinished += 1
+            finally:
+                overflow.close()
+
+
+def _is_of(version: int, stored: Stored) -> None:
+    if stored.state[0] != version:
+        raise StateError(
+            f"{stored.step} is of version {stored.state[0]}; this is version {version}: start and stop the slices with "
+            "this version first, if it can read them"
+        )

@@ -1,0 +1,33 @@
+"""One user's state out of two: what two slices remember of the same user, as where a topic was not keyed by user."""
+
+from flows.steps.device import newer
+from flows.steps.profile import DeviceState
+from flows.steps.user import UserState
+
+_DIGEST_BYTES = 8
+
+
+def merge_users(one: UserState, other: UserState) -> UserState:
+    """Return what both know: of a device the newer of what each was taught, and every insert_id and held event."""
+    devices = dict(one.devices)
+    for key, device in other.devices.items():
+        devices[key] = _merge_devices(devices[key], device) if key in devices else device
+    first_seen_ms = dict(one.first_seen_ms)
+    for appsflyer_id, time_ms in other.first_seen_ms.items():
+        first_seen_ms[appsflyer_id] = min(time_ms, first_seen_ms.get(appsflyer_id, time_ms))
+    known = _digests(one.insert_ids)
+    insert_ids = one.insert_ids + b"".join(each for each in _digests(other.insert_ids) if each not in set(known))
+    held = one.held + tuple(each for each in other.held if each not in one.held)
+    return UserState(one.version, devices, insert_ids, first_seen_ms, held, max(one.touched_s, other.touched_s))
+
+
+def _merge_devices(one: DeviceState, other: DeviceState) -> DeviceState:
+    seen_ms, touched_s, taught = one
+    merged = dict(taught)
+    for name, value in other[2].items():
+        merged[name] = newer(merged[name], value) if name in merged else value
+    return max(seen_ms, other[0]), max(touched_s, other[1]), merged
+
+
+def _digests(joined: bytes) -> list[bytes]:
+    return [joined[place : place + _DIGEST_BYTES] for place in range(0, len(joined), _DIGEST_BYTES)]
