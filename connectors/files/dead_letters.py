@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 import structlog
@@ -24,6 +24,8 @@ PATTERN: Final = "dead-letters-*.ndjson"
 # Dead letters hold personal data: they are for the operator's own account only.
 _FILE_MODE: Final = 0o600
 _DIRECTORY_MODE: Final = 0o700
+ERASED: Final = b'{"erased":true'
+"""The beginning of a line whose letter was erased; blanks follow it, so that the file keeps its size."""
 
 _log = structlog.get_logger()
 
@@ -109,7 +111,7 @@ def read_file(
             if size_bytes is not None and offset >= size_bytes:
                 return
             offset += len(line)
-            if number < first_line:
+            if number < first_line or line.startswith(ERASED):
                 continue
             try:
                 yield _stored(line, path.name, number)
@@ -128,6 +130,22 @@ def _line(letter: DeadLetter) -> bytes:
         "headers": {name: text.encode("utf-8", "backslashreplace").decode() for name, text in headers(letter).items()},
     }
     return orjson.dumps(stored, option=orjson.OPT_APPEND_NEWLINE)
+
+
+class StoredLine(NamedTuple):
+    """The bytes that a line keeps."""
+
+    value: bytes
+    key: bytes | None
+
+
+def stored_line(line: bytes) -> StoredLine | None:
+    """Return what one line keeps; None if it is no letter."""
+    try:
+        letter = _stored(line, "", 0)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return StoredLine(letter.value, letter.key)
 
 
 def _stored(line: bytes, name: str, number: int) -> StoredLetter:

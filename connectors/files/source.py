@@ -1,5 +1,6 @@
 """The files source: archives of Amplitude's Export API, one after another, oldest name first."""
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
@@ -11,6 +12,7 @@ from typing_extensions import override
 from connectors.files.archive import Line, Skipped, read_archive
 from connectors.files.damage import Damage, UnreadableError, source_name
 from connectors.files.intake import Intake
+from connectors.limited_log import LimitedLog
 from connectors.stopping import Stopping
 from flows.settings.model import FilesSource
 from flows.steps.event import Record
@@ -80,6 +82,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._stopping = stopping
         self._now_ms = now_ms
         self._on_damage = on_damage
+        self._limited = LimitedLog()
         self._intake = Intake(
             settings.paths,
             follow=settings.follow,
@@ -166,7 +169,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
             return None
         if found is None:
             self._done[path] = None
-            _log.info("file read", path=source_name(path))
+            _log.debug("file read", path=source_name(path))
             self._leave()
         return found
 
@@ -198,7 +201,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
 
     def _report(self, path: str, member: str | None, line: int | None, problem: str) -> None:
         damage = Damage(path, member, line, problem)
-        _log.warning("damaged input", place=source_name(path, member), line=line, problem=problem)
+        self._limited.say(logging.WARNING, "damaged input", place=source_name(path, member), line=line, problem=problem)
         self._on_damage(damage)
 
     def _resume(self, state: FilesState) -> None:

@@ -1,46 +1,48 @@
-"""The journal: the entries whose fate became final since the last snapshots, out of reach of a crash of the process.
+"""The journal: the entries whose fate is final and that might be read again, out of reach of a crash of the process.
 
-After a crash the engine goes back to its last snapshot and reads again; what the journal holds is not sent again, for
-AppsFlyer has no de-duplication. A record reaches the operating system before the courier waits for the next answers;
-a crash of the machine itself can lose what was not yet on the disk, which costs duplicates, never events.
+After a crash the engine goes back to its last snapshot, or without a recovery store to the group's committed offsets,
+and reads again; what the journal holds is not sent again, for AppsFlyer has no de-duplication. A record reaches the
+operating system before the courier waits for the next answers; a crash of the machine itself can lose what was not yet
+on the disk, which costs duplicates, never events.
 
 Format of a segment: frames (see `frames.py`); the payload is a JSON list of
-`[source, partition, offset, place, sync, copy, fate]`, where fate is `delivered` or a dead letter's reason.
+`[source, partition, place, sync, copy, fate, [first offset, and how much further each next one is]]`, where fate is
+`delivered` or a dead letter's reason: some five bytes an entry under load, fifty where each is written alone.
 """
 
 import os
-from collections import Counter
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 import structlog
 
+from connectors.ledger.earlier_fates import DELIVERED, EarlierFates, Entry
 from connectors.ledger.frames import append_whole, frame, read_frames
 from flows.steps.event import Position
 
+__all__ = ["DELIVERED", "KEPT_SNAPSHOTS", "Entry", "Journal", "Released", "read_segment"]
+
 log = structlog.get_logger()
 
-DELIVERED: Final = "delivered"
 KEPT_SNAPSHOTS: Final = 3
 _SUFFIX: Final = ".journal"
 
-Entry = tuple[Position, str | None, int]
-"""(event, sync or None where decode refused it, copy)"""
-Watermarks = Mapping[tuple[str, int], int]
-"""Source partition → the lowest offset that is not final."""
+Released = Mapping[tuple[str, int], int]
+"""Source partition → the offset below which no start would read again, however it finds its place."""
 
 
 class _Segment(NamedTuple):
     path: Path
     highest: dict[tuple[str, int], int]
     """Source partition → highest offset in it."""
-    sealed_at: int = 0
-    """How many snapshots this run had taken when nothing more was added to it, or when it was still needed."""
-    is_inherited: bool = False
-    """An earlier run wrote it."""
+    needed_at: int = 0
+    """How many snapshots this run had taken when it was last needed."""
 
 
 class Journal:
@@ -51,13 +53,11 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._lock = Lock()
-        self._buffer: list[tuple[str, int, int, int, str | None, int, str]] = []
-        self._known: dict[Entry, tuple[str, Path]] = {}
-        """Entry → its fate, and the segment that says so."""
-        self._unasked: Counter[Path] = Counter()
-        """Segment → how many of its entries were not asked for yet."""
+        self._buffer: list[tuple[Entry, str]] = []
+        self._known = EarlierFates()
         self._sealed: list[_Segment] = []
         self._snapshots = 0
+        self._clean_at = time.monotonic()
         number = 0
         for path in sorted(directory.glob(f"*{_SUFFIX}")):
             number = int(path.stem)
@@ -74,99 +74,136 @@ class Journal:
         if not self._known:
             return None
         with self._lock:
-            found = self._known.pop(entry, None)
-            if found is None:
-                return None
-            fate, path = found
-            self._unasked[path] -= 1
-            return fate
+            return self._known.take(entry)
 
     def record(self, entry: Entry, fate: str) -> None:
         """Note a fate; it is durable against a crash of the process after the next `flush`."""
-        position, sync, copy = entry
         with self._lock:
-            self._buffer.append((*position, sync, copy, fate))
+            self._buffer.append((entry, fate))
 
     def flush(self) -> None:
         """Hand what was noted to the operating system. Raises OSError where it cannot, as on a full disk."""
-        if not self._buffer:
+        if not self._buffer:  # the usual case, and not worth the lock
+            self._clean_at = time.monotonic()
             return
         with self._lock:
-            buffer, self._buffer = self._buffer, []
-            payload = orjson.dumps(buffer)
-            try:
-                append_whole(self._descriptor, frame(payload))
-            except OSError:
-                self._buffer = buffer + self._buffer
-                raise
-            highest = self._segment.highest
-            for source, partition, offset, *_ in buffer:
-                highest[source, partition] = max(offset, highest.get((source, partition), -1))
+            if not self._buffer:  # another thread has written it
+                return
+            groups: dict[tuple[str, int, int, str | None, int, str], list[int]] = {}
+            for ((source, partition, offset, place), sync, copy), fate in self._buffer:
+                group = (source, partition, place, sync, copy, fate)
+                if group in groups:
+                    groups[group].append(offset)
+                else:
+                    groups[group] = [offset]
+            highest = self._segment.highest.copy()
+            records = []
+            for group, offsets in groups.items():
+                offsets.sort()
+                highest[group[:2]] = max(offsets[-1], highest.get(group[:2], -1))
+                steps = [after - before for before, after in pairwise(offsets)]
+                records.append((*group, [offsets[0], *steps]))
+            append_whole(self._descriptor, frame(orjson.dumps(records)))
+            self._segment.highest.update(highest)
+            self._buffer.clear()
+            self._clean_at = time.monotonic()
 
-    def snapshot_taken(self, watermarks: Watermarks | None = None, *, has_store: bool = True) -> None:
-        """Begin a new segment, and remove those that no snapshot needs.
+    def snapshot_taken(self, released: Released) -> None:
+        """Begin a new segment, and remove those that no start can need any more.
 
-        `watermarks` are the lowest offsets that are not final. Without a recovery store a restart begins to read there,
-        so a segment is kept until everything in it lies below. With one, that holds for what an earlier run wrote: it
-        may be read again late, after any number of snapshots, where the source has to wait.
+        A segment is needed until everything in it is released. From then on it is kept for three more snapshots, for a
+        crash can go back to an older one than the last. On a full disk the segment stays the same.
         """
-        below = watermarks or {}
-        self.flush()
+        with suppress(OSError):  # the courier says so, and sends nothing until it is written
+            self.flush()
         with self._lock:
-            os.close(self._descriptor)
             self._snapshots += 1
-            self._sealed.append(self._segment._replace(sealed_at=self._snapshots))
-            self._segment, self._descriptor = self._begin()
+            self._seal()
             kept = []
             for segment in self._sealed:
-                if segment.is_inherited and self._unasked[segment.path] and not _is_below(segment, below):
-                    kept.append(segment._replace(sealed_at=self._snapshots))
-                elif self._snapshots - segment.sealed_at < KEPT_SNAPSHOTS or not (
-                    has_store or _is_below(segment, below)
-                ):
+                if not _is_below(segment, released):
+                    kept.append(segment._replace(needed_at=self._snapshots))
+                elif self._snapshots - segment.needed_at < KEPT_SNAPSHOTS:
                     kept.append(segment)
                 else:
-                    segment.path.unlink(missing_ok=True)
+                    with suppress(OSError):  # it is removed at the next start, then
+                        segment.path.unlink(missing_ok=True)
             self._sealed = kept
+
+    def unflushed_seconds(self, now: float) -> float:
+        """Return for how long something has been noted and not written; `now` is `time.monotonic()`."""
+        return max(now - self._clean_at, 0.0) if self._buffer else 0.0
+
+    def size_bytes(self) -> int:
+        """Return the size of all segments."""
+        size = 0
+        for path in self._directory.glob(f"*{_SUFFIX}"):
+            with suppress(OSError):  # removed in between
+                size += path.stat().st_size
+        return size
+
+    @property
+    def directory(self) -> Path:
+        """Where the segments are."""
+        return self._directory
 
     def forget(self) -> None:
         """Forget what an earlier run left: for input that is meant to be read again from its beginning."""
         self._known.clear()
-        self._unasked.clear()
+
+    def forget_partition(self, source: str, partition: int) -> None:
+        """Forget what an earlier run left of a partition whose offsets begin anew, and so name other events."""
+        with self._lock:
+            self._known.forget(source, partition)
 
     def close(self) -> None:
         """Write the rest and let go of the file."""
-        self.flush()
+        try:
+            self.flush()
+        except OSError as problem:
+            log.error("the journal's end could not be written; a start may repeat that much", why=problem.strerror)
         os.close(self._descriptor)
+
+    def _seal(self) -> None:
+        """Add nothing more to the segment, unless there is no room for another."""
+        if not self._segment.highest:
+            return
+        try:
+            fresh = self._begin()
+        except OSError:
+            return
+        os.close(self._descriptor)
+        self._sealed.append(self._segment._replace(needed_at=self._snapshots))
+        self._segment, self._descriptor = fresh
 
     def _begin(self) -> tuple[_Segment, int]:
         path = self._directory / f"{self._next_number:012d}{_SUFFIX}"
         self._next_number += 1
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         return _Segment(path, {}), descriptor
 
     def _load(self, path: Path) -> _Segment:
         highest: dict[tuple[str, int], int] = {}
         for source, partition, offset, place, sync, copy, fate in read_segment(path):
-            entry = (Position(source, partition, offset, place), sync, copy)
-            if entry in self._known:
-                self._unasked[self._known[entry][1]] -= 1
-            self._known[entry] = (fate, path)
-            self._unasked[path] += 1
+            self._known.add((Position(source, partition, offset, place), sync, copy), fate)
             highest[source, partition] = max(offset, highest.get((source, partition), -1))
-        return _Segment(path, highest, is_inherited=True)
+        return _Segment(path, highest)
 
 
-def read_segment(path: Path) -> Iterator[list[Any]]:
-    """Yield the records of a segment; a torn or damaged end is left out, and said."""
+def read_segment(path: Path) -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
+    """Yield (source, partition, offset, place, sync, copy, fate); a torn or damaged end is left out, and said."""
     end = 0
     with path.open("rb") as file:
         for payload, end in read_frames(file):  # noqa: B007 - the last one is asked for below
-            yield from orjson.loads(payload)
+            for source, partition, place, sync, copy, fate, steps in orjson.loads(payload):
+                offset = 0
+                for step in steps:
+                    offset += step
+                    yield source, partition, offset, place, sync, copy, fate
     torn = path.stat().st_size - end
     if torn:
         log.warning("the journal's end is torn, as after a crash", segment=path.name, bytes=torn)
 
 
-def _is_below(segment: _Segment, watermarks: Watermarks) -> bool:
-    return all(offset < watermarks.get(partition, -1) for partition, offset in segment.highest.items())
+def _is_below(segment: _Segment, released: Released) -> bool:
+    return all(offset < released.get(partition, -1) for partition, offset in segment.highest.items())

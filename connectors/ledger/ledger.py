@@ -58,6 +58,8 @@ class Ledger:
         self.read = 0
         """Events read, those that decode refused among them."""
         self.refused: Counter[DeadLetterReason] = Counter()
+        self.open_refusals = 0
+        """Refusals that are not stored yet."""
         self.syncs = [SyncCounts() for _ in sync_names]
         self._max_pending = max_pending
         self.brake = brake or Brake(1.0, 1)
@@ -92,6 +94,7 @@ class Ledger:
             for position in refused:
                 self._open_bits(position, self._refusal_bit)
                 self.read += 1
+                self.open_refusals += 1
 
     def read_nothing(self, position: Position) -> None:
         """Move the watermark past a record that holds no event, such as an empty upload body."""
@@ -121,6 +124,7 @@ class Ledger:
         with self._lock:
             self._add_bits(position, self._refusal_bit)
             self.read += 1
+            self.open_refusals += 1
 
     def filtered(self, position: Position, sync: int, reason: FilterReason, copy: int = 0) -> None:
         """Close an entry that the sync does not want."""
@@ -148,6 +152,7 @@ class Ledger:
             if sync is None:
                 self._close(position, self._refusal_bit)
                 self.refused[reason] += 1
+                self.open_refusals -= 1
             else:
                 self._close(position, self._bit(sync, copy))
                 self.syncs[sync].dead_lettered[reason] += 1

@@ -90,7 +90,7 @@ class Marks:
     def _begin(self) -> int:
         self._directory.mkdir(parents=True, exist_ok=True)
         path = self._directory / f"{self._next_number:012d}{_SUFFIX}"
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def _load(self, path: Path, *, again: bool) -> None:
         end = 0

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from tests.chaos.produced import ANDROID_APP, IOS_APP, app_of, is_wanted, user_of
-from tests.chaos.world import MAX_IN_FLIGHT, World, cpu_seconds
+from tests.chaos.world import MAX_IN_FLIGHT, World, cpu_seconds, resident_bytes
 from tests.fixtures.stream import Identity, Run
 
 pytestmark = pytest.mark.kafka
@@ -119,10 +119,10 @@ def test_everything_answers_503_and_recovers(world: World, adds_up: Identity) ->
     world.produce(5000)
     world.await_log("nothing gets through", run)
     time.sleep(5)
-    before_seconds, before_bytes, before_requests = cpu_seconds(run), _resident_bytes(run), _requests(world)
+    before_seconds, before_bytes, before_requests = cpu_seconds(run), resident_bytes(run), _requests(world)
     time.sleep(outage_seconds)
     share = (cpu_seconds(run) - before_seconds) / outage_seconds
-    grown_bytes = _resident_bytes(run) - before_bytes
+    grown_bytes = resident_bytes(run) - before_bytes
     probes = _requests(world) - before_requests
     fired = world.sandbox.summary()["by_status"]["503"]
     accepted = world.sandbox.summary()["accepted_bodies"]
@@ -205,8 +205,3 @@ def test_the_brake(world: World, adds_up: Identity) -> None:
 
 def _requests(world: World) -> int:
     return int(world.sandbox.summary()["requests"])
-
-
-def _resident_bytes(run: Run) -> int:
-    with open(f"/proc/{run.process.pid}/statm", encoding="ascii") as file:  # noqa: PTH123 - not a path of ours
-        return int(file.read().split()[1]) * 4096

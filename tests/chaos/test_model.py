@@ -58,6 +58,12 @@ class Model:
         self.final = set(known) | self.flushed
         self.snapshots = [self.snapshots[snapshot]]
 
+    def lose_the_store(self, committed: int) -> None:
+        """A start at the group's offset: what lies below it was final."""
+        self.snapshots = [(committed, frozenset(range(committed)))]
+        self.excused.subtract(each for each in self.final - self.flushed if each < committed)
+        self.crash(0)
+
     def lowest_open(self) -> int:
         """Return the lowest offset that was read and is not final."""
         return min((each for each in range(self.next) if each not in self.final), default=self.next)
@@ -72,6 +78,7 @@ class Fates(RuleBasedStateMachine):
         self.model = Model()
         self.stored: list[bytes] = [pickle.dumps((0, None))]
         self.journal: Journal | None = None
+        self.committed = 0
 
     @initialize()
     def begin(self) -> None:
@@ -95,7 +102,8 @@ class Fates(RuleBasedStateMachine):
     def _snapshot_taken(self) -> None:
         assert self.journal is not None
         self.unfinished.snapshot_taken()
-        self.journal.snapshot_taken(self.ledger.watermarks())
+        read = self.ledger.watermarks()
+        self.journal.snapshot_taken({place: min(offset, self.committed) for place, offset in read.items()})
 
     def _take_parcel(self, data: st.DataObject) -> tuple[Parcel, Attempts]:
         return self.parcels.pop(data.draw(st.integers(0, len(self.parcels) - 1)))
@@ -179,6 +187,21 @@ class Fates(RuleBasedStateMachine):
         self.stored.append(pickle.dumps((self.next, self.partition.snapshot())))
         self.model.flush()
         self.model.snapshots.append((self.model.next, frozenset(self.model.final)))
+
+    @rule()
+    def commit(self) -> None:
+        """The consumer group gets the low watermark."""
+        self.committed = max(self.committed, self.ledger.watermark("t", 0) or 0)
+
+    @rule()
+    def lose_the_store(self) -> None:
+        """Kill -9 without a recovery store, or it is gone: the source begins at the group's offset."""
+        assert self.journal is not None
+        os.close(self.journal._descriptor)
+        self._let_go()
+        self.model.lose_the_store(self.committed)
+        self.stored = [pickle.dumps((self.committed, None))]
+        self._start(self.committed, None)
 
     @rule(committed=st.sampled_from([1, 2]))
     def crash_and_restore(self, committed: int) -> None:

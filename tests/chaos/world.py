@@ -43,7 +43,7 @@ endpoint = "{endpoint}"
 
 [state]
 directory = "state"
-epoch_seconds = 1
+epoch_seconds = {epoch_seconds}
 
 [[sync]]
 name = "chaos"
@@ -81,6 +81,8 @@ class World:
     """The ids that were produced."""
     only_telling: bool = False
     """Produce only events that hold their AppsFlyer id themselves, and so depend on no state."""
+    epoch_seconds: int = 1
+    """Ten times as often as by default, so that more can go wrong."""
     letters_topic: str | None = None
     """Dead letters go there; without it into files."""
     began: float = field(default_factory=time.monotonic)
@@ -112,6 +114,7 @@ class World:
                 delivery="\n".join(f"{name} = {as_toml(value)}" for name, value in values.items()),
                 dead_letters=letters if self.letters_topic else f'{letters}\ndirectory = "letters"',
                 key=key,
+                epoch_seconds=self.epoch_seconds,
             )
         )
 
@@ -230,3 +233,9 @@ def cpu_seconds(run: Run) -> float:
     """Return the processor time that a process has used."""
     fields = Path(f"/proc/{run.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_bytes(run: Run) -> int:
+    """Return the memory that a process occupies."""
+    pages = Path(f"/proc/{run.process.pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -626,3 +626,19 @@ def test_an_unknown_platform_after_forgetting_is_filtered() -> None:
     user.take(event(1, platform="iOS", device_id="d", appsflyer_id=A), (), NOW_MS)
     decision = only(user.take(event(2, device_id="d"), TARGETS, NOW_MS + 90 * DAY_MS))
     assert isinstance(decision, Unwanted)
+
+
+def test_an_event_without_identifiers_leaves_nothing_behind_for_other_users() -> None:
+    """What one user's event says of its device is in no later event of anybody else, however little that one says."""
+    reader = IdentifierReader(DEFAULT_PATHS)
+    rules = RULES._replace(reader=reader)
+    telling = event(0, user_id="ada", platform="iOS", os_version="17.5", app_version="9.9")
+    User(rules).take(telling, TARGETS, NOW_MS)
+    silent = event(1, user_id="bob", device_id="tablet", platform="iOS")
+    assert reader.read(silent) == ({}, (), ())
+    bob = User(rules)
+    bob.take(silent, TARGETS, NOW_MS)
+    taught = event(2, user_id="bob", device_id="tablet", platform="iOS", user_properties={"appsflyer_id": A})
+    for decision in bob.take(taught, TARGETS, NOW_MS):
+        assert isinstance(decision, Identified)
+        assert set(decision.identity.values) == {"appsflyer_id"}

@@ -77,65 +77,82 @@ def test_a_torn_end_costs_only_what_was_torn(tmp_path_factory: pytest.TempPathFa
     following.close()
 
 
+def _read_all(directory: Path) -> list[int]:
+    return [record[2] for path in _files(directory) for record in read_segment(path)]
+
+
 def test_segments_stay_for_three_snapshots_of_the_run_that_has_them(tmp_path: Path) -> None:
     """A crash before a snapshot is committed goes back to an older one, so that several are kept; older ones go."""
+    released = {("events", 0): 2}
     journal = Journal(tmp_path)
     journal.record(_entry(1), DELIVERED)
     for _ in range(KEPT_SNAPSHOTS):
-        journal.snapshot_taken()
-    assert len(_files(tmp_path)) == KEPT_SNAPSHOTS + 1
+        journal.snapshot_taken(released)
     following = Journal(tmp_path)
     assert following.recall(_entry(1)) == DELIVERED
     for _ in range(KEPT_SNAPSHOTS - 1):
-        following.snapshot_taken()
+        following.snapshot_taken(released)
     third = Journal(tmp_path)
     assert third.recall(_entry(1)) == DELIVERED
     for _ in range(KEPT_SNAPSHOTS):
-        third.snapshot_taken()
+        third.snapshot_taken(released)
     assert Journal(tmp_path).recall(_entry(1)) is None
 
 
-def test_what_an_earlier_run_wrote_stays_until_it_was_read_again(tmp_path: Path) -> None:
-    """Where the source has to wait, any number of snapshots may be taken before the entry is read again."""
-    journal = Journal(tmp_path)
-    journal.record(_entry(5), DELIVERED)
-    journal.close()
-    following = Journal(tmp_path)
-    for _ in range(3 * KEPT_SNAPSHOTS):
-        following.snapshot_taken({("events", 0): 5})
-    following.close()
-    third = Journal(tmp_path)
-    for _ in range(3 * KEPT_SNAPSHOTS):
-        third.snapshot_taken({("events", 0): 4})
-    assert third.recall(_entry(5)) == DELIVERED
-    third.close()
-
-
-def test_what_an_earlier_run_wrote_goes_when_it_can_be_read_no_more(tmp_path: Path) -> None:
-    """Three snapshots after everything in it lies below the watermark, also where it was never asked for."""
-    journal = Journal(tmp_path)
-    journal.record(_entry(5), DELIVERED)
-    journal.close()
-    following = Journal(tmp_path)
-    following.snapshot_taken({("events", 0): 5})
-    for _ in range(KEPT_SNAPSHOTS):
-        assert any(list(read_segment(path)) for path in _files(tmp_path))
-        following.snapshot_taken({("events", 0): 6})
-    assert not any(list(read_segment(path)) for path in _files(tmp_path))
-    following.close()
-
-
-def test_without_a_store_segments_stay_until_a_restart_would_begin_above_them(tmp_path: Path) -> None:
-    """The watermark of every partition in a segment must have passed it."""
+def test_a_segment_stays_until_everything_in_it_is_released(tmp_path: Path) -> None:
+    """In the run that wrote it and in later ones, for any number of snapshots: every partition must have passed it."""
     journal = Journal(tmp_path)
     journal.record(_entry(5), DELIVERED)
     journal.record(_entry(7, partition=1), DELIVERED)
-    for _ in range(KEPT_SNAPSHOTS + 2):
-        journal.snapshot_taken({("events", 0): 6, ("events", 1): 7}, has_store=False)
-    kept = list(read_segment(_files(tmp_path)[0]))
-    assert [record[2] for record in kept] == [5, 7]
-    journal.snapshot_taken({("events", 0): 6, ("events", 1): 8}, has_store=False)
-    assert not any(list(read_segment(path)) for path in _files(tmp_path))
+    for released in ({}, {("events", 0): 9}, {("events", 0): 9, ("events", 1): 7}):
+        for _ in range(3 * KEPT_SNAPSHOTS):
+            journal.snapshot_taken(released)
+        assert _read_all(tmp_path) == [5, 7]
+    journal.close()
+    following = Journal(tmp_path)
+    for _ in range(3 * KEPT_SNAPSHOTS):
+        following.snapshot_taken({("events", 0): 6, ("events", 1): 7})
+    assert len(following) == 2
+    for _ in range(KEPT_SNAPSHOTS):
+        assert _read_all(tmp_path) == [5, 7]
+        following.snapshot_taken({("events", 0): 6, ("events", 1): 8})
+    assert _read_all(tmp_path) == []
+
+
+def test_nothing_new_is_no_new_segment(tmp_path: Path) -> None:
+    """A stream that has nothing to do leaves one file, however often a snapshot is taken."""
+    journal = Journal(tmp_path)
+    for _ in range(9):
+        journal.snapshot_taken({})
+    assert len(_files(tmp_path)) == 1
+
+
+def test_under_load_an_entry_takes_ten_bytes_at_the_most(tmp_path: Path) -> None:
+    """An app's trouble keeps the group's offset back while another app's events pass: that must not fill the disk."""
+    journal = Journal(tmp_path)
+    for offset in range(0, 10_000 * 5, 5):
+        journal.record(_entry(offset, partition=offset % 4), DELIVERED)
+        if offset % 500 == 0:
+            journal.flush()
+    journal.close()
+    (segment,) = _files(tmp_path)
+    assert segment.stat().st_size <= 10 * 10_000
+
+
+def test_a_partition_whose_offsets_begin_anew_is_forgotten(tmp_path: Path) -> None:
+    """In a topic that was made again the same offsets are other events: they must be sent."""
+    journal = Journal(tmp_path)
+    for partition in (0, 1):
+        journal.record(_entry(3, partition=partition), DELIVERED)
+        journal.record(_entry(4, partition=partition), "rejected")
+    journal.close()
+    following = Journal(tmp_path)
+    following.forget_partition("events", 0)
+    assert following.recall(_entry(3)) is following.recall(_entry(4)) is None
+    assert len(following) == 2
+    assert following.recall(_entry(3, partition=1)) == DELIVERED
+    assert following.recall(_entry(4, partition=1)) == "rejected"
+    following.close()
 
 
 def test_a_failed_write_loses_nothing_and_leaves_no_half_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,3 +183,30 @@ def test_a_directory_is_locked_against_a_second_process(tmp_path: Path) -> None:
     lock_directory(tmp_path)
     with pytest.raises(StateInUseError, match=tmp_path.name):
         lock_directory(tmp_path)
+
+
+def test_a_full_disk_at_a_snapshot_or_at_the_end_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The segment stays as it is, what is released goes, and what could not be written is written when it can be."""
+    journal = Journal(tmp_path)
+    journal.record(_entry(1), DELIVERED)
+    journal.snapshot_taken({("events", 0): 2})
+    journal.record(_entry(2), DELIVERED)
+    journal.flush()
+    journal.record(_entry(3), DELIVERED)
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("connectors.ledger.frames.os.write", refuse)
+        full.setattr("connectors.ledger.journal.os.open", refuse)
+        for _ in range(KEPT_SNAPSHOTS):
+            journal.snapshot_taken({("events", 0): 2})
+        assert _read_all(tmp_path) == [2]
+    journal.snapshot_taken({("events", 0): 2})
+    assert _read_all(tmp_path) == [2, 3]
+    journal.record(_entry(4), DELIVERED)
+    with monkeypatch.context() as full:
+        full.setattr("connectors.ledger.frames.os.write", refuse)
+        journal.close()
+    assert _read_all(tmp_path) == [2, 3]

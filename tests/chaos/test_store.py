@@ -1,0 +1,38 @@
+"""The recovery store is damaged: a clear refusal, and without it nothing is lost and hardly anything sent twice."""
+
+import shutil
+import time
+
+import pytest
+
+from tests.chaos.conftest import PARTITIONS
+from tests.chaos.world import MAX_IN_FLIGHT, UNWRITTEN_ANSWERS, World
+from tests.fixtures.stream import Identity
+
+pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
+
+
+@pytest.mark.timeout(300)
+def test_a_damaged_store_is_refused_and_can_be_removed(world: World, adds_up: Identity) -> None:
+    """After its removal a start begins at the group's offsets, and the journal still knows what was delivered."""
+    world.endpoint(faults={"rule": [{"delay_ms": 150.0}]})
+    world.configure()
+    world.only_telling = True  # identities are gone with the store
+    world.produce(12_000)
+    run = world.start()
+    world.await_accepted(500, run)
+    time.sleep(4)
+    assert world.sandbox.summary()["accepted_bodies"] < world.wanted(), "nothing was left to lose"
+    world.kill(run)
+    store = world.stream.directory / "state" / "recovery"
+    for part in store.glob("part-*.sqlite3*"):
+        part.write_bytes(b"not a database" * 1000)
+    damaged = world.start()
+    assert damaged.wait() != 0
+    assert "not a database" in damaged.log
+    shutil.rmtree(store)
+    last = world.start()
+    world.await_accepted(world.wanted(), last)
+    assert last.stop() == 0, last.log
+    adds_up(last.summary)
+    world.conclude(fired=1, copies_allowed=MAX_IN_FLIGHT + UNWRITTEN_ANSWERS + PARTITIONS)
