@@ -31,6 +31,8 @@ class Answer(NamedTuple):
     text: str
     """The beginning of the answer; of a broken request, what libcurl says."""
     retry_after_seconds: float
+    seconds: float = 0.0
+    """How long it took, from the start of the request."""
 
 
 class Exchange:
@@ -65,7 +67,8 @@ class Exchange:
         """Return what was answered."""
         status = self.handle.getinfo(pycurl.RESPONSE_CODE)
         text = b"".join(self._chunks).decode("utf-8", "replace")
-        return Answer(status, text, float(self.handle.getinfo(pycurl.RETRY_AFTER)))
+        seconds: float = self.handle.getinfo(pycurl.TOTAL_TIME)
+        return Answer(status, text, float(self.handle.getinfo(pycurl.RETRY_AFTER)), seconds)
 
 
 class Endpoint(NamedTuple):
@@ -158,7 +161,8 @@ class Transport:
                 exchange = self._end(handle)
                 yield exchange, exchange.answer()
             for handle, code, message in failed:
-                yield self._end(handle), Answer(0, f"libcurl {code}: {message}", 0.0)
+                exchange = self._end(handle)
+                yield exchange, Answer(0, f"libcurl {code}: {message}", 0.0, handle.getinfo(pycurl.TOTAL_TIME))
 
     def wake(self) -> None:
         """End the wait of `run` early; any thread may call it."""

@@ -1,0 +1,169 @@
+"""Erasure: take a person out of what the stream stores, while it does not run.
+
+What is known of a user or device is one row a snapshot in the recovery store, under a key of its own; the events that
+wait for an identifier are part of it. Dead letters in files are blanked where they stand, so that files keep their
+lines and sizes, which replays go by. What waits to be delivered is not touched: it would be an event without an
+outcome; it is counted instead.
+"""
+
+import os
+import pickle
+import sqlite3
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+
+from connectors.appsflyer.items import Item, Key, key_of, unpack
+from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
+from connectors.ledger.journal import read_segment
+from connectors.ledger.plain import load_plain
+from flows.steps.decode import decode
+from flows.steps.event import Event, Position, Record
+
+_ROWS: Final = "FROM snaps WHERE step_id LIKE '%.identify' AND state_key = ?"
+_SINKS: Final = "SELECT rowid, ser_change FROM snaps WHERE step_id LIKE '%.deliver' AND ser_change IS NOT NULL"
+_PENDING: Final = "SELECT count(*) FROM snaps WHERE step_id NOT LIKE '%.identify' AND instr(ser_change, ?) > 0"
+
+
+class Person(NamedTuple):
+    """Whom to forget: a user by `user_id`, or a device that belongs to nobody by `device_id`."""
+
+    user_id: str | None = None
+    device_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of their state; see `Event.user_key`."""
+        return f"u:{self.user_id}" if self.user_id is not None else f"d:{self.device_id}"
+
+    @property
+    def id(self) -> str:
+        """The id alone."""
+        return self.user_id if self.user_id is not None else self.device_id or ""
+
+    @property
+    def as_json(self) -> bytes:
+        """The id as it stands in an event's bytes."""
+        return orjson.dumps(self.id)
+
+    def is_in(self, event: Event) -> bool:
+        """Return whether an event is theirs; a device's are also those that it sent for a user."""
+        return event.user_id == self.user_id if self.user_id is not None else event.device_id == self.device_id
+
+
+class Erased(NamedTuple):
+    """What was found of somebody."""
+
+    states: int
+    """Remembered in so many recovery stores."""
+    letters: int
+    """Dead letters that were blanked."""
+    pending: int
+    """Places that still hold something of theirs which is not delivered yet."""
+
+
+def erase_states(stores: Iterable[Path], people: Sequence[Person]) -> int:
+    """Delete what is remembered of them, and overwrite it on the disk. Raises sqlite3.Error."""
+    found = 0
+    for store in stores:
+        with closing(sqlite3.connect(store, isolation_level=None)) as database:
+            database.execute("PRAGMA secure_delete = ON")
+            for person in people:
+                cursor = database.execute(f"SELECT count(*) {_ROWS} AND ser_change IS NOT NULL", (person.key,))
+                found += cursor.fetchone()[0] > 0
+                database.execute(f"DELETE {_ROWS}", (person.key,))
+            # The write-ahead log holds the old rows, too.
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.execute("VACUUM")
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return found
+
+
+def erase_delivered(store: Path, people: Sequence[Person]) -> None:
+    """Take out of the sink's snapshot what the journal beside it knows to be final. Raises sqlite3.Error, OSError.
+
+    Bytewax takes no snapshot of a sink that got nothing new, so the last one may hold what was delivered long ago.
+    """
+    journal = store.parent.parent / "journal"
+    final = {
+        (Position(source, partition, offset, place), sync, copy)
+        for segment in sorted(journal.glob("*.journal"))
+        for source, partition, offset, place, sync, copy, _ in read_segment(segment)
+    }
+    with closing(sqlite3.connect(store, isolation_level=None)) as database:
+        database.execute("PRAGMA secure_delete = ON")
+        for row, state in database.execute(_SINKS).fetchall():
+            version, items, marks = load_plain(state)
+            kept = [each for each in items if not _is_final(unpack(each[0]), final, people)]
+            if len(kept) < len(items):
+                fresh = pickle.dumps((version, kept, marks))
+                database.execute("UPDATE snaps SET ser_change = ? WHERE rowid = ?", (fresh, row))
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _is_final(item: Item, final: Container[Key], people: Sequence[Person]) -> bool:
+    return key_of(item) in final and any(person.as_json in item.value for person in people)
+
+
+def count_pending(stores: Iterable[Path], overflows: Iterable[Path], people: Sequence[Person]) -> int:
+    """Return in how many places something of theirs waits to be delivered. Raises sqlite3.Error, OSError."""
+    found = 0
+    for store in stores:
+        with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            for person in people:
+                found += database.execute(_PENDING, (person.as_json,)).fetchone()[0]
+    for path in overflows:
+        content = path.read_bytes()
+        found += sum(person.as_json in content for person in people)
+    return found
+
+
+def erase_letters(directory: Path, people: Sequence[Person]) -> int:
+    """Blank their letters in the files of a directory; return how many. Raises OSError."""
+    blanked = 0
+    for path in sorted(directory.glob(PATTERN)):
+        lines = list(_blanked(path, people))
+        count = sum(is_theirs for _, is_theirs in lines)
+        if count:
+            _replace(path, b"".join(line for line, _ in lines))
+            blanked += count
+    return blanked
+
+
+def _blanked(path: Path, people: Sequence[Person]) -> Iterator[tuple[bytes, bool]]:
+    with path.open("rb") as file:
+        for line in file:
+            is_theirs = not line.startswith(ERASED) and any(_is_about(line, person) for person in people)
+            yield (_blank(line) if is_theirs else line, is_theirs)
+
+
+def _blank(line: bytes) -> bytes:
+    """Return a line of the same length that says only that something was here."""
+    end = b"}\n" if line.endswith(b"\n") else b"}"
+    return ERASED + b" " * max(len(line) - len(ERASED) - len(end), 0) + end
+
+
+def _is_about(line: bytes, person: Person) -> bool:
+    stored: StoredLine | None = stored_line(line)
+    if stored is None:  # torn or damaged: when in doubt it goes
+        return person.id.encode() in line
+    if stored.key == person.id.encode():
+        return True
+    events = decode(Record(stored.value, stored.key, "", 0, 0, 0))
+    if any(isinstance(each, Event) and person.is_in(each) for each in events):
+        return True
+    return not all(isinstance(each, Event) for each in events) and person.as_json in stored.value
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file anew: as a whole or not at all."""
+    fresh = path.with_name(f".{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

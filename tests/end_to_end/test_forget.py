@@ -1,0 +1,179 @@
+"""`python -m flows forget`: a person is taken out of a real recovery store and real dead letters; others are kept."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.files.dead_letters import read_letters
+from flows.remembered import Remembered
+from tests.fixtures.stream import Run, Stream
+
+SETTINGS = """\
+[source]
+kind = "files"
+paths = ["events/*.json"]
+follow = {follow}
+
+[delivery]
+endpoint = "{url}"
+brake_share = 1.0
+
+[dead_letters]
+kind = "files"
+directory = "letters"
+
+[state]
+directory = "state"
+epoch_seconds = 1
+
+[health]
+port = 0
+
+[[sync]]
+name = "production"
+enabled = true
+ios_app_id = "id123456789"
+s2s_key = "env:APPSFLYER_S2S_KEY"
+[[sync.event]]
+name = "Order"
+"""
+GONE, KEPT = "hiker «gone»", "hiker-kept"
+DEVICE = "device-of-nobody"
+
+
+def _event(user: str | None, **fields: Any) -> dict[str, Any]:
+    return {
+        "event_type": "Order",
+        "user_id": user,
+        "device_id": f"phone of {user}" if user else DEVICE,
+        "platform": "iOS",
+        **fields,
+    }
+
+
+def _teaches(user: str | None, number: int) -> dict[str, Any]:
+    return _event(user, user_properties={"appsflyer_id": f"1700000000000-{number}"}, insert_id=f"{user}-{number}")
+
+
+def _run(stream: Stream, name: str, *events: dict[str, Any] | bytes) -> Run:
+    """Run the stream to the end of one more file."""
+    directory = stream.directory / "events"
+    directory.mkdir(exist_ok=True)
+    lines = (each if isinstance(each, bytes) else orjson.dumps(each) for each in events)
+    (directory / f"{name}.json").write_bytes(b"".join(line + b"\n" for line in lines))
+    run = stream.start("-m", "flows", "run")
+    assert run.wait() == 0, run.log
+    return run
+
+
+def _forget(stream: Stream, *flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows", "forget", "--settings", str(stream.directory / "stream.toml"), *flags]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def _everything(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.rglob("*") if path.is_file())
+
+
+def test_a_forgotten_user_is_unknown_to_the_next_run_and_others_are_not(stream: Stream) -> None:
+    """Identifiers and dead letters of one user and one device are gone from the disk; those of others are as before."""
+    with SandboxServer.in_thread() as sandbox:
+        stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
+        _run(
+            stream,
+            "1",
+            _teaches(GONE, 1111111),
+            _teaches(KEPT, 2222222),
+            _teaches(None, 3333333),
+            _event("stranger " + GONE),  # nobody: a dead letter of somebody else
+            _event(GONE, device_id="unknown phone", platform="iOS", user_properties={}, time="no time"),
+            b'{"user_id": "hiker \xc2\xabgone\xc2\xbb", broken',
+        )
+        letters = list(read_letters(stream.directory / "letters"))
+        assert len(letters) == 3
+        before = {path: path.stat().st_size for path in (stream.directory / "letters").iterdir()}
+
+        done = _forget(stream, "--user", GONE, "--device", DEVICE)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "remembered in 2, erased" in done.stdout
+        assert "2 erased" in done.stdout
+
+        remembered = Remembered(stream.directory / "state")
+        assert remembered.user(f"u:{GONE}") is None
+        assert remembered.user(f"d:{DEVICE}") is None
+        assert remembered.user(f"u:{KEPT}") is not None
+        remembered.close()
+        # Others' letters are as they were, in files of the same size: replays go by lines and sizes.
+        assert [each.value for each in read_letters(stream.directory / "letters")] == [
+            each.value for each in letters if b"stranger" in each.value
+        ]
+        assert {path: path.stat().st_size for path in (stream.directory / "letters").iterdir()} == before
+        on_disk = _everything(stream.directory / "state")
+        assert b"1111111" not in on_disk
+        assert b"3333333" not in on_disk
+        assert b"2222222" in on_disk
+
+        run = _run(stream, "2", _event(GONE), _event(KEPT, insert_id="new"), _event(None))
+        sync = run.summary["syncs"]["production"]
+        assert sync["delivered"] == 1
+        assert sync["dead_lettered"] == {"no_appsflyer_id": 2}
+        assert sandbox.requests[-1]["body"]["customer_user_id"] == KEPT
+        # Once more for what has come since; a second time finds nothing.
+        assert _forget(stream, "--user", GONE).returncode == 0
+        assert "remembered in 0, erased" in _forget(stream, "--user", GONE).stdout
+
+
+def test_a_waiting_event_is_erased_with_its_user(stream: Stream) -> None:
+    """An event that is held for its AppsFlyer id goes with the user, and no longer comes out at the next start."""
+    with SandboxServer.in_thread() as sandbox:
+        stream.configure(SETTINGS.format(url=sandbox.url, follow="true"))
+        directory = stream.directory / "events"
+        directory.mkdir()
+        (directory / "1.json").write_bytes(orjson.dumps(_event(GONE)) + b"\n" + orjson.dumps(_teaches(KEPT, 2222222)))
+        run = stream.start("-m", "flows", "run")
+        sandbox.wait_until(lambda counts: bool(counts["accepted"] >= 1), 60)
+
+        refused = _forget(stream, "--user", GONE)
+        assert refused.returncode == 2
+        assert "stop every slice" in refused.stderr
+
+        assert run.stop() == 0, run.log
+        assert run.summary["syncs"]["production"]["pending"] == 1
+        assert _forget(stream, "--user", GONE).returncode == 0
+        stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
+        last = stream.start("-m", "flows", "run")
+        assert last.wait() == 0, last.log
+        assert last.summary["syncs"]["production"]["dead_lettered"] == {}
+        assert last.summary["read"] == 0
+
+
+def test_what_is_not_delivered_yet_is_said(stream: Stream) -> None:
+    """A request that waits for AppsFlyer is not taken away from its outcome; the exit code says that it is there."""
+    with SandboxServer.in_thread(faults={"rule": [{"status": 503}]}) as sandbox:
+        settings = SETTINGS.format(url=sandbox.url, follow="true")
+        stream.configure(settings.replace("brake_share", "drain_seconds = 1\ntimeout_seconds = 1\nbrake_share"))
+        directory = stream.directory / "events"
+        directory.mkdir()
+        (directory / "1.json").write_bytes(orjson.dumps(_teaches(GONE, 1111111)))
+        run = stream.start("-m", "flows", "run")
+        sandbox.wait_until(lambda counts: bool(counts["requests"] >= 1), 60)
+        assert run.stop() == 0, run.log
+        assert run.summary["syncs"]["production"]["pending"] == 1
+        done = _forget(stream, "--user", GONE)
+        assert done.returncode == 1
+        assert "not delivered yet" in done.stdout
+        sandbox.set_faults({})
+        again = stream.start("-m", "flows", "run")
+        sandbox.wait_until(lambda counts: bool(counts["accepted"] >= 1), 60)
+        assert again.stop() == 0, again.log
+        assert _forget(stream, "--user", GONE).returncode == 0
+        assert b"1111111" not in _everything(stream.directory / "state")
+
+
+def test_nobody_named_is_wrong_usage(stream: Stream) -> None:
+    stream.configure(SETTINGS.format(url="http://127.0.0.1:9", follow="false"))
+    assert _forget(stream).returncode == 2
