@@ -2,6 +2,13 @@
 
 import sys
 
+from flows.signals import let_reload_wait, quit_at_once
+
+if sys.argv[1:2] in (["run"], ["replay"]):
+    quit_at_once()
+if sys.argv[1:2] == ["run"]:
+    let_reload_wait()
+
 from flows.cli import main
 
 sys.exit(main())

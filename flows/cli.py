@@ -23,8 +23,13 @@ COMMANDS: Final = {
     "init": _Command("write a commented stream.toml", takes_settings=False),
     "check": _Command("validate the settings, and reach for everything that they name"),
     "explain": _Command("say what would happen to the events on stdin; sends nothing"),
+    "send-test": _Command("send one real event to AppsFlyer, and say what the answer means"),
     "run": _Command("start the stream"),
+    "status": _Command("what a running stream is at, and what holds it up"),
+    "top": _Command("watch running slices: rates, lag, circuits, outcomes"),
     "replay": _Command("send dead letters again, by reason, sync and time; nothing twice"),
+    "reslice": _Command("change the number of slices: deal out what the stopped ones have stored"),
+    "forget": _Command("take a person out of what the stopped stream has stored"),
     "sandbox": _Command("a stand-in AppsFlyer with its documented checks, answers and faults", takes_settings=False),
     "schema": _Command("print the JSON Schema of the settings, for editors", takes_settings=False),
 }
@@ -43,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         subparser = commands.add_parser(name, help=command.summary, description=command.summary, allow_abbrev=False)
         if name == wanted:
             # Only the wanted command is imported: starting is fast, and a broken command breaks no other.
-            module = import_module(f"flows.commands.{name}")
+            module = import_module(f"flows.commands.{name.replace('-', '_')}")
             subparser.description = (module.__doc__ or command.summary).strip()
             subparser.formatter_class = argparse.RawDescriptionHelpFormatter
             if command.takes_settings:

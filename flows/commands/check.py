@@ -20,6 +20,7 @@ from rich.text import Text
 
 from connectors.kafka.probe import ANSWER_SECONDS, Keying, Probe, ProbeError, PropertiesError, keying
 from connectors.secrets import Secret, SecretError
+from flows.printable import printable
 from flows.settings import SettingsError, load
 from flows.settings.model import (
     Delivery,
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     for finding in _findings(args.settings):
         sign, colour, code = finding.mark.value
         text = f"{finding.text}; {finding.do}" if finding.do else finding.text
-        console.print(Text.assemble((f"{sign} ", colour), text))
+        console.print(Text.assemble((f"{sign} ", colour), printable(text)))
         codes.append(code)
     return max(codes)
 

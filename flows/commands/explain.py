@@ -6,9 +6,10 @@ import time
 
 import orjson
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 
 from flows.explain import Explained, Explainer
+from flows.printable import printable
 from flows.remembered import NothingRememberedError, Remembered
 from flows.settings import SettingsError, load
 
@@ -78,7 +79,7 @@ def print_journey(console: Console, explained: Explained) -> None:
         console.print(f"  [yellow]warning[/]    {escape(str(note))}")
     if explained.request is not None:
         console.print(f"  request    POST {escape(explained.request['url'])}")
-        console.print_json(orjson.dumps(explained.request["body"]).decode(), indent=2)
+        console.print_json(orjson.dumps(explained.request["body"]).decode(), indent=2, ensure_ascii=True)
     outcome = explained.outcome.replace("_", " ")
     reason = f" ({explained.reason})" if explained.reason else ""
     console.print(f"  [bold {_STYLES[explained.outcome]}]{outcome}{reason}[/]")
@@ -106,3 +107,8 @@ def _steps(explained: Explained) -> list[tuple[str, str]]:
             steps.append(("identify", f"AppsFlyer id known; device identifiers: {', '.join(known) or 'none'}"))
             steps.append(("translate", f"{len(orjson.dumps(body)):,} bytes as {escape(body.get('eventName', ''))}"))
     return steps
+
+
+def escape(text: str) -> str:
+    """Return text of an event so that neither the terminal nor the markup takes it for a command."""
+    return escape_markup(printable(text))

@@ -21,6 +21,7 @@ from rich.console import Console
 from connectors.kafka.errors import KafkaSetupError
 from connectors.ledger.lock import StateInUseError, lock_directory
 from connectors.letters import LettersUnreadableError
+from connectors.private import keep_private
 from connectors.secrets import SecretError
 from flows.commands.run import make_recovery_store, obstacles
 from flows.logs import configure_logs
@@ -30,6 +31,7 @@ from flows.replaying.preview import Preview
 from flows.replaying.start import DIRECTORY_VARIABLE
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
+from flows.signals import keep_waiting
 from flows.steps.outcome import DeadLetterReason
 
 FLOW = "flows.replay"
@@ -100,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Preview the replay, or become it; returns only for a preview, or if it cannot be started."""
     configure_logs()
+    keep_private()
     try:
         filters = _filters(args)
         settings = load(args.settings)
@@ -123,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ[DIRECTORY_VARIABLE] = str(directory)
     sys.stdout.flush()
     sys.stderr.flush()
+    keep_waiting()
     os.execv(sys.executable, command(directory, settings.state.epoch_seconds))  # noqa: S606 (no shell is wanted)
     return _FAILED
 
