@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration chaos price clean
+.PHONY: help setup run test lint types unit integration chaos price image manifests kubernetes audit sbom clean
 
 PYTHON = .venv/bin/python
 
@@ -48,5 +48,33 @@ chaos: setup ## the fault scenarios, judged by an oracle; CHAOS_KILLS=50 CHAOS_S
 price: setup ## what ledger, journal and recovery cost, in events per CPU-second
 	$(PYTHON) -m tests.bench.price_of_safety
 
+image: ## the container image, with podman or docker; IMAGE=registry.example.com/stream:0.1.0 ENGINE=docker
+	@deploy/build-image.sh
+
+manifests: setup ## renders deploy/ and checks it strictly; needs kustomize, kubeconform and kube-score
+	@$(PYTHON) -m tests.deploy.manifests
+
+kubernetes: setup ## rolls it out on the cluster of KUBECONFIG, disturbs it, and asks the oracle; needs kubectl
+	@$(PYTHON) -m tests.deploy.kubernetes
+
+audit: .venv-tools/.complete ## the versions of constraints.txt against the known weaknesses; needs the network
+	@.venv-tools/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off \
+		>.venv-tools/audit.log 2>&1; code=$$?; \
+	if grep -qE 'could not be audited|ConnectionError|NameResolution|Max retries|timed out|ServiceError|ProxyError' .venv-tools/audit.log; then \
+		echo "No audit: pypi.org, which knows of weaknesses, cannot be asked from here; see .venv-tools/audit.log" >&2; exit 3; fi; \
+	cat .venv-tools/audit.log; exit $$code
+
+sbom: setup .venv-tools/.complete ## dist/sbom.json: every package of the environment, as CycloneDX
+	@mkdir -p dist
+	@.venv-tools/bin/cyclonedx-py environment .venv --pyproject pyproject.toml --output-format JSON --output-file dist/sbom.json
+	@echo "dist/sbom.json: $$($(PYTHON) -c 'import json; print(len(json.load(open("dist/sbom.json"))["components"]))') packages"
+
+.venv-tools/.complete: pyproject.toml | setup
+	@$(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check --group tools || \
+		{ echo "The tools cannot be installed: is there no network?" >&2; rm -rf .venv-tools; exit 3; }
+	@touch $@
+
 clean: ## removes the environment and caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -10,6 +10,7 @@ from flows.settings.model import (
     Delivery,
     FileDeadLetters,
     FilesSource,
+    Health,
     Identity,
     KafkaDeadLetters,
     KafkaSource,
@@ -37,6 +38,7 @@ def convert(path: Path, file: tables.StreamFile) -> Settings:
         dead_letters=_dead_letters(base, file.dead_letters, source),
         state=State(base / file.state.directory, file.state.epoch_seconds),
         syncs=tuple(_sync_settings(base, each) for each in file.sync),
+        health=Health(**dict(file.health), is_given=not file.health.model_fields_set.isdisjoint({"host", "port"})),
     )
 
 
@@ -52,6 +54,7 @@ def _source(base: Path, table: tables.KafkaSourceTable | tables.FilesSourceTable
         start=table.start,
         on_out_of_range=table.on_out_of_range,
         watch_partitions_seconds=table.watch_partitions_seconds,
+        warm_up_hours=table.warm_up_hours,
         properties=_properties(base, table.properties),
     )
 

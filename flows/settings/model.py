@@ -1,6 +1,6 @@
 """The settings as the program uses them: frozen, typed, complete. `file.py` makes them from stream.toml."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,8 @@ class KafkaSource:
     are gone."""
     watch_partitions_seconds: float = 60.0
     """How often to look for partitions that were added to the topic."""
+    warm_up_hours: float = 24.0
+    """How far before the group's offset a start without state of its own begins to learn, without sending."""
     properties: tuple[tuple[str, str], ...] = ()
     """librdkafka properties."""
 
@@ -110,6 +112,23 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
+class Health:
+    """`[health]`: where /livez, /readyz, /status and /metrics are served."""
+
+    host: str = "127.0.0.1"
+    port: int = 9464
+    """0 is off."""
+    add_slice_to_port: bool = True
+    """Slice i listens on port + i."""
+    is_given: bool = False
+    """The file names the host or the port: a start where they cannot be had is then refused."""
+
+    def port_of(self, slice_index: int) -> int:
+        """Return the port of one slice; 0 is off."""
+        return self.port + slice_index if self.port and self.add_slice_to_port else self.port
+
+
+@dataclass(frozen=True, slots=True)
 class SecretRef:
     """Where a secret is: `env:NAME` or `file:PATH`. Its repr is its place, never its value."""
 
@@ -150,6 +169,7 @@ class Settings:
     dead_letters: KafkaDeadLetters | FileDeadLetters
     state: State
     syncs: tuple[SyncSettings, ...]
+    health: Health = field(default_factory=Health)
 
     @property
     def enabled_syncs(self) -> tuple[Sync, ...]:

@@ -15,6 +15,7 @@ from flows.settings.values import (
     EventPaths,
     Flag,
     Hint,
+    Host,
     KafkaProperties,
     Name,
     Path,
@@ -45,6 +46,8 @@ class KafkaSourceTable(Table):
     """When Kafka no longer has the next event: stop, or go on with the oldest that it has."""
     watch_partitions_seconds: Annotated[float, number(1, 86_400)] = 60.0
     """How often to look for partitions that were added to the topic."""
+    warm_up_hours: Annotated[float, number(0, 8784)] = 24.0
+    """How far back a start without state of its own, as after its disk was lost, begins to learn without sending."""
     properties: KafkaProperties = Field(default_factory=dict)
     """Any librdkafka property. Passwords only as env:NAME or file:PATH."""
 
@@ -154,6 +157,17 @@ class StateTable(Table):
     """Seconds between two snapshots."""
 
 
+class HealthTable(Table):
+    """Where /livez, /readyz, /status and /metrics are served, over plain HTTP and without a password."""
+
+    host: Host = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 in a container."""
+    port: Annotated[int, whole(0, 65_535)] = 9464
+    """0 is off. Where it is taken, a start is refused if the file names it; else there is a warning and no health."""
+    add_slice_to_port: Flag = True
+    """Slice i listens on port + i; false where each slice has an address of its own, as in containers."""
+
+
 _KINDS: Final = ("kafka", "files")
 
 
@@ -207,6 +221,7 @@ class StreamFile(Table):
         Discriminator(_dead_letters_tag),
     ] = Field(default_factory=FileDeadLettersTable)
     state: StateTable = Field(default_factory=StateTable)
+    health: HealthTable = Field(default_factory=HealthTable)
     sync: Annotated[
         list[SyncTable],
         Field(min_length=1),

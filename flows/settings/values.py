@@ -96,6 +96,15 @@ Servers = Annotated[
         rf"^{_HOST}(, ?{_HOST})*$",
     ),
 ]
+Host = Annotated[
+    str,
+    text(
+        "an address or a host name to listen on, without a port",
+        'write for example host = "127.0.0.1"',
+        r"^([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$",
+        longest=253,
+    ),
+]
 Topic = Annotated[
     str,
     text(

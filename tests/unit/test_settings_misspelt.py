@@ -24,6 +24,7 @@ FULL: dict[str, Any] = {
         "start": "latest",
         "on_out_of_range": "fail",
         "watch_partitions_seconds": 60,
+        "warm_up_hours": 24,
         "properties": {"security.protocol": "SSL"},
     },
     "identity": {
@@ -50,6 +51,7 @@ FULL: dict[str, Any] = {
     },
     "dead_letters": {"kind": "kafka", "topic": "dead", "bootstrap_servers": "k:9092", "properties": {}},
     "state": {"directory": "state", "epoch_seconds": 10},
+    "health": {"host": "127.0.0.2", "port": 9464, "add_slice_to_port": True},
     "sync": [
         {
             "name": "production",
