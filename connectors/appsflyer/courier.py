@@ -326,6 +326,7 @@ _BROKEN: Final = Classified(Verdict.RETRY, "no answer: the connection failed, br
 
 def scrub(text: str, key: str) -> str:
     """Return the beginning of an answer, on one line, without the key should it be repeated there, also encoded."""
-    for written in dict.fromkeys((key, json.dumps(key)[1:-1], quote(key, safe=""), quote(key), escape(key))):
+    ways = {key, json.dumps(key)[1:-1], quote(key, safe=""), quote(key), escape(key)}
+    for written in sorted(ways, key=len, reverse=True):  # the plain key may be the beginning of an encoded one
         text = text.replace(written, "***")
     return " ".join(text.split())[:_ANSWER_CHARACTERS]
