@@ -101,28 +101,28 @@ def _decode_event(record: Record, fields: JsonObject, raw: bytes, index: int) ->
 
 def _read_event(record: Record, fields: JsonObject, raw: bytes, position: Position) -> Event:
     get = fields.get
-    name = _text(get, "event_type")
+    name = _text(get("event_type"), "event_type")
     if name is None:
         raise _InvalidError("event_type is missing")
-    user_id, device_id = _id(get, "user_id"), _id(get, "device_id")
+    user_id, device_id = _id(get("user_id"), "user_id"), _id(get("device_id"), "device_id")
     if user_id is None and device_id is None:
         raise _InvalidError("neither user_id nor device_id")
-    user_properties = _object(get, "user_properties")
+    user_properties = _object(get("user_properties"), "user_properties")
     return Event(
         name,
         user_id,
         device_id,
         _time_ms(get, record.time_ms),
-        _text(get, "insert_id") or _text(get, "$insert_id"),
-        _text(get, "platform"),
-        _text(get, "os_name"),
-        _version(get, "os_version"),
-        _version(get, "app_version") or _version(get, "version_name"),
-        _text(get, "ip") or _text(get, "ip_address"),
-        _object(get, "event_properties"),
+        _first_text(get, "insert_id", "$insert_id"),
+        _text(get("platform"), "platform"),
+        _text(get("os_name"), "os_name"),
+        _version(get("os_version"), "os_version"),
+        _version(get("app_version"), "app_version") or _version(get("version_name"), "version_name"),
+        _first_text(get, "ip", "ip_address"),
+        _object(get("event_properties"), "event_properties"),
         user_properties if OPERATIONS.isdisjoint(user_properties) else flatten_operations(user_properties),
-        _object(get, "groups"),
-        _object(get, "group_properties"),
+        _object(get("groups"), "groups"),
+        _object(get("group_properties"), "group_properties"),
         fields,
         raw,
         record.key,
@@ -144,34 +144,39 @@ def flatten_operations(user_properties: JsonObject) -> JsonObject:
     return flat
 
 
-def _text(get: Any, name: str) -> str | None:
-    value = get(name)
-    if value is None or value == "":
+def _text(value: Any, name: str) -> str | None:
+    if type(value) is str:
+        return value or None
+    if value is None:
         return None
-    if type(value) is not str:
-        raise _InvalidError(f"{name} is not text")
-    return value
+    raise _InvalidError(f"{name} is not text")
 
 
-def _id(get: Any, name: str) -> str | None:
-    value = _text(get, name)
-    return None if value is None or value.strip().lower() in NO_IDS else value
+def _first_text(get: Any, *names: str) -> str | None:
+    """Return what is under the first of the names of one field that holds something."""
+    for name in names:
+        if (text := _text(get(name), name)) is not None:
+            return text
+    return None
 
 
-def _version(get: Any, name: str) -> str | None:
-    value = get(name)
+def _id(value: Any, name: str) -> str | None:
+    text = _text(value, name)
+    return None if text is None or text.strip().lower() in NO_IDS else text
+
+
+def _version(value: Any, name: str) -> str | None:
     if type(value) is int or type(value) is float:  # a version such as 17.4 written as a number
         return str(value)
-    return _text(get, name)
+    return _text(value, name)
 
 
-def _object(get: Any, name: str) -> JsonObject:
-    value = get(name)
+def _object(value: Any, name: str) -> JsonObject:
+    if type(value) is dict:
+        return value
     if value is None or value == "":
         return {}
-    if type(value) is not dict:
-        raise _InvalidError(f"{name} is not an object")
-    return value
+    raise _InvalidError(f"{name} is not an object")
 
 
 def _time_ms(get: Any, received_ms: int) -> int:
@@ -183,7 +188,7 @@ def _time_ms(get: Any, received_ms: int) -> int:
         if time_ms is None:
             raise _InvalidError("time is impossible")
         return time_ms
-    text = _text(get, "event_time")
+    text = _text(get("event_time"), "event_time")
     if text is None:
         return received_ms
     time_ms = parse_text(text)
@@ -193,7 +198,8 @@ def _time_ms(get: Any, received_ms: int) -> int:
 
 
 def _is_too_deep(value: bytes, parsed: Any) -> bool:
-    if value.count(b"{") + value.count(b"[") <= MAX_DEPTH:  # so few brackets cannot nest deeper; counting is cheap
+    # So few brackets cannot nest deeper. Splitting skips from one to the next, where counting looks at every byte.
+    if len(value.split(b"{", MAX_DEPTH)) + len(value.split(b"[", MAX_DEPTH)) <= MAX_DEPTH:
         return False
     level = [parsed]
     for _ in range(MAX_DEPTH):

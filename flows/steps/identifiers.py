@@ -5,7 +5,6 @@ Formats: AppsFlyer, OpenAPI of the S2S events API (api3), schemas AndroidIds and
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final, Literal, NamedTuple
 
 from flows.steps.event import Event, Platform
@@ -100,21 +99,26 @@ class Reading(NamedTuple):
     """Identifiers that were all zeros, as systems give them to apps that may not track: they count as absent."""
 
 
+_Ranked = tuple[tuple[int, str], ...]
+"""(rank, attribute) of the paths that end in one name."""
+
+
 class IdentifierReader:
     """Reads the identifiers off an event, by paths that are compiled once."""
 
     def __init__(self, paths: Mapping[str, Sequence[str]]) -> None:
-        ranked: dict[str | None, dict[str, list[tuple[int, str]]]] = {}
+        ranked: dict[str | None, dict[str, _Ranked]] = {}
         self._dotted: list[tuple[int, str, Callable[[Event], Any]]] = []
         for attribute, alternatives in paths.items():
             for rank, path in enumerate(alternatives):
                 container, name = split_path(path)
-                ranked.setdefault(container, {}).setdefault(name, []).append((rank, attribute))
+                of_container = ranked.setdefault(container, {})
+                of_container[name] = (*of_container.get(name, ()), (rank, attribute))
                 if "." in name:
                     self._dotted.append((rank, attribute, compile_path(path)))
         self._containers = [(container_of(container), names) for container, names in ranked.items() if container]
         self._user_properties = ranked.get("user_properties", {})
-        self._own = ranked.get(None, {})
+        self._own = tuple(ranked.get(None, {}).items())
 
     def read(self, event: Event) -> Reading:
         """Return the event's identifiers in AppsFlyer's form; of several paths the first with a real value counts."""
@@ -123,18 +127,18 @@ class IdentifierReader:
             place = container(event)
             if names.keys().isdisjoint(place):
                 continue
-            for name in [each for each in place if each in names]:
-                value = place[name]
-                for rank, attribute in names[name]:
-                    found.append((rank, attribute, value))
-        fields = event.fields
-        if not fields.keys().isdisjoint(self._own):
-            for name, ranked in self._own.items():
-                if (value := fields.get(name)) is not None:
-                    for rank, attribute in ranked:
+            for name, value in place.items():
+                if name in names and value is not None:
+                    for rank, attribute in names[name]:
                         found.append((rank, attribute, value))
+        get = event.fields.get
+        for name, ranked in self._own:
+            if (value := get(name)) is not None:
+                for rank, attribute in ranked:
+                    found.append((rank, attribute, value))
         for rank, attribute, path in self._dotted:
-            found.append((rank, attribute, path(event)))
+            if (value := path(event)) is not None:
+                found.append((rank, attribute, value))
         return _judge(found) if found else Reading({}, (), ())  # a dict of its own, for callers add to it
 
     def forgotten(self, event: Event) -> tuple[str, ...]:
@@ -157,25 +161,23 @@ class IdentifierReader:
 
 def _judge(found: list[tuple[int, str, Any]]) -> Reading:
     values: dict[str, Value] = {}
-    malformed: list[str] = []
-    zeroed: list[str] = []
-    if len(found) > 1:
-        found.sort(key=itemgetter(0))
-    for _, attribute, value in found:
-        if attribute in values or value is None:
-            continue
+    ranks: dict[str, int] = {}
+    unreal: list[tuple[str, Any]] = []
+    for rank, attribute, value in found:
         real = CANONICAL[attribute](value)
-        if real is not None:
+        if real is None:
+            unreal.append((attribute, value))
+        elif attribute not in values or rank < ranks[attribute]:
             values[attribute] = real
-        elif not isinstance(value, str) or value.strip():
-            (zeroed if _is_zero(value) else malformed).append(attribute)
-    if not malformed and not zeroed:
+            ranks[attribute] = rank
+    if not unreal:
         return Reading(values, (), ())
-    return Reading(
-        values,
-        tuple(sorted({each for each in malformed if each not in values})),
-        tuple(sorted({each for each in zeroed if each not in values})),
-    )
+    malformed: set[str] = set()
+    zeroed: set[str] = set()
+    for attribute, value in unreal:
+        if attribute not in values and (not isinstance(value, str) or value.strip()):
+            (zeroed if _is_zero(value) else malformed).add(attribute)
+    return Reading(values, tuple(sorted(malformed)), tuple(sorted(zeroed)))
 
 
 def _is_zero(value: Any) -> bool:
@@ -197,8 +199,10 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[Any], Value | None]:
     fullmatch = pattern.fullmatch
 
     def canonical(value: Any) -> Value | None:
-        if not isinstance(value, str):
+        if type(value) is not str:
             return None
+        if fullmatch(value):
+            return value
         text = value.strip()
         return text if fullmatch(text) else None
 

@@ -14,24 +14,32 @@ _TEXT: Final = re.compile(
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_WITHOUT_ZONE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - for times that state no zone, and are UTC
-_MILLISECOND: Final = timedelta(milliseconds=1)
+_WITHOUT_ZONE: Final = {len("2026-01-31 23:59:59.123456"), len("2026-01-31 23:59:59.123")}
+"""How long a time is in the forms that Amplitude writes itself."""
+_SEPARATORS: Final = ("-- ::.", "--T::.")
 LATEST_MS: Final = 253_402_300_799_999
 """The end of the year 9999, after which no calendar goes on."""
 
 
 def parse_text(text: str) -> int | None:
     """Return milliseconds since the epoch (cut, not rounded), or None if it is no possible time. No zone means UTC."""
-    if not _TEXT.fullmatch(text):
+    if not _is_usual(text) and not _TEXT.fullmatch(text):
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
     try:
-        time_ms = (moment - (_EPOCH_WITHOUT_ZONE if moment.tzinfo is None else _EPOCH)) // _MILLISECOND
+        since = moment - (_EPOCH_WITHOUT_ZONE if moment.tzinfo is None else _EPOCH)
     except OverflowError:
         return None
+    time_ms = since.days * _DAY_MS + since.seconds * 1000 + since.microseconds // 1000
     return time_ms if 0 <= time_ms <= LATEST_MS else None
+
+
+def _is_usual(text: str) -> bool:
+    """Return whether the separators stand where Amplitude writes them; the digits are for `fromisoformat` to judge."""
+    return len(text) in _WITHOUT_ZONE and text[4:20:3] in _SEPARATORS and text[19] == "." and text[-1].isdecimal()
 
 
 def parse_number(number: float) -> int | None:
