@@ -57,7 +57,8 @@ class UserLogic(StatefulBatchLogic[Selected | Lesson | None, Outgoing, tuple[Any
     def on_batch(self, values: list[Selected | Lesson | None]) -> tuple[list[Outgoing], bool]:
         """Learn from the events, and decide on them; forget a user who was not heard of for long."""
         now_ms = self._now_ms()
-        before = len(self._user.held)
+        user = self._user
+        before = len(user.held)
         outgoing: list[Outgoing] = []
         is_reminded = False
         for value in values:
@@ -66,17 +67,19 @@ class UserLogic(StatefulBatchLogic[Selected | Lesson | None, Outgoing, tuple[Any
                 continue
             if isinstance(value, Lesson):
                 event = value.event
-                self._route(self._user.recollect(event, value.targets, now_ms), now_ms, outgoing)
+                decisions = user.recollect(event, value.targets, now_ms)
             else:
                 event, targets, known = value
-                self._route(self._user.take(event, targets, now_ms, known), now_ms, outgoing)
+                decisions = user.take(event, targets, now_ms, known)
+            if decisions:
+                self._route(decisions, now_ms, outgoing)
             if not self._key:
                 self._key = event.user_key
                 self._partition = event.position.partition
                 self._list(now_ms)
         self._ledger_held(before)
         if is_reminded:
-            if self._user.is_forgotten(now_ms):
+            if user.is_forgotten(now_ms):
                 return outgoing, StatefulBatchLogic.DISCARD
             self._list(now_ms)
         return outgoing, StatefulBatchLogic.RETAIN

@@ -88,13 +88,10 @@ class Ledger:
     def open_all(self, events: Iterable[Position], refused: Iterable[Position] = ()) -> None:
         """Open what was read together, at once: the watermark never stands above what is still to be opened."""
         with self._lock:
-            for position in events:
-                self._open_bits(position, self._every_sync)
-                self.read += 1
-            for position in refused:
-                self._open_bits(position, self._refusal_bit)
-                self.read += 1
-                self.open_refusals += 1
+            opened = self._open_bits(events, self._every_sync)
+            refusals = self._open_bits(refused, self._refusal_bit)
+            self.read += opened + refusals
+            self.open_refusals += refusals
 
     def read_nothing(self, position: Position) -> None:
         """Move the watermark past a record that holds no event, such as an empty upload body."""
@@ -219,16 +216,27 @@ class Ledger:
             partition = self._partitions[position[:2]] = _Partition()
         return partition
 
-    def _open_bits(self, position: Position, bits: int) -> None:
-        partition = self._partition(position)
-        key = _key(position)
-        if key in partition.open:
-            raise LedgerError(f"{position} was opened twice")
-        if partition.next_offset is None or partition.next_offset <= position.offset:
-            partition.next_offset = position.offset + 1
+    def _open_bits(self, positions: Iterable[Position], bits: int) -> int:
+        """Open an entry for each; return how many."""
+        count = 0
+        partition = None
+        place: tuple[str, int] = ("", -1)
+        for position in positions:
+            source, number, offset, index = position
+            if partition is None or place != (source, number):
+                place = (source, number)
+                partition = self._partition(position)
+            key = offset << _PLACE_BITS | index
+            if key in partition.open:
+                raise LedgerError(f"{position} was opened twice")
+            if partition.next_offset is None or partition.next_offset <= offset:
+                partition.next_offset = offset + 1
+            count += 1
+            if bits:
+                partition.open[key] = bits
         if bits:
-            partition.open[key] = bits
-            self._open_events += 1
+            self._open_events += count
+        return count
 
     def _add_bits(self, position: Position, bits: int) -> None:
         partition = self._partition(position)

@@ -19,6 +19,11 @@ def newer(one: Taught, other: Taught) -> Taught:
 
 _shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
+DeviceState = tuple[int, int, tuple[str, ...], tuple[Value, ...], int | tuple[int, ...]]
+"""A device as it is stored: (seen_ms, touched_s, names, values, times_ms); none of it is changed by later calls."""
+OldDeviceState = tuple[int, int, dict[str, Taught]]
+"""As the first version stored it."""
+
 
 class Device:
     """What one device has taught while stating one platform (or none): name → value, and when it was taught."""
@@ -35,6 +40,21 @@ class Device:
         self._times_ms: int | tuple[int, ...]
         """One for all where one event has taught everything, as most do."""
         self._keep(taught)
+
+    @classmethod
+    def restore(cls, state: DeviceState | OldDeviceState) -> "Device":
+        """Return a device as it was stored."""
+        if len(state) == 3:  # noqa: PLR2004 - see OldDeviceState
+            return cls(*state)
+        device = cls(state[0], state[1], {})
+        device._names = _shared_names.setdefault(state[2], state[2])
+        device._values = state[3]
+        device._times_ms = state[4]
+        return device
+
+    def state(self) -> DeviceState:
+        """Return everything as builtins that no later call changes."""
+        return (self.seen_ms, self.touched_s, self._names, self._values, self._times_ms)
 
     def learn(self, time_ms: int, values: Mapping[str, Value]) -> bool:
         """Take the values of an event; return whether anything changed."""

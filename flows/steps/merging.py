@@ -1,7 +1,6 @@
 """One user's state out of two: what two slices remember of the same user, as where a topic was not keyed by user."""
 
-from flows.steps.device import newer
-from flows.steps.profile import DeviceState
+from flows.steps.device import Device, DeviceState, OldDeviceState, newer
 from flows.steps.user import UserState
 
 _DIGEST_BYTES = 8
@@ -21,12 +20,12 @@ def merge_users(one: UserState, other: UserState) -> UserState:
     return UserState(one.version, devices, insert_ids, first_seen_ms, held, max(one.touched_s, other.touched_s))
 
 
-def _merge_devices(one: DeviceState, other: DeviceState) -> DeviceState:
-    seen_ms, touched_s, taught = one
-    merged = dict(taught)
-    for name, value in other[2].items():
-        merged[name] = newer(merged[name], value) if name in merged else value
-    return max(seen_ms, other[0]), max(touched_s, other[1]), merged
+def _merge_devices(one: DeviceState | OldDeviceState, other: DeviceState | OldDeviceState) -> DeviceState:
+    first, second = Device.restore(one), Device.restore(other)
+    taught = first.taught
+    for name, value in second.taught.items():
+        taught[name] = newer(taught[name], value) if name in taught else value
+    return Device(max(first.seen_ms, second.seen_ms), max(first.touched_s, second.touched_s), taught).state()
 
 
 def _digests(joined: bytes) -> list[bytes]:

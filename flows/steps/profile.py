@@ -7,7 +7,7 @@ greater text wins, so that the result depends on the set of events alone, not on
 from collections.abc import Mapping
 from typing import Final
 
-from flows.steps.device import FORGOTTEN, Device, Taught, newer
+from flows.steps.device import FORGOTTEN, Device, DeviceState, OldDeviceState, newer
 from flows.steps.event import PLATFORMS, Platform
 from flows.steps.identifiers import APPSFLYER_ID, Value
 
@@ -17,21 +17,17 @@ _UNKNOWN: Final = "?"
 _KEYS: Final[dict[Platform | None, str]] = {"ios": "i", "android": "a", None: _UNKNOWN}
 
 
-DeviceState = tuple[int, int, dict[str, Taught]]
-"""A device as it is stored: (seen_ms, touched_s, taught)."""
-
-
 class Profile:
     """One user's devices, by the platform they stated and their id. Never mixes platforms."""
 
     __slots__ = ("devices",)
 
-    def __init__(self, devices: dict[str, DeviceState] | None = None) -> None:
-        self.devices = {key: Device(*state) for key, state in (devices or {}).items()}
+    def __init__(self, devices: Mapping[str, DeviceState | OldDeviceState] | None = None) -> None:
+        self.devices = {key: Device.restore(state) for key, state in devices.items()} if devices else {}
 
     def state(self) -> dict[str, DeviceState]:
         """Return everything as builtins that no later call changes."""
-        return {key: (device.seen_ms, device.touched_s, device.taught) for key, device in self.devices.items()}
+        return {key: device.state() for key, device in self.devices.items()}
 
     def learn(
         self,

@@ -55,15 +55,13 @@ def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consume
     """
     renamed: list[str] = []
     dropped: list[str] = []
-    own = event.event_properties
-    if not consumed.isdisjoint(own):
-        own = {name: value for name, value in own.items() if name not in consumed}
-    values = _let_through(own, rules, EVENT, rules.event, dropped)
+    values = _let_through(event.event_properties, rules, EVENT, rules.event, dropped, consumed)
     for name, text in computed.items():
         if name not in values and not _excludes(rules, EVENT, name):
             values[name] = text
     event_count = len(values)
-    _add(values, _let_through(event.user_properties, rules, USER, rules.user, dropped), USER, renamed)
+    if event.user_properties:
+        _add(values, _let_through(event.user_properties, rules, USER, rules.user, dropped), USER, renamed)
     user_count = len(values) - event_count
     for properties in _of_groups(event.group_properties) if event.group_properties else ():
         _add(values, _let_through(properties, rules, GROUP, rules.group, dropped), GROUP, renamed)
@@ -71,7 +69,12 @@ def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consume
 
 
 def _let_through(
-    properties: JsonObject, rules: PropertyRules, kind: str, wanted: frozenset[str] | None, dropped: list[str]
+    properties: JsonObject,
+    rules: PropertyRules,
+    kind: str,
+    wanted: frozenset[str] | None,
+    dropped: list[str],
+    consumed: frozenset[str] = frozenset(),
 ) -> JsonObject:
     """Return those that the rules let through, in a new object; add the names of nested ones that they drop."""
     if wanted is not None or rules.exclude:
@@ -81,10 +84,10 @@ def _let_through(
             if (wanted is None or name in wanted) and not _excludes(rules, kind, name)
         }
     if rules.nested == "json":
-        return {name: value for name, value in properties.items() if value is not None}
+        return {name: value for name, value in properties.items() if value is not None and name not in consumed}
     kept: JsonObject = {}
     for name, value in properties.items():
-        if value is None:
+        if value is None or name in consumed:
             continue
         if not isinstance(value, dict | list):
             kept[name] = value

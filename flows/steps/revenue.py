@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from flows.steps.event import Event, JsonObject
+from flows.steps.event import Event
 
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 _CURRENCY: Final = re.compile(r"[A-Za-z0-9]{1,8}")
@@ -20,8 +20,6 @@ _LARGEST_EXPONENT: Final = 30
 _PRECISION: Final = 100
 _LONGEST_TEXT: Final = 100
 """No number and no currency is longer, so nothing longer need be remembered."""
-
-REVENUE_NAMES: Final = ("$revenue", "$price", "$quantity")
 
 
 class Revenue(NamedTuple):
@@ -40,8 +38,6 @@ class Revenue(NamedTuple):
 
 
 _NO_REVENUE: Final = Revenue({}, frozenset(), (), None)
-_PROPERTY_NAMES: Final = frozenset({*REVENUE_NAMES, "$productId", "$currency", "af_currency"})
-_FIELD_NAMES: Final = ("price", "quantity", "revenue", "productId", "currency")
 
 
 def read_number(value: Any) -> Decimal | None:
@@ -64,51 +60,52 @@ def print_number(number: Decimal) -> str:
 
 def read_revenue(event: Event) -> Revenue:
     """Return the event's revenue: from its `$…` properties, else from the fields of an HTTP V2 upload."""
-    properties, fields = event.event_properties, event.fields
-    if properties.keys().isdisjoint(_PROPERTY_NAMES) and fields.keys().isdisjoint(_FIELD_NAMES):
-        return _NO_REVENUE
-    amounts = _amounts(properties, "$")
-    from_properties = amounts != _NO_AMOUNTS
-    parameters, numbers, invalid = _money("$", *amounts) if from_properties else _money("", *_amounts(fields, ""))
-    parameters = {**parameters}  # the original is remembered
-    consumed = {*numbers} if from_properties else set()
-    for name, product in (("$productId", properties.get("$productId")), ("productId", fields.get("productId"))):
-        if isinstance(product, str | int | float) and not isinstance(product, bool) and product != "":
-            parameters["af_content_id"] = str(product)
-            if name == "$productId":
-                consumed.add(name)
-            break
-    unreadable = False
-    for name, stated in (
-        ("$currency", properties.get("$currency")),
-        ("currency", fields.get("currency")),
-        ("af_currency", properties.get("af_currency")),
-    ):
+    get, get_field = event.event_properties.get, event.fields.get
+    price, quantity, revenue = get("$price"), get("$quantity"), get("$revenue")
+    money = _NOTHING
+    if price is not None or quantity is not None or revenue is not None:
+        money = _money("$", _amount(price), _amount(quantity), _amount(revenue))
+    is_property = money is not _NOTHING  # then the fields are not looked at
+    if not is_property:
+        price, quantity, revenue = get_field("price"), get_field("quantity"), get_field("revenue")
+        if price is not None or quantity is not None or revenue is not None:
+            money = _money("", _amount(price), _amount(quantity), _amount(revenue))
+    parameters, consumed, invalid = money
+    if not is_property:
+        consumed = frozenset()
+    product = get("$productId")
+    if (content_id := _content_id(product)) is not None:
+        parameters = {**parameters, "af_content_id": content_id}  # the original is remembered
+        consumed |= {"$productId"}
+    elif (content_id := _content_id(get_field("productId"))) is not None:
+        parameters = {**parameters, "af_content_id": content_id}
+    is_unreadable = False
+    for name, stated in (("$currency", get("$currency")), ("", get_field("currency")), ("", get("af_currency"))):
         if stated is None or stated == "":
             continue
         currency = _currency(stated) if isinstance(stated, str) and len(stated) <= _LONGEST_TEXT else None
         if currency is not None:
-            if name == "$currency":
-                consumed.add(name)
-            return Revenue(parameters, frozenset(consumed), invalid, currency)
-        unreadable = True
-    return Revenue(parameters, frozenset(consumed), invalid, None, unreadable)
+            if name:
+                consumed |= {name}
+            return Revenue(parameters, consumed, invalid, currency)
+        is_unreadable = True
+    if is_unreadable or parameters or consumed or invalid:
+        return Revenue(parameters, consumed, invalid, None, is_unreadable)
+    return _NO_REVENUE
+
+
+def _content_id(product: Any) -> str | None:
+    if isinstance(product, str | int | float) and not isinstance(product, bool) and product != "":
+        return str(product)
+    return None
 
 
 _Amount = str | int | float | None
-_NO_AMOUNTS: Final = (None, None, None)
+_Money = tuple[dict[str, str], frozenset[str], tuple[str, ...]]
+"""(`af_…` parameters, names that were read as numbers, names that were there but are no numbers)"""
+_NOTHING: Final[_Money] = ({}, frozenset(), ())
 _NO_NUMBER: Final = True
 """Stands for what is there and cannot be a number."""
-
-
-def _amounts(place: JsonObject, prefix: str) -> tuple[_Amount, _Amount, _Amount]:
-    """Return (price, quantity, revenue) as they are stated: None where absent."""
-    price, quantity, revenue = (
-        place.get(f"{prefix}price"),
-        place.get(f"{prefix}quantity"),
-        place.get(f"{prefix}revenue"),
-    )
-    return _amount(price), _amount(quantity), _amount(revenue)
 
 
 def _amount(value: Any) -> _Amount:
@@ -125,12 +122,12 @@ def _long_amount(text: str) -> _Amount:
 
 
 @lru_cache(maxsize=8192, typed=True)  # shops have few prices, and decimal arithmetic costs more than all of the mapping
-def _money(
-    prefix: str, price: _Amount, quantity: _Amount, revenue: _Amount
-) -> tuple[dict[str, str], frozenset[str], tuple[str, ...]]:
-    """Return (`af_…` parameters, names that were read as numbers, names that were there but are no numbers)."""
+def _money(prefix: str, price: _Amount, quantity: _Amount, revenue: _Amount) -> _Money:
+    """Return what the amounts come to; `_NOTHING` itself where none is stated."""
     stated = {"price": price, "quantity": quantity, "revenue": revenue}
     stated = {name: value for name, value in stated.items() if value is not None}
+    if not stated:
+        return _NOTHING
     numbers = {name: number for name, value in stated.items() if (number := read_number(value)) is not None}
     parameters = {f"af_{name}": print_number(numbers[name]) for name in ("price", "quantity") if name in numbers}
     total = _total(numbers, quantity_is_broken="quantity" in stated and "quantity" not in numbers)

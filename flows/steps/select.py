@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from flows.steps.conditions import compile_all
+from flows.steps.conditions import Test, compile_all
 from flows.steps.event import Event
 from flows.steps.outcome import FilterReason
-from flows.steps.sync import Selection, Sync
+from flows.steps.sync import Sync
 
 RESERVED: Final = frozenset({"$identify", "$groupidentify", "_all", "_identify"})
 """Amplitude, «Event streaming overview»: names that are no events and cannot be streamed."""
@@ -33,36 +33,69 @@ class Selected(NamedTuple):
 
 
 Select = Callable[[Event], Selected]
-_Row = tuple[str | None, Callable[[Event], bool]]
+_Row = tuple[str | None, Test | None]
+"""(the name to send the event as, if another; what must hold of it, if anything)"""
+
+
+class _Filter(NamedTuple):
+    """The filter of one sync."""
+
+    place: int
+    by_name: dict[str, list[_Row]]
+    """The rows of each named event, with those of any event among them, in the file's order."""
+    any_name: list[_Row]
+    consents: Test | None
+
+    def rows(self, name: str) -> list[_Row]:
+        return self.by_name.get(name, self.any_name)
+
+    def looks_at_names_only(self, name: str) -> bool:
+        return self.consents is None and all(holds is None for _, holds in self.rows(name))
 
 
 def compile_select(syncs: Sequence[Sync]) -> Select:
     """Return the filter of all enabled syncs, compiled once: nothing of the settings is interpreted per event."""
-    reserved = Selected((), tuple((place, FilterReason.RESERVED) for place in range(len(syncs))))
-    compiled = [(place, _rows_by_name(sync.selections), compile_all(sync.consent)) for place, sync in enumerate(syncs)]
+    filters = [_compile(place, sync) for place, sync in enumerate(syncs)]
+    reserved = Selected((), tuple((each.place, FilterReason.RESERVED) for each in filters))
+
+    def decide(event: Event) -> Selected:
+        name = event.name
+        targets: list[Target] = []
+        filtered: list[tuple[int, FilterReason]] = []
+        for each in filters:
+            names = {send_as or name: None for send_as, holds in each.rows(name) if holds is None or holds(event)}
+            if not names:
+                filtered.append((each.place, FilterReason.NOT_SELECTED))
+            elif each.consents is not None and not each.consents(event):
+                filtered.append((each.place, FilterReason.CONSENT))
+            else:
+                targets.extend(Target(each.place, copy, send_as) for copy, send_as in enumerate(names))
+        return Selected(tuple(targets), tuple(filtered))
+
+    # Where nothing but the name decides, it is decided once.
+    decided = dict.fromkeys(RESERVED, reserved)
+    names = {name for each in filters for name in each.by_name} - RESERVED
+    by_name_only = {name for name in names if all(each.looks_at_names_only(name) for each in filters)}
+    is_exhaustive = not any(each.any_name for each in filters)
+    others = Selected((), tuple((each.place, FilterReason.NOT_SELECTED) for each in filters))
 
     def select(event: Event) -> Selected:
         name = event.name
-        if name in RESERVED:
-            return reserved
-        targets: list[Target] = []
-        filtered: list[tuple[int, FilterReason]] = []
-        for place, (by_name, any_name), consents in compiled:
-            names = {send_as or name: None for send_as, holds in by_name.get(name, any_name) if holds(event)}
-            if not names:
-                filtered.append((place, FilterReason.NOT_SELECTED))
-            elif not consents(event):
-                filtered.append((place, FilterReason.CONSENT))
-            else:
-                targets.extend(Target(place, copy, send_as) for copy, send_as in enumerate(names))
-        return Selected(tuple(targets), tuple(filtered))
+        known = decided.get(name)
+        if known is not None:
+            return known
+        if name not in names and is_exhaustive:
+            return others
+        selected = decide(event)
+        if name in by_name_only:
+            decided[name] = selected
+        return selected
 
     return select
 
 
-def _rows_by_name(selections: Sequence[Selection]) -> tuple[dict[str, list[_Row]], list[_Row]]:
-    """Return the rows of each named event (with those of any event among them, in the file's order), and the latter."""
-    rows = [(row.name, (row.send_as, compile_all(row.where))) for row in selections]
+def _compile(place: int, sync: Sync) -> _Filter:
+    rows = [(row.name, (row.send_as, compile_all(row.where) if row.where else None)) for row in sync.selections]
     any_name = [row for name, row in rows if name == "*"]
     by_name = {wanted: [row for name, row in rows if name in (wanted, "*")] for wanted, _ in rows if wanted != "*"}
-    return by_name, any_name
+    return _Filter(place, by_name, any_name, compile_all(sync.consent) if sync.consent else None)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from flows.steps.caution import Caution, Note
 from flows.steps.currencies import CURRENCIES
-from flows.steps.event import Event, JsonObject
+from flows.steps.event import PLATFORMS, Event, JsonObject
 from flows.steps.fields import compile_fields
 from flows.steps.fit import fit
 from flows.steps.identifiers import APPSFLYER_ID, PLATFORM_IDENTIFIERS
@@ -53,12 +53,18 @@ _LONG_VALUE: Final = 1000
 
 def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
     """Return the translation for one sync. An app of the identity's platform must be there."""
-    read_fields = compile_fields(sync.fields)
+    read_fields = compile_fields(sync.fields) if sync.fields else None
+    rules, default_currency = sync.properties, sync.default_currency
+    apps = {platform: (sync.app_id(platform), sync.bundle_id(platform)) for platform in PLATFORMS}
 
     def translate(event: Event, identity: Identity, send_as: str, now_ms: int) -> Request | TooLarge:
+        platform = identity.platform
+        app_id, bundle_id = apps[platform]
+        if app_id is None:
+            raise ValueError(f"sync {sync.name} has no {platform} app")
         notes: list[Note] = []
         revenue = read_revenue(event)
-        properties = gather(event, sync.properties, revenue.parameters, revenue.consumed)
+        properties = gather(event, rules, revenue.parameters, revenue.consumed)
         envelope: JsonObject = {APPSFLYER_ID: identity.values[APPSFLYER_ID]}
         if event.user_id is not None:
             envelope["customer_user_id"] = event.user_id
@@ -67,26 +73,27 @@ def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
         envelope["eventName"] = send_as
         envelope["eventValue"] = ""  # its place; `fit` fills it
         envelope["eventTime"] = appsflyer_time(min(event.time_ms, now_ms))
-        _add_currency(envelope, notes, properties, revenue, sync.default_currency)
-        absent = _add_device(envelope, notes, event, identity)
-        bundle_id = sync.bundle_id(identity.platform)
+        _add_currency(envelope, notes, properties, revenue, default_currency)
+        _add_device(envelope, notes, event, identity)
+        absent = _add_identifiers(envelope, notes, identity)
         if bundle_id is not None:
             envelope["bundleIdentifier"] = bundle_id
-        fields, invalid_fields = read_fields(event)
-        envelope.update(fields)
-        if invalid_fields:
-            notes.append(Note(Caution.INVALID_FIELD, ", ".join(invalid_fields)))
+        if read_fields is not None:
+            fields, invalid_fields = read_fields(event)
+            envelope.update(fields)
+            if invalid_fields:
+                notes.append(Note(Caution.INVALID_FIELD, ", ".join(invalid_fields)))
         _note_name_and_time(notes, event, send_as, now_ms)
         _note_properties(notes, properties, revenue)
         fitted = fit(envelope, properties, max_body_bytes)
         if fitted is None:
             return TooLarge(f"over {max_body_bytes} bytes even without any property")
-        if fitted.trimmed:
-            notes.append(Note(Caution.TRIMMED_PROPERTIES, ", ".join(fitted.trimmed)))
-        app_id = sync.app_id(identity.platform)
-        if app_id is None:
-            raise ValueError(f"sync {sync.name} has no {identity.platform} app")
-        return Request(app_id, fitted.body, tuple(notes), absent)
+        body, trimmed = fitted
+        if trimmed or len(body) > _LONG_VALUE:  # else none can be as long
+            _note_long_values(notes, properties)
+        if trimmed:
+            notes.append(Note(Caution.TRIMMED_PROPERTIES, ", ".join(trimmed)))
+        return Request(app_id, body, tuple(notes), absent)
 
     return translate
 
@@ -105,8 +112,8 @@ def _add_currency(
         notes.append(Note(Caution.NO_CURRENCY))
 
 
-def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity) -> tuple[str, ...]:
-    """Add what AppsFlyer takes of the device on its platform; return the identifiers that are absent."""
+def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity) -> None:
+    """Add what the event says of its device, apart from what identifies it."""
     values = identity.values
     if event.ip is not None and event.ip != _REMOTE:
         if _IPV4.fullmatch(event.ip):
@@ -121,14 +128,21 @@ def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity:
     app_version = event.app_version or values.get(APP_VERSION)
     if app_version is not None:
         envelope["app_version_name"] = app_version
+
+
+def _add_identifiers(envelope: JsonObject, notes: list[Note], identity: Identity) -> tuple[str, ...]:
+    """Add the identifiers that AppsFlyer takes on the device's platform; return those that are absent."""
+    values = identity.values
     names = PLATFORM_IDENTIFIERS[identity.platform]
+    absent: tuple[str, ...] = ()
     for name in names:
         value = values.get(name)
-        if value is not None:
+        if value is None:
+            absent += (name,)
+        else:
             envelope[name] = {"scope": value[0], "id": value[1]} if isinstance(value, tuple) else value
     if identity.platform == "ios" and (att := values.get("att")) is not None:
         envelope["att"] = att
-    absent = tuple([name for name in names if name not in envelope])
     if len(absent) == len(names):
         notes.append(Note(Caution.NO_DEVICE_IDENTIFIER))
     if identity.malformed:
@@ -164,6 +178,9 @@ def _note_properties(notes: list[Note], properties: Properties, revenue: Revenue
         notes.append(Note(Caution.RENAMED_PROPERTY, ", ".join(properties.renamed)))
     if properties.dropped:
         notes.append(Note(Caution.NESTED_PROPERTY_DROPPED, ", ".join(properties.dropped)))
+
+
+def _note_long_values(notes: list[Note], properties: Properties) -> None:
     long = [name for name, value in properties.values.items() if type(value) is str and len(value) > _LONG_VALUE]
     if long:
         notes.append(Note(Caution.LONG_PROPERTY_VALUE, ", ".join(long)))

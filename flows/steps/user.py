@@ -5,15 +5,16 @@ to every call; nothing here looks at a clock.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
+from flows.steps.device import DeviceState, OldDeviceState
 from flows.steps.event import Event, Platform
 from flows.steps.identifiers import APPSFLYER_ID, IdentifierReader, stated_platform
 from flows.steps.identity import Identity
 from flows.steps.outcome import FilterReason
-from flows.steps.profile import APP_VERSION, OS_VERSION, DeviceState, Profile
+from flows.steps.profile import APP_VERSION, OS_VERSION, Profile
 from flows.steps.select import Target
 
 _DIGEST_BYTES: Final = 8
@@ -35,7 +36,7 @@ class UserState(NamedTuple):
     """One user's state as it is stored."""
 
     version: int
-    devices: dict[str, DeviceState]
+    devices: Mapping[str, DeviceState | OldDeviceState]
     insert_ids: bytes
     first_seen_ms: dict[str, int]
     held: tuple[tuple[object, ...], ...]
@@ -68,8 +69,9 @@ class User:
         """
         self._touched_s = now_ms // 1000
         self._forget()
+        rules = self._rules
         stated = stated_platform(event)
-        values, malformed, zeroed = self._rules.reader.read(event)
+        values, malformed, zeroed = rules.reader.read(event)
         if known is not None:
             stated = known.platform if stated is None else stated
             values = {**known.values, **values} if stated == known.platform else values
@@ -79,7 +81,7 @@ class User:
             values[APP_VERSION] = event.app_version
         changed = False
         if stated != "other":
-            forgotten = self._rules.reader.forgotten(event) if event.name == "$identify" else ()
+            forgotten = rules.reader.forgotten(event) if event.name == "$identify" else ()
             changed = self._profile.learn(
                 stated, event.device_id, event.time_ms, values, forgotten, now_s=self._touched_s
             )
@@ -184,10 +186,11 @@ class User:
         if appsflyer_id is None:
             self._hold(Held(event, wanted, now_ms + self._rules.hold_ms, settling=False), decisions)
             return
-        settled_ms = self._settled_ms(str(appsflyer_id), event.time_ms, now_ms)
-        if settled_ms > now_ms:
-            self._hold(Held(event, wanted, settled_ms, settling=True), decisions)
-            return
+        if self._rules.settle_ms:
+            settled_ms = self._settled_ms(str(appsflyer_id), event.time_ms, now_ms)
+            if settled_ms > now_ms:
+                self._hold(Held(event, wanted, settled_ms, settling=True), decisions)
+                return
         decisions.append(Identified(event, wanted, Identity(platform, values, malformed, zeroed)))
 
     def _hold(self, held: Held, decisions: list[Decision]) -> None:
