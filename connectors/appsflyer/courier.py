@@ -19,7 +19,7 @@ from connectors.appsflyer.limiter import Limiter
 from connectors.appsflyer.parcel import Attempts, Parcel, dead_letter
 from connectors.appsflyer.patience import POISON_STATUS, delay_seconds, is_exhausted
 from connectors.appsflyer.report import Report
-from connectors.appsflyer.transport import Answer, Exchange, Transport
+from connectors.appsflyer.transport import Answer, Endpoint, Exchange, Transport
 from connectors.limited_log import LimitedLog
 from connectors.secrets import Secret, SecretError
 from flows.settings.model import Delivery
@@ -200,26 +200,40 @@ class Courier:
             self._lane(shipment.parcel).waiting.append(shipment)
         longest = self._later[0][0] - now_s if self._later else _IDLE_SECONDS
         ready = list(self._lanes.values())
-        while ready and self._transport.in_flight < self._settings.max_in_flight:
-            for lane in list(ready):  # in turn, so that no app starves another
-                wait = lane.wait_seconds(now_s)
-                if wait != 0 or not self._start(lane, now_s):
+        while ready and (room := self._settings.max_in_flight - self._transport.in_flight) > 0:
+            share = max(room // len(ready), 1)  # in turn, so that no app starves another
+            for lane in list(ready):
+                sent, wait = self._send_some(lane, min(share, room), now_s)
+                room -= sent
+                if sent < share:
                     ready.remove(lane)
                     longest = longest if wait is None else min(longest, wait or _IDLE_SECONDS)
-                if self._transport.in_flight >= self._settings.max_in_flight:
+                if room <= 0:
                     break
         return max(longest, 0.0)
 
-    def _start(self, lane: Lane, now_s: float) -> bool:
-        """Send the lane's next parcel; return whether its key could be read."""
+    def _send_some(self, lane: Lane, most: int, now_s: float) -> tuple[int, float | None]:
+        """Send up to so many of the lane's parcels; return how many, and when the next may go if fewer."""
+        wait = lane.wait_seconds(now_s)
+        if wait != 0:
+            return 0, wait
         try:
             endpoint = lane.endpoint()
         except SecretError as problem:
             self._note_pause(lane, lane.refused(now_s, ""), str(problem))
-            return False
+            return 0, lane.wait_seconds(now_s)
         if lane.key != endpoint.key:
             lane.key = endpoint.key
             lane.idle.clear()
+        sent = 0
+        while wait == 0 and sent < most:
+            self._start(lane, endpoint, now_s)
+            sent += 1
+            wait = lane.wait_seconds(now_s)
+        return sent, wait
+
+    def _start(self, lane: Lane, endpoint: Endpoint, now_s: float) -> None:
+        """Send the lane's next parcel."""
         exchange = lane.idle.pop() if lane.idle else self._transport.exchange(endpoint)
         shipment = lane.waiting.popleft()
         lane.limiter.take(now_s)
@@ -228,7 +242,6 @@ class Courier:
         shipment.number = lane.sent
         exchange.begin(shipment.parcel.body, (lane, shipment, endpoint.key))
         self._transport.start(exchange)
-        return True
 
     def _ended(self, exchange: Exchange, answer: Answer) -> None:
         lane: Lane

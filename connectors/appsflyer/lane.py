@@ -105,13 +105,14 @@ class Lane:
     def succeeded(self) -> bool:
         """Take note of a delivery; return whether it closed the circuit."""
         self._failures = 0
-        self._refused.clear()
+        if self._refused:
+            self._refused.clear()
         self._probe_at = 0.0
-        reopened = self.circuit is not Circuit.CLOSED
-        if reopened:  # while it is closed, deliveries that were on their way say nothing against a wish to wait
-            self._not_before = 0.0
+        if self.circuit is Circuit.CLOSED:  # then deliveries that were on their way say nothing against a wish to wait
+            return False
+        self._not_before = 0.0
         self.circuit = Circuit.CLOSED
-        return reopened
+        return True
 
     def failed(self, now_s: float, retry_after_seconds: float) -> bool:
         """Take note of a failure that may pass; return whether it opened the circuit."""

@@ -8,7 +8,6 @@ import errno
 import os
 import select
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,11 @@ _KEPT_ANSWER_BYTES: Final = 2048
 _LARGEST_ANSWER_BYTES: Final = 1 << 20
 _CONNECT_TIMEOUT_MS: Final = 10_000
 _POLL_SECONDS: Final = 0.5
+_OK: Final = 200
+# Asked for at every request, so not looked up in the module each time.
+_POSTFIELDS: Final = pycurl.POSTFIELDS
+_RESPONSE_CODE: Final = pycurl.RESPONSE_CODE
+_TOTAL_TIME: Final = pycurl.TOTAL_TIME
 
 
 class Answer(NamedTuple):
@@ -38,7 +42,7 @@ class Answer(NamedTuple):
 class Exchange:
     """A reusable libcurl handle and the answer that it is reading."""
 
-    __slots__ = ("_chunks", "_size", "handle", "request")
+    __slots__ = ("_chunks", "_getinfo", "_setopt", "_size", "handle", "request")
 
     def __init__(self) -> None:
         self.handle = pycurl.Curl()
@@ -46,14 +50,16 @@ class Exchange:
         """What the caller attached."""
         self._chunks: list[bytes] = []
         self._size = 0
-        self.handle.setopt(pycurl.WRITEFUNCTION, self._read)
+        # Looked up once: to find a method of a handle takes as long as to call it.
+        self._setopt, self._getinfo = self.handle.setopt, self.handle.getinfo
+        self._setopt(pycurl.WRITEFUNCTION, self._read)
 
     def begin(self, body: bytes, request: Any) -> None:
         """Set what is sent."""
         self.request = request
         self._chunks.clear()
         self._size = 0
-        self.handle.setopt(pycurl.POSTFIELDS, body)
+        self._setopt(_POSTFIELDS, body)
 
     def _read(self, chunk: bytes) -> int | None:
         self._size += len(chunk)
@@ -65,10 +71,11 @@ class Exchange:
 
     def answer(self) -> Answer:
         """Return what was answered."""
-        status = self.handle.getinfo(pycurl.RESPONSE_CODE)
+        getinfo = self._getinfo
+        status = getinfo(_RESPONSE_CODE)
         text = b"".join(self._chunks).decode("utf-8", "replace")
-        seconds: float = self.handle.getinfo(pycurl.TOTAL_TIME)
-        return Answer(status, text, float(self.handle.getinfo(pycurl.RETRY_AFTER)), seconds)
+        retry_after = 0.0 if status == _OK else float(getinfo(pycurl.RETRY_AFTER))
+        return Answer(status, text, retry_after, getinfo(_TOTAL_TIME))
 
 
 class Endpoint(NamedTuple):
@@ -93,11 +100,13 @@ class Transport:
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, max_connections)
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
         self._epoll = select.epoll()
         self._watched: set[int] = set()
-        self._timer_at: float | None = None
         self._running: dict[pycurl.Curl, Exchange] = {}
+        # Looked up once, as in an exchange.
+        self._add, self._remove = self._multi.add_handle, self._multi.remove_handle
+        self._act, self._ended = self._multi.socket_action, self._multi.info_read
+        self._timeout_left_ms = self._multi.timeout
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll.register(self._wake_read, select.EPOLLIN)
 
@@ -139,24 +148,25 @@ class Transport:
     def start(self, exchange: Exchange) -> None:
         """Send what the exchange has begun."""
         self._running[exchange.handle] = exchange
-        self._multi.add_handle(exchange.handle)
+        self._add(exchange.handle)
 
     def run(self, longest_seconds: float) -> Iterator[tuple[Exchange, Answer]]:
         """Wait for something to happen, at most so long, and yield the exchanges that ended."""
         wait = min(longest_seconds, _POLL_SECONDS)
-        if self._timer_at is not None:
-            wait = min(wait, max(self._timer_at - time.monotonic(), 0.0))
+        # Asked once a round: as a callback libcurl would tell it twice for each request.
+        left_ms = self._timeout_left_ms()
+        if left_ms >= 0:
+            wait = min(wait, left_ms / 1000)
         for descriptor, mask in self._epoll.poll(wait):
             if descriptor == self._wake_read:
                 self._drain_wakes()
             else:
-                self._multi.socket_action(descriptor, _curl_mask(mask))
-        if self._timer_at is not None and self._timer_at <= time.monotonic():
-            self._timer_at = None
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+                self._act(descriptor, _curl_mask(mask))
+        if self._timeout_left_ms() == 0:
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
         more = 1
         while more:
-            more, succeeded, failed = self._multi.info_read()
+            more, succeeded, failed = self._ended()
             for handle in succeeded:
                 exchange = self._end(handle)
                 yield exchange, exchange.answer()
@@ -179,16 +189,13 @@ class Transport:
         os.close(self._wake_write)
 
     def _end(self, handle: pycurl.Curl) -> Exchange:
-        self._multi.remove_handle(handle)
+        self._remove(handle)
         return self._running.pop(handle)
 
     def _drain_wakes(self) -> None:
         with suppress(BlockingIOError):
             while os.read(self._wake_read, 4096):
                 pass
-
-    def _set_timer(self, timeout_ms: int) -> None:
-        self._timer_at = None if timeout_ms < 0 else time.monotonic() + timeout_ms / 1000
 
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
         if what == pycurl.POLL_REMOVE:

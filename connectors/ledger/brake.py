@@ -48,6 +48,8 @@ class Brake:
             self._refused -= last[0]
         last.append(refused)
         self._refused += refused
+        if not self._refused:
+            return
         if not self.is_on and len(last) == last.maxlen and self._refused > self._most:
             self.is_on = True
             log.error(
