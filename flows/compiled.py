@@ -11,6 +11,7 @@ from flows.forgetting import Forgetting
 from flows.identify import Outgoing, Selected
 from flows.settings.model import Settings
 from flows.stages import select_events, translate_events
+from flows.steps.decode import Refused
 from flows.steps.event import Event
 from flows.steps.select import compile_select
 from flows.steps.translate import compile_translate
@@ -41,9 +42,9 @@ class Compiled:
         self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
         self._select = select_events(compile_select(syncs), self._ledger, self._forgetting, self._now_ms, self._warm_up)
 
-    def select(self, events: list[Event]) -> Iterable[tuple[str, Selected | Lesson | None]]:
+    def select(self, decoded: list[Event | Refused]) -> Iterable[tuple[str, Selected | Lesson | None]]:
         """Events → (user key, event and its targets)."""
-        return self._select(events)
+        return self._select(decoded)
 
     def translate(self, batch: list[tuple[str, Outgoing]]) -> Iterable[tuple[str, Item]]:
         """Identified events → (lane, parcel or dead letter)."""

@@ -46,16 +46,18 @@ def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], 
 
 def select_events(
     select: Select, ledger: Ledger, forgetting: Forgetting, now_ms: Callable[[], int], warm_up: WarmUp
-) -> Callable[[list[Event]], Iterable[tuple[str, Selected | Lesson | None]]]:
+) -> Callable[[list[Event | Refused]], Iterable[tuple[str, Selected | Lesson | None]]]:
     """Events → (user key, event and its targets); what no sync wants goes on too, for it may teach an identifier.
 
     Among them go the reminders of users who may be forgotten.
     """
 
-    def step(events: list[Event]) -> Iterable[tuple[str, Selected | Lesson | None]]:
+    def step(decoded: list[Event | Refused]) -> Iterable[tuple[str, Selected | Lesson | None]]:
         due = forgetting.due(now_ms() // 1000, _MOST_REMINDERS)
         keyed: list[tuple[str, Selected | Lesson | None]] = [(key, None) for key in due]
-        for event in events:
+        for event in decoded:
+            if isinstance(event, Refused):
+                continue
             targets, filtered = select(event)
             if warm_up.borders and warm_up.covers(event.position):
                 keyed.append((event.user_key, Lesson(event, targets)))
@@ -113,10 +115,13 @@ def translate_events(
     return step
 
 
-def refused_letters(now_ms: Callable[[], int]) -> Callable[[list[Refused]], Iterable[tuple[str, Item]]]:
+def refused_letters(now_ms: Callable[[], int]) -> Callable[[list[Event | Refused]], Iterable[tuple[str, Item]]]:
     """What decode refused → (its lane, dead letter)."""
 
-    def step(refusals: list[Refused]) -> Iterable[tuple[str, Item]]:
+    def step(decoded: list[Event | Refused]) -> Iterable[tuple[str, Item]]:
+        refusals = [each for each in decoded if isinstance(each, Refused)]
+        if not refusals:
+            return ()
         now = now_ms()
         return [
             (

@@ -16,8 +16,6 @@ from connectors.kafka.errors import KafkaSetupError
 from flows.process import Process, now_ms
 from flows.stages import decode_records, refused_letters
 from flows.start import refuse, start
-from flows.steps.decode import Refused
-from flows.steps.event import Event
 
 
 def build(process: Process) -> Dataflow:
@@ -30,18 +28,16 @@ def build(process: Process) -> Dataflow:
 
     # Bytes → events. What cannot be read goes to the dead letters with its bytes.
     decoded = op.flat_map_batch("decode", records, decode_records(ledger, process.warm_up))
-    events = op.flat_map_batch("events", decoded, lambda batch: [each for each in batch if isinstance(each, Event)])
-    refused = op.flat_map_batch("refused", decoded, lambda batch: [each for each in batch if isinstance(each, Refused)])
+    letters = op.flat_map_batch("refused letters", decoded, refused_letters(now_ms))
 
     # «Send events»: which syncs send it, under which names. Keyed by user, else device.
-    selected = op.flat_map_batch("select", events, compiled.select)
+    selected = op.flat_map_batch("select", decoded, compiled.select)
 
     # The user's state: device identifiers and OS, duplicates, events that wait for their AppsFlyer id.
     identified = op.stateful_batch("identify", selected, process.user_logic)
 
     # AppsFlyer's request body, at most 1 KB. Keyed by lane: one sync's requests to one app.
     parcels = op.flat_map_batch("translate", identified, compiled.translate)
-    letters = op.flat_map_batch("refused letters", refused, refused_letters(now_ms))
     items = op.merge("items", parcels, letters)
 
     # Micro-batches, by count or by time since the first.
