@@ -7,9 +7,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 FAILED: Final = 1
 
@@ -35,15 +36,28 @@ COMMANDS: Final = {
 }
 
 
+Run = Callable[[argparse.Namespace], int]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that the arguments name; return the exit code. argparse itself exits with 2 on wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    parser, run = build(given[0] if given else None)
+    args = parser.parse_args(given)
+    if run is None:
+        parser.print_help()
+        return 0
+    return _guarded(run, args)
+
+
+def build(wanted: str | None) -> tuple[argparse.ArgumentParser, Run | None]:
+    """Return the parser, complete for the wanted command alone, and what runs it; None where there is no such one."""
     parser = argparse.ArgumentParser(
         prog="python -m flows", description="The event stream from Amplitude to AppsFlyer.", allow_abbrev=False
     )
+    parser.add_argument("-V", "--version", action=_Version, nargs=0, help="show the versions and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    wanted = given[0] if given else None
-    run: Callable[[argparse.Namespace], int] | None = None
+    run: Run | None = None
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(name, help=command.summary, description=command.summary, allow_abbrev=False)
         if name == wanted:
@@ -55,14 +69,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _add_settings(subparser)
             module.add_arguments(subparser)
             run = module.run
-    args = parser.parse_args(given)
-    if run is None:
-        parser.print_help()
-        return 0
-    return _guarded(run, args)
+    if wanted is not None and run is None and (near := get_close_matches(wanted, COMMANDS, n=1)):
+        parser.error(f"there is no command {wanted!r}; did you mean {near[0]!r}?")
+    return parser, run
 
 
-def _guarded(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+class _Version(argparse.Action):
+    """Prints the versions that a report of a defect needs."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Print and exit; nothing is looked up until it is asked for."""
+        versions = import_module("importlib.metadata")
+        python = ".".join(map(str, sys.version_info[:3]))
+        ours, engine = (versions.version(name) for name in ("amplitude-appsflyer-stream", "bytewax"))
+        parser.exit(0, f"amplitude-appsflyer-stream {ours}, Bytewax {engine}, Python {python}\n")
+
+
+def _guarded(run: Run, args: argparse.Namespace) -> int:
     try:
         code = run(args)
         sys.stdout.flush()

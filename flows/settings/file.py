@@ -31,7 +31,11 @@ def load(path: Path) -> Settings:
 
 def parse(text: str, path: Path) -> Settings:
     """Read settings from text, as if it stood in the file at `path`. Raises SettingsError."""
-    document = _toml(text, path)
+    return check(_toml(text, path), path)
+
+
+def check(document: dict[str, Any], path: Path) -> Settings:
+    """Return the settings of a parsed file. Raises SettingsError with every mistake in it."""
     file, problems, meant = None, list[Problem](), frozenset[Any]()
     try:
         file = StreamFile.model_validate(document)

@@ -27,16 +27,38 @@ from flows.steps.sync import NUMERIC_OPERATORS, Operator
 
 
 class _Condition(Table):
-    """A condition: a property and exactly one operator. Of several values any may hold; of a negated operator, none."""
+    """A condition: a property and exactly one operator. Of several values any may hold; of a negated operator, none.
+
+    A property that is absent has the value "(none)"; of an array, any member may hold.
+    """
 
     property: ConditionProperty
-    """event.NAME, user.NAME, group.TYPE.NAME, or a field of the event itself."""
+    """event.NAME, user.NAME, group.TYPE.NAME (group.TYPE is the group's own name), or a field of the event itself, such
+    as platform, country or app_version."""
 
 
+_MEANINGS: Final[dict[Operator, str]] = {
+    Operator.IS: "is one of the values",
+    Operator.IS_NOT: "is none of the values",
+    Operator.CONTAINS: "contains one of the texts, in any case",
+    Operator.DOES_NOT_CONTAIN: "contains none of the texts, in any case",
+    Operator.STARTS_WITH: "starts with one of the texts, in any case",
+    Operator.DOES_NOT_START_WITH: "starts with none of the texts, in any case",
+    Operator.LESS_THAN: "is a number, or text that is one, below the value",
+    Operator.LESS_OR_EQUAL: "is a number, or text that is one, at most the value",
+    Operator.GREATER_THAN: "is a number, or text that is one, above the value",
+    Operator.GREATER_OR_EQUAL: "is a number, or text that is one, at least the value",
+    Operator.SET_IS: "as a set (an array's members, or the one value) is exactly the values",
+    Operator.SET_IS_NOT: "as a set is not exactly the values",
+    Operator.SET_CONTAINS: "as a set has all of the values",
+    Operator.SET_DOES_NOT_CONTAIN: "as a set has none of the values",
+    Operator.GLOB_MATCH: "matches one of the globs: `*` and `?` stop at `/`, `**` does not, `[0-9]`, `[!a-z]`",
+    Operator.GLOB_DOES_NOT_MATCH: "matches none of the globs",
+}
 _OPERATOR_FIELDS: Final[dict[str, Any]] = {
     each.value: (
         (Numbers if each in NUMERIC_OPERATORS else Values) | None,
-        Field(None, description=f"Amplitude's operator «{each.value.replace('_', ' ')}»"),
+        Field(None, description=f"Amplitude's «{each.value.replace('_', ' ')}»: the property {_MEANINGS[each]}."),
     )
     for each in Operator
 }
@@ -49,9 +71,10 @@ class EventTable(Table):
     """One row of «Send events»."""
 
     name: PropertyName
-    """The event's type in Amplitude; "*" is any event."""
+    """The event's type in Amplitude, letter by letter; "*" is any event."""
     send_as: Name | None = None
-    """Another name to send it under."""
+    """Another name to send it under, such as one of AppsFlyer's own (af_purchase), which ad networks understand. An
+    event that two rows select under two names goes out twice."""
     where: _Conditions = Field(default_factory=list)
     """Conditions that must all hold."""
 
@@ -60,26 +83,45 @@ class PropertyTable(Table):
     """Which properties of each kind are sent; a kind that is not named sends none."""
 
     event: WantedNames = Field(default_factory=list)
+    """Of the event itself."""
     user: WantedNames = Field(default_factory=list)
+    """Of its user."""
     group: WantedNames = Field(default_factory=list)
+    """Of its user's groups."""
 
 
 class FieldsTable(Table):
-    """Further fields of AppsFlyer's body, and the paths that they are read from."""
+    """Further fields of AppsFlyer's body, and the paths that they are read from: the first with a value wins.
+
+    A value that AppsFlyer would not take is left out, and counted as the warning invalid_field.
+    """
 
     consent_data: EventPaths | None = None
+    """Consent under the GDPR and DMA: an object, or its JSON text, with either `manual` or `tcf`."""
     sharing_filter: EventPaths | None = None
+    """The partners that get no postback: "all", the id of one, or a list of ids."""
     aie: EventPaths | None = None
+    """Whether the user agreed to share the advertising id: true or false. Android, and iOS before 14."""
     ua: EventPaths | None = None
+    """The device's user agent."""
     custom_data: EventPaths | None = None
+    """An object, or its JSON text, for the raw data's custom_data."""
     app_store: EventPaths | None = None
+    """The store that the app was installed from."""
     app_type: EventPaths | None = None
+    """"app_clip" for events of an App Clip; anything else is left out."""
     fb_login_id: EventPaths | None = None
+    """Facebook's login id, digits."""
     email_hashed: EventPaths | None = None
+    """SHA-256 of the e-mail, trimmed and in lower case. Nothing is hashed here: what is no hash is left out."""
     phone_number_hashed: EventPaths | None = None
+    """SHA-256 of the phone number's digits with the country's code, without leading zeros."""
     phone_number_e164_hashed: EventPaths | None = None
+    """SHA-256 of the phone number in its E.164 form, with the plus."""
     first_name_hashed: EventPaths | None = None
+    """SHA-256 of the first name in lower case."""
     last_name_hashed: EventPaths | None = None
+    """SHA-256 of the last name in lower case."""
 
 
 def _properties_tag(value: Any) -> str:
@@ -93,37 +135,47 @@ class SyncTable(Table):
     """One sync: which events go to which AppsFlyer apps, and what they carry."""
 
     name: Name
+    """Its name in summaries, metrics and dead letters. A sync that is renamed is another one."""
     enabled: Flag = True
     """A sync that is off sends nothing."""
     ios_app_id: IosAppId | None = None
-    """`id` and digits, as in the App Store's address."""
+    """AppsFlyer's id of the iOS app: `id` and digits, as in the App Store's address. AppsFlyer answers 200 to one
+    without `id` and records nothing, so a missing one is added."""
     android_app_id: AndroidAppId | None = None
-    """The package name, with AppsFlyer's channel suffix if it has one."""
+    """AppsFlyer's id of the Android app: the package name, with the channel's suffix if it has one."""
     ios_bundle_id: BundleId | None = None
+    """The iOS app's bundle identifier, which many ad networks ask for; without it none is sent."""
     android_bundle_id: BundleId | None = None
-    """The Android app id unless given."""
+    """The Android app's package name. The Android app id unless given: give it where that has a channel's suffix."""
     s2s_key: Keys | None = None
-    """Where AppsFlyer's S2S key is: env:NAME or file:PATH. Two may be given during a rotation."""
+    """Where AppsFlyer's S2S key is (AppsFlyer: Security center, API tokens, S2S): env:NAME or file:PATH, which is read
+    again when it changes. Two may be given during a rotation."""
     dev_key: Keys | None = None
-    """Where the dev key is, for AppsFlyer's older API (api2)."""
+    """Where the dev key is, for AppsFlyer's older API (api2). Exactly one of s2s_key and dev_key is given; take
+    s2s_key."""
     default_currency: Currency | None = None
-    """For revenue whose event names no currency."""
+    """For revenue whose event names no currency. Without it AppsFlyer guesses, and the warning no_currency counts."""
     consent_where: _Conditions = Field(default_factory=list)
-    """Conditions without which nothing of the user may be sent."""
+    """Conditions without which nothing of the user may be sent; an event that they do not hold for is filtered."""
     properties: Annotated[
         Annotated[Annotated[Literal["all"], _ALL], Tag("<all properties>")]
         | Annotated[PropertyTable, Tag("<property table>")],
         Discriminator(_properties_tag),
     ] = "all"
+    """Which properties become keys of AppsFlyer's eventValue: all, or those named for each kind. AppsFlyer takes 1 KB,
+    so that users with many properties are better served by names."""
     exclude: PropertyNames = Field(default_factory=list)
-    """Names left out of every kind; event.NAME, user.NAME and group.NAME leave out one kind's."""
+    """Names left out of every kind, such as "email"; event.NAME, user.NAME and group.NAME leave out one kind's. They
+    still serve conditions and identifiers."""
     nested: Annotated[Literal["json", "text", "drop"], choice("json", "text", "drop")] = "json"
-    """Objects and lists within properties stay JSON, become text, or are dropped."""
+    """Objects and lists within properties stay JSON, become text, or are dropped and counted."""
     fields: FieldsTable = Field(default_factory=FieldsTable)
+    """Further fields of AppsFlyer's body: consent, sharing, hashed contacts."""
     events: (
         Annotated[Literal["all"], Expects('"all"', 'write events = "all", or a [[sync.event]] table for each event')]
         | None
     ) = None
-    """Every event; or leave it out and list [[sync.event]] tables."""
+    """Every event; or leave it out and list [[sync.event]] tables. Send the most important ones: AppsFlyer counts
+    each."""
     event: list[EventTable] = Field(default_factory=list)
-    """The events to send."""
+    """«Send events»: the events to send, a row each."""

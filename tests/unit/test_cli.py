@@ -31,6 +31,21 @@ def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[st
     assert "usage:" in capsys.readouterr().err
 
 
+def test_a_misspelt_command_is_answered_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["explian", "--pretty"])
+    assert "there is no command 'explian'; did you mean 'explain'?" in capsys.readouterr().err
+
+
+def test_the_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Those that a report of a defect needs."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("amplitude-appsflyer-stream", "Bytewax 0.21", "Python 3."))
+
+
 @pytest.mark.parametrize("command", list(cli.COMMANDS))
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -106,7 +121,9 @@ def test_the_schema_is_json_and_describes_every_key(capsys: pytest.CaptureFixtur
     assert set(schema["properties"]) == set(StreamFile.model_fields)
     operators = schema["$defs"]["ConditionTable"]["properties"]
     assert len(operators) == 17
-    assert schema["$defs"]["WindowTable"]["properties"]["max_events"] == {
+    max_events = schema["$defs"]["WindowTable"]["properties"]["max_events"]
+    assert max_events.pop("description").startswith("How many events make a batch full.")
+    assert max_events == {
         "default": 100,
         "maximum": 10000,
         "minimum": 1,
