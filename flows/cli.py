@@ -82,7 +82,8 @@ class _Version(argparse.Action):
         versions = import_module("importlib.metadata")
         python = ".".join(map(str, sys.version_info[:3]))
         ours, engine = (versions.version(name) for name in ("amplitude-appsflyer-stream", "bytewax"))
-        parser.exit(0, f"amplitude-appsflyer-stream {ours}, Bytewax {engine}, Python {python}\n")
+        sys.stdout.write(f"amplitude-appsflyer-stream {ours}, Bytewax {engine}, Python {python}\n")
+        parser.exit()
 
 
 def _guarded(run: Run, args: argparse.Namespace) -> int:
