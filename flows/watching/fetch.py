@@ -1,6 +1,7 @@
 """Asks slices for their /status, all at the same time."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,10 +57,17 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> Answer:
     except orjson.JSONDecodeError:
         return Answer(url, time.monotonic(), None, "its answer is no status of a stream")
     except aiohttp.ClientError as problem:
-        return Answer(url, time.monotonic(), None, f"cannot be reached ({printable(problem)})")
+        return Answer(url, time.monotonic(), None, f"cannot be reached ({_why(problem)}); does the stream run there?")
     if not isinstance(status, dict) or status.get("name") != PACKAGE:
         return Answer(url, time.monotonic(), None, "its answer is no status of a stream")
     return Answer(url, time.monotonic(), status)
+
+
+def _why(problem: aiohttp.ClientError) -> str:
+    error = problem.os_error if isinstance(problem, aiohttp.ClientConnectorError) else None
+    if error is not None and error.errno is not None and error.errno > 0:  # below are those of looking up names
+        return os.strerror(error.errno)
+    return printable(problem if error is None else error.strerror or error)
 
 
 def printable(value: object) -> str:

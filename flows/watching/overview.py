@@ -7,18 +7,32 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flows.watching.apps import Apps
 from flows.watching.fetch import Answer, printable
-from flows.watching.page import apps, fates, state
+from flows.watching.page import fates
+from flows.watching.words import reasons, state
 
 
 def overview(answers: Sequence[Answer], before: Mapping[str, Answer]) -> RenderableType:
     """Return what `python -m flows top` shows; `before` are earlier answers by address, for the rates."""
     statuses = [each.status for each in answers if each.status is not None]
-    parts: list[RenderableType] = [_slices(answers, before)]
+    parts: list[RenderableType] = [_slices(answers, before), *_why(answers)]
     if statuses:
         total = together(statuses)
-        parts += [Text(), apps(total["syncs"]), Text(), fates(total)]
+        parts += [Text(), Apps(total["syncs"]), Text(), fates(total)]
     return Group(*parts)
+
+
+def _why(answers: Sequence[Answer]) -> list[Text]:
+    """Return a line for each thing that holds a slice up, and for each slice that does not answer."""
+    said: list[Text] = []
+    for answer in answers:
+        if answer.status is None:
+            said.append(Text(printable(f"{answer.url}: {answer.why}"), "bold red"))
+        else:
+            index = answer.status["slice"]["index"]
+            said += [Text(printable(f"slice {index}: {text}"), "yellow") for text in reasons(answer.status)]
+    return said
 
 
 def _slices(answers: Sequence[Answer], before: Mapping[str, Answer]) -> Table:
@@ -29,7 +43,7 @@ def _slices(answers: Sequence[Answer], before: Mapping[str, Answer]) -> Table:
     sums = [0.0] * 7
     for answer in answers:
         if answer.status is None:
-            table.add_row(Text(printable(answer.url)), *[""] * 7, Text(answer.why, "bold red"))
+            table.add_row("?", *["-"] * 7, Text("no answer", "bold red"))
             continue
         numbers = _numbers(answer, before.get(answer.url))
         sums = [

@@ -6,9 +6,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flows.watching.apps import Apps
 from flows.watching.fetch import printable
-
-_CIRCUIT_STYLES = {"closed": "green", "open": "yellow", "paused": "bold red"}
+from flows.watching.words import duration, reasons, state
 
 
 def page(url: str, status: dict[str, Any]) -> RenderableType:
@@ -16,7 +16,7 @@ def page(url: str, status: dict[str, Any]) -> RenderableType:
     head = Table(box=None, show_header=False, pad_edge=False)
     for label, value in _head(url, status):
         head.add_row(Text(label, "bold"), value)
-    return Group(head, Text(), apps(status["syncs"]), Text(), fates(status))
+    return Group(head, Text(), Apps(status["syncs"]), Text(), fates(status))
 
 
 def _head(url: str, status: dict[str, Any]) -> list[tuple[str, Text]]:
@@ -33,45 +33,8 @@ def _head(url: str, status: dict[str, Any]) -> list[tuple[str, Text]]:
     reload = status["settings"]["reload"]
     if reload is not None:
         rows.append(("settings", f"{reload['result']} ({reload['at']})"))
+    rows[:0] = [("why", text) for text in reasons(status)]
     return [("state", state(status)), *((label, Text(printable(text))) for label, text in rows)]
-
-
-def state(status: dict[str, Any]) -> Text:
-    """Return in a few words how a slice fares."""
-    if not status["alive"]:
-        return Text("stuck: /livez says where", "bold red")
-    if status["stopping"]:
-        return Text("stopping", "yellow")
-    reasons = [*status["why"], *(f"{name}: {why}" for name, why in status["not_ready"].items())]
-    if reasons:
-        return Text(printable("; ".join(dict.fromkeys(reasons))), "yellow")
-    return Text("delivering", "green")
-
-
-def apps(syncs: list[dict[str, Any]]) -> Table:
-    """Return the apps with their circuits."""
-    table = Table("sync", "app", "circuit", box=None, pad_edge=False, header_style="bold")
-    for name in ("delivered", "after retry", "in flight", "waiting", "set aside"):
-        table.add_column(name, justify="right")
-    table.add_column("last answer")
-    for sync in syncs:
-        if not sync["enabled"]:
-            table.add_row(Text(printable(sync["name"])), "off")
-        for app in sync.get("apps", ()):
-            table.add_row(*_app(sync["name"], app))
-    return table
-
-
-def _app(sync: str, app: dict[str, Any]) -> list[Text]:
-    delivered, last = app["delivered"], app["last_answer"]
-    numbers = [delivered["first"] + delivered["retry"], delivered["retry"], app["in_flight"], app["waiting"]]
-    return [
-        Text(printable(sync)),
-        Text(printable(f"{app['platform']} {app['app_id']}")),
-        Text(printable(app["circuit"]), _CIRCUIT_STYLES.get(app["circuit"], "")),
-        *(Text(f"{number:,}") for number in (*numbers, app["set_aside"])),
-        Text(printable("none yet" if last is None else f"{last['status']} {last['class']} at {last['at']}")),
-    ]
 
 
 def fates(status: dict[str, Any]) -> Table:
@@ -94,11 +57,3 @@ def fates(status: dict[str, Any]) -> Table:
             row(f"{group}: {reason}", [sync[group].get(reason, 0) for sync in syncs])
     row("pending", [sync["pending"] for sync in syncs])
     return table
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people say it: 3 s, 12 min, 5 h, 2 d."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
