@@ -76,8 +76,8 @@ def _print_next(console: Console, settings: Path) -> None:
     )
     console.print("\nNext, ask what would happen to an event of yours:", style="bold")
     console.print(
-        """  echo '{"event_type":"Order Completed","user_id":"u-1","platform":"iOS","""
-        """"event_properties":{"$revenue":9.99}}' \\\n"""
+        """  echo '{"event_type":"Order Completed","user_id":"u-1","platform":"iOS","os_version":"17.4","""
+        """"event_properties":{"$revenue":9.99},"user_properties":{"appsflyer_id":"1700000000000-1234567"}}' \\\n"""
         f"    | .venv/bin/python -m flows explain --settings {settings} --pretty",
         markup=False,
     )

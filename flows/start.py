@@ -13,6 +13,7 @@ from connectors.health.server import HealthServer, listen
 from connectors.ledger.lock import StateInUseError
 from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
+from flows.greeting import greet
 from flows.logs import configure_logs
 from flows.process import Process
 from flows.progress import Progress, interval_seconds
@@ -20,6 +21,7 @@ from flows.reload import Reloader
 from flows.reslicing.places import obstacle
 from flows.settings import SettingsError, load
 from flows.signals import for_the_main_thread, on_reload
+from flows.watching.addresses import of_health
 
 log = structlog.get_logger()
 
@@ -78,17 +80,20 @@ def start() -> Process:
     # Registered before anything that closes at exit, and so called after all of it.
     atexit.register(process.restart_if_asked)
     atexit.register(progress.stop)
-    _serve_health(path, process)
+    greet(settings, _serve_health(path, process))
     atexit.register(process.finish)
     return process
 
 
-def _serve_health(path: Path, process: Process) -> None:
-    """Serve /livez, /readyz, /status and /metrics, from before the wait for Kafka until the flow has drained."""
+def _serve_health(path: Path, process: Process) -> str | None:
+    """Serve /livez, /readyz, /status and /metrics, from before the wait for Kafka until the flow has drained.
+
+    Returns the address; None where none is served.
+    """
     health = process.settings.health
     port = health.port_of(process.slice_index)
     if not port:
-        return
+        return None
     try:
         listening = listen(health.host, port)
     except (OSError, OverflowError) as problem:  # the latter: over 65,535 with the slice added
@@ -99,8 +104,9 @@ def _serve_health(path: Path, process: Process) -> None:
                 "free; write another, or 0 for no health"
             )
         log.warning("health is off: its port is taken", port=port, do="set health.port in the settings; 0 is off")
-        return
+        return None
     atexit.register(HealthServer(process.parts, listening).stop)
+    return of_health(health, process.slice_index + 1)[-1]
 
 
 def _collect_garbage_rarely() -> None:

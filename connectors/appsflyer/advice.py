@@ -15,7 +15,7 @@ _AFTER_A_200: Final = (
 )
 _WRONG_KEY: Final = (
     "AppsFlyer does not accept the key for this app.",
-    "It must be the S2S key (App settings → S2S authentication); the SDK's dev key belongs to dev_key and api2.",
+    "It must be the S2S key (Security center → AppsFlyer API tokens); the SDK's dev key belongs to dev_key and api2.",
     "Look for a key of another account or app, one that was rotated, and blanks that were copied with it.",
 )
 _BY_STATUS: Final = {

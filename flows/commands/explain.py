@@ -54,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+_WAITS_FOR = {
+    "no_appsflyer_id": "no event has taught its AppsFlyer id yet; after identity.hold_seconds it is a dead letter",
+    "settle_seconds": "its install is younger than identity.settle_seconds",
+}
 _STYLES = {"would_deliver": "green", "held": "yellow", "filtered": "dim", "duplicate": "dim", "dead_lettered": "red"}
 
 
@@ -96,7 +100,7 @@ def _steps(explained: Explained) -> list[tuple[str, str]]:
         case "duplicate":
             steps.append(("identify", "an event with the same insert_id was taken before"))
         case "held":
-            steps.append(("identify", f"waits in its user's state: {explained.reason}"))
+            steps.append(("identify", f"waits: {_WAITS_FOR[explained.reason or '']}"))
         case "dead_lettered":
             steps.append(("give up", escape(explained.error or "")))
         case _:

@@ -139,31 +139,36 @@ class _Question(Prompt):
             try:
                 self.kind.validate_python(answer)
             except ValidationError as error:
-                raise InvalidResponse(f"[red]expected {escape(error.errors()[0]['msg'])}") from None
+                # What the file wants in quotes is typed without them.
+                what = error.errors()[0]["msg"].replace(" in quotes", "").replace('"', "")
+                raise InvalidResponse(f"[red]expected {escape(what)}") from None
         return answer
 
 
 def _ask(question: str, kind: Any, *, default: str | None = None, optional: bool = False) -> str:
-    prompt = _Question(question)
+    prompt = _Question(question, show_default=not optional)
     prompt.kind, prompt.optional = TypeAdapter(kind), optional
     return str(prompt(default="" if optional else default if default is not None else ...))
 
 
 def ask(answers: Answers) -> None:
     """Ask on the terminal for what no flag has said."""
+    sys.stdout.write("A new settings file. Enter takes what stands in brackets; everything can be changed later.\n\n")
     answers.name = answers.name or _ask("Name of the sync", Name, default="production")
     while not answers.ios_app_id and not answers.android_app_id:
         answers.ios_app_id = _ask(
-            "iOS app id in AppsFlyer, such as id1234567890 (empty: none)", IosAppId, optional=True
+            "iOS app id in AppsFlyer, such as id1234567890; empty if there is none", IosAppId, optional=True
         )
         answers.android_app_id = _ask(
-            "Android app id, such as com.example.app (empty: none)", AndroidAppId, optional=True
+            "Android app id, such as com.example.app; empty if there is none", AndroidAppId, optional=True
         )
+        if not answers.ios_app_id and not answers.android_app_id:
+            sys.stdout.write("at least one of the two is needed\n")
     answers.key = answers.key or _ask(
-        "Where AppsFlyer's S2S key is, never the key itself: env:NAME or file:PATH", Keys, default=_DEFAULT_KEY
+        "Where the S2S key will be found, never the key itself: env:NAME or file:PATH", Keys, default=_DEFAULT_KEY
     )
     if not answers.events and not Confirm.ask(
-        "Send all events? Only the most important ones are advised", default=False
+        "Send all events? The most important ones alone are advised", default=False
     ):
         names = _ask("Events to send, with commas between them", Name)
         answers.events = [name.strip() for name in names.split(",") if name.strip()]
@@ -173,6 +178,7 @@ def ask(answers: Answers) -> None:
         answers.topic = answers.topic or _ask("Topic", Topic, default=_DEFAULT_TOPIC)
     elif not answers.paths:
         answers.paths = [_ask("Archives of Amplitude's Export", Name, default=_DEFAULT_PATHS[0])]
+    sys.stdout.write("\n")
 
 
 def _toml(value: str | Sequence[str]) -> str:
@@ -204,7 +210,7 @@ start = "earliest"                   # where to begin the first time; or "latest
 
 
 def _app_ids(answers: Answers) -> str:
-    ios = _toml(answers.ios_app_id) if answers.ios_app_id else None
+    ios = _toml(_with_prefix(answers.ios_app_id)) if answers.ios_app_id else None
     android = _toml(answers.android_app_id) if answers.android_app_id else None
     return "\n".join(
         [
@@ -212,6 +218,10 @@ def _app_ids(answers: Answers) -> str:
             f"android_app_id = {android}" if android else '# android_app_id = "com.example.app"',
         ]
     )
+
+
+def _with_prefix(ios_app_id: str) -> str:
+    return f"id{ios_app_id}" if ios_app_id.isdecimal() else ios_app_id
 
 
 def _events(answers: Answers) -> str:
@@ -274,7 +284,7 @@ epoch_seconds = 10                   # between two snapshots
 name = {_toml(answers.name or "")}
 enabled = false                      # true: send
 {_app_ids(answers)}
-s2s_key = {_toml(answers.key or _DEFAULT_KEY)} # where the key is, never the key itself
+s2s_key = {_toml(answers.key or _DEFAULT_KEY)}  # where AppsFlyer's S2S key is, never the key itself
 # default_currency = "EUR"           # for revenue whose event names none
 # consent_where = [{{ property = "user.consent", is = [true] }}]
 properties = "all"                   # event, user and group properties; or {{ event = ["plan"], user = "all" }}

@@ -12,7 +12,7 @@ from connectors.appsflyer.advice import advice
     [
         (200, "OK", "no proof"),
         (400, "Failed to Authenticate", "key is wrong"),
-        (400, '"failed to authenticate"', "S2S authentication"),
+        (400, '"failed to authenticate"', "Security center"),
         (400, "appsflyer_id is a mandatory field", "getAppsFlyerUID"),
         (400, "Bad request", "at least one of AppsFlyer's checks"),
         (400, "Payload is missing or failed to parse", "cannot read the body"),

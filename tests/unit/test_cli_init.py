@@ -102,8 +102,8 @@ def test_a_key_given_inline_is_neither_written_nor_shown(capsys: pytest.CaptureF
 
 
 def test_on_a_terminal_it_asks_and_asks_again() -> None:
-    """The answers are typed as a person would, the second one wrong at first."""
-    answers = ["", "nonsense", "id1", "", "env:MY_KEY", "n", "purchase, sign up", "files", "exports/*.zip"]
+    """The answers are typed as a person would: first no app at all, then a wrong one, then an id without prefix."""
+    answers = ["", "", "", "nonsense", "1", "", "env:MY_KEY", "n", "purchase, sign up", "files", "exports/*.zip"]
     controller, terminal = pty.openpty()
     command = [sys.executable, "-m", "flows", "init"]
     root = Path(__file__).parents[2]
@@ -126,7 +126,9 @@ def test_on_a_terminal_it_asks_and_asks_again() -> None:
     assert sync.keys == (SecretRef("env", "MY_KEY"),)
     assert sync.sync.selections == (Selection("purchase"), Selection("sign up"))
     assert isinstance(settings.source, FilesSource)
-    assert "expected an iOS app id" in said
+    assert "at least one of the two is needed" in said
+    assert "expected an iOS app id, such as id1234567890" in said
+    assert 'ios_app_id = "id1"' in Path("stream.toml").read_text()
 
 
 def read_until(controller: int, end: str) -> str:

@@ -100,7 +100,7 @@ def test_a_wrong_key_gets_the_documented_answer(send: Send) -> None:
     with SandboxServer.in_thread(keys=("another-key",)) as sandbox:
         code, output, _ = send(sandbox.url, "--appsflyer-id", ID)
     assert code == 1
-    assert "S2S authentication" in output
+    assert "Security center" in output
 
 
 def test_an_answer_that_repeats_the_key_or_commands_the_terminal_is_scrubbed(send: Send) -> None:

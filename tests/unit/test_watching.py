@@ -62,9 +62,9 @@ STATUS: dict[str, Any] = {
 
 
 def shown(what: RenderableType, width: int) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(what)
-    return console.file.getvalue()  # type: ignore[attr-defined]  # it is the one above
+    file = io.StringIO()
+    Console(file=file, width=width).print(what)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
