@@ -36,8 +36,8 @@ lint: setup ## ruff and the import rule
 types: setup ## mypy, strict, over code and tests
 	$(PYTHON) -m mypy
 
-unit: setup ## the tests that need no broker: seconds
-	$(PYTHON) -m pytest tests/unit
+unit: setup ## the tests that need no broker, and those of the pages: a minute
+	$(PYTHON) -m pytest tests/unit tests/docs
 
 integration: setup ## the tests with real parts: Kafka, processes, sockets
 	$(PYTHON) -m pytest tests/integration tests/end_to_end

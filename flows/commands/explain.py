@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from dataclasses import replace
 
 import orjson
 from rich.console import Console
@@ -30,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{problem}\n")
         return 2
     if not settings.enabled_syncs:
-        sys.stderr.write(f"{args.settings}: sync: no sync is enabled, so nothing would happen; set enabled = true\n")
+        sys.stderr.write(f"{args.settings}: sync: no sync is enabled yet; this is what would happen if all were\n")
+        settings = replace(settings, syncs=tuple(replace(each, enabled=True) for each in settings.syncs))
     remembered = None
     if args.state:
         try:
