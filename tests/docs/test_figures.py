@@ -1,0 +1,31 @@
+"""The figures that pages promise are those of the code."""
+
+import pytest
+
+from connectors.appsflyer.patience import MOST_ATTEMPTS
+from connectors.ledger.disk import RESERVE_BYTES
+from flows.progress import EVERY_SECONDS
+from flows.settings.model import Delivery, Health, Identity
+from flows.steps.decode import MAX_BYTES, MAX_DEPTH
+from tests.docs.markdown import ROOT, text_of
+
+
+@pytest.mark.parametrize(
+    ("page", "said", "figure"),
+    [
+        ("README.md", "got a 500 twelve times", MOST_ATTEMPTS == 12),
+        ("README.md", "below 256 MB", RESERVE_BYTES == 256 << 20),
+        ("README.md", "over 1 MB, bad UTF-8", MAX_BYTES == 1 << 20),
+        ("README.md", "over 1 KB even without", Delivery().max_body_bytes == 1024),
+        ("README.md", "`STREAM_PROGRESS_SECONDS` 60", EVERY_SECONDS == 60),
+        ("README.md", "http://127.0.0.1:9464", (Health().host, Health().port) == ("127.0.0.1", 9464)),
+        ("README.md", "hold_seconds = 300", Identity().hold_seconds == 300),
+        ("README.md", "retry_minutes = 240", Delivery().retry_minutes == 240),
+        ("docs/mapping.md", "over 1 MB, bad UTF-8, nested deeper than 100 levels", MAX_DEPTH == 100),
+        ("docs/mapping.md", "1,024 bytes of the whole body", Delivery().max_body_bytes == 1024),
+        ("docs/comparison.md", "four hours by default", Delivery().retry_minutes == 240),
+    ],
+)
+def test_a_figure_is_the_codes(page: str, said: str, figure: object) -> None:
+    assert said in text_of(ROOT / page)
+    assert figure
