@@ -14,7 +14,7 @@ from tests.docs.markdown import ROOT, text_of
     ("page", "said", "figure"),
     [
         ("README.md", "got a 500 twelve times", MOST_ATTEMPTS == 12),
-        ("README.md", "below 256 MB", RESERVE_BYTES == 256 << 20),
+        ("README.md", "below 256 MB", RESERVE_BYTES == 256_000_000),
         ("README.md", "over 1 MB, bad UTF-8", MAX_BYTES == 1 << 20),
         ("README.md", "over 1 KB even without", Delivery().max_body_bytes == 1024),
         ("README.md", "`STREAM_PROGRESS_SECONDS` 60", EVERY_SECONDS == 60),
