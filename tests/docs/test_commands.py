@@ -31,8 +31,8 @@ OURS = ("flows", "connectors", "tests", "docs", "deploy", "examples", ".ci")
 """Folders of the project: a path that begins with one of them must be there."""
 MADE = {"deploy/jobs/reslice/job.yaml", "dist/sbom.json"}
 """Paths that a command makes."""
-NOT_YET = {"rekey"}
-"""Commands that a page names before they are there; a name that is there must go from here."""
+NOT_YET = {"rekey"} - COMMANDS.keys()
+"""Commands that a page names before they are there; from then on they are checked like all others."""
 
 MINIMAL: dict[str, Any] = {
     "source": {"kind": "kafka", "bootstrap_servers": "localhost:9092", "topic": "amplitude-events"},
@@ -89,10 +89,6 @@ def test_commands_within_sentences_and_their_flags_exist(page: Path) -> None:
 def _flags_of(parser: Any, command: str) -> set[str]:
     subparsers = next(each for each in parser._actions if each.dest == "command")
     return set(subparsers.choices[command]._option_string_actions)
-
-
-def test_what_is_not_there_yet_is_not_there() -> None:
-    assert not NOT_YET & COMMANDS.keys()
 
 
 @by_page
