@@ -1,0 +1,76 @@
+"""`python -m flows explain` to the person who types it: before anything is enabled, without a pipe, and what waits."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from flows.cli import main
+
+SETTINGS = """\
+[source]
+kind = "files"
+paths = ["a.zip"]
+
+[[sync]]
+name = "production"
+enabled = false
+ios_app_id = "id1"
+s2s_key = "env:KEY"
+events = "all"
+"""
+EVENT = {"event_type": "open", "user_id": "u-1", "platform": "iOS"}
+
+
+class _Stdin(io.TextIOWrapper):
+    def __init__(self, *events: dict[str, Any], is_terminal: bool) -> None:
+        super().__init__(io.BytesIO(b"".join(orjson.dumps(each) + b"\n" for each in events)))
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("sys.stdin", _Stdin(EVENT, is_terminal=False))
+    path = tmp_path / "stream.toml"
+    path.write_text(SETTINGS, encoding="utf-8")
+    return path
+
+
+def test_before_a_sync_is_enabled_it_says_what_would_happen_if_all_were(
+    settings: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """`init` writes a sync that is off, and to ask is the next step."""
+    assert main(["explain", "--settings", str(settings)]) == 0
+    said = capfdbinary.readouterr()
+    assert b"no sync is enabled yet; this is what would happen if all were" in said.err
+    assert orjson.loads(said.out)["sync"] == "production"
+
+
+def test_beside_a_sync_that_is_enabled_one_that_is_off_has_no_line(
+    settings: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    on = SETTINGS[SETTINGS.index("[[sync]]") :].replace("production", "on").replace("false", "true")
+    settings.write_text(SETTINGS + on, encoding="utf-8")
+    assert main(["explain", "--settings", str(settings)]) == 0
+    said = capfdbinary.readouterr()
+    assert said.err == b""
+    assert [orjson.loads(line)["sync"] for line in said.out.splitlines()] == ["on"]
+
+
+def test_on_a_terminal_it_says_what_it_waits_for(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr("sys.stdin", _Stdin(EVENT, is_terminal=True))
+    assert main(["explain", "--settings", str(settings)]) == 0
+    assert b"Ctrl-D ends it" in capfdbinary.readouterr().err
+
+
+def test_an_event_that_waits_is_told_for_what(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--settings", str(settings), "--pretty"]) == 0
+    said = capsys.readouterr().out
+    assert "waits: no event has taught its AppsFlyer id yet; after identity.hold_seconds it is a dead letter" in said
