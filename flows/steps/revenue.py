@@ -59,20 +59,17 @@ def print_number(number: Decimal) -> str:
 
 
 def read_revenue(event: Event) -> Revenue:
-    """Return the event's revenue: from its `$…` properties, else from the fields of an HTTP V2 upload."""
+    """Return the event's revenue: each amount from its `$…` property, else from the field of an HTTP V2 upload."""
     get, get_field = event.event_properties.get, event.fields.get
-    price, quantity, revenue = get("$price"), get("$quantity"), get("$revenue")
-    money = _NOTHING
-    if price is not None or quantity is not None or revenue is not None:
-        money = _money("$", _amount(price), _amount(quantity), _amount(revenue))
-    is_property = money is not _NOTHING  # then the fields are not looked at
-    if not is_property:
-        price, quantity, revenue = get_field("price"), get_field("quantity"), get_field("revenue")
-        if price is not None or quantity is not None or revenue is not None:
-            money = _money("", _amount(price), _amount(quantity), _amount(revenue))
+    own = get("$price"), get("$quantity"), get("$revenue")
+    of_upload = get_field("price"), get_field("quantity"), get_field("revenue")
+    if of_upload == _ABSENT:
+        money = _money_of(_PROPERTIES, own) if own != _ABSENT else _NOTHING
+    elif own == _ABSENT:
+        money = _money_of(_FIELDS, of_upload)
+    else:
+        money = _money_of_either(own, of_upload)
     parameters, consumed, invalid = money
-    if not is_property:
-        consumed = frozenset()
     product = get("$productId")
     if (content_id := _content_id(product)) is not None:
         parameters = {**parameters, "af_content_id": content_id}  # the original is remembered
@@ -102,10 +99,28 @@ def _content_id(product: Any) -> str | None:
 
 _Amount = str | int | float | None
 _Money = tuple[dict[str, str], frozenset[str], tuple[str, ...]]
-"""(`af_…` parameters, names that were read as numbers, names that were there but are no numbers)"""
+"""(`af_…` parameters, properties that were read as numbers, names that were there but are no numbers)"""
 _NOTHING: Final[_Money] = ({}, frozenset(), ())
+_Names = tuple[str, str, str]
+_PROPERTIES: Final[_Names] = ("$price", "$quantity", "$revenue")
+_FIELDS: Final[_Names] = ("price", "quantity", "revenue")
+_ABSENT: Final = (None, None, None)
 _NO_NUMBER: Final = True
 """Stands for what is there and cannot be a number."""
+
+
+def _money_of(names: _Names, stated: tuple[Any, Any, Any]) -> _Money:
+    price, quantity, revenue = stated
+    return _money(names, _amount(price), _amount(quantity), _amount(revenue))
+
+
+def _money_of_either(own: tuple[Any, Any, Any], of_upload: tuple[Any, Any, Any]) -> _Money:
+    """Return what the amounts come to, each a property or, where that is absent, the field of the same name."""
+    price, quantity, revenue = [
+        (name, amount) if (amount := _amount(value)) is not None else (field, _amount(other))
+        for name, field, value, other in zip(_PROPERTIES, _FIELDS, own, of_upload, strict=True)
+    ]
+    return _money((price[0], quantity[0], revenue[0]), price[1], quantity[1], revenue[1])
 
 
 def _amount(value: Any) -> _Amount:
@@ -122,19 +137,18 @@ def _long_amount(text: str) -> _Amount:
 
 
 @lru_cache(maxsize=8192, typed=True)  # shops have few prices, and decimal arithmetic costs more than all of the mapping
-def _money(prefix: str, price: _Amount, quantity: _Amount, revenue: _Amount) -> _Money:
-    """Return what the amounts come to; `_NOTHING` itself where none is stated."""
+def _money(names: _Names, price: _Amount, quantity: _Amount, revenue: _Amount) -> _Money:
+    """Return what the amounts of these names come to."""
     stated = {"price": price, "quantity": quantity, "revenue": revenue}
     stated = {name: value for name, value in stated.items() if value is not None}
-    if not stated:
-        return _NOTHING
     numbers = {name: number for name, value in stated.items() if (number := read_number(value)) is not None}
     parameters = {f"af_{name}": print_number(numbers[name]) for name in ("price", "quantity") if name in numbers}
     total = _total(numbers, quantity_is_broken="quantity" in stated and "quantity" not in numbers)
     if total is not None:
         parameters["af_revenue"] = print_number(total)
-    read = frozenset(f"{prefix}{name}" for name in numbers)
-    return parameters, read, tuple(f"{prefix}{name}" for name in stated if name not in numbers)
+    name_of = dict(zip(_FIELDS, names, strict=True))
+    consumed = frozenset(name for field in numbers if (name := name_of[field]) in _PROPERTIES)
+    return parameters, consumed, tuple(name_of[field] for field in stated if field not in numbers)
 
 
 @lru_cache(maxsize=1024)

@@ -150,6 +150,30 @@ def test_combinations(properties: dict[str, Any], expected: dict[str, str], inva
     assert revenue.consumed == {name for name, value in properties.items() if value not in (None, "")} - set(invalid)
 
 
+@pytest.mark.parametrize(
+    ("properties", "fields", "expected", "consumed", "invalid"),
+    [
+        ({"$quantity": 2}, {"price": 3}, {"af_price": "3", "af_quantity": "2", "af_revenue": "6"}, {"$quantity"}, ()),
+        ({"$price": 3}, {"quantity": 2}, {"af_price": "3", "af_quantity": "2", "af_revenue": "6"}, {"$price"}, ()),
+        ({"$revenue": 2}, {"revenue": 1}, {"af_revenue": "2"}, {"$revenue"}, ()),
+        ({"$quantity": 2}, {"revenue": 9}, {"af_quantity": "2", "af_revenue": "9"}, {"$quantity"}, ()),
+        ({"$revenue": None, "$price": ""}, {"revenue": 9}, {"af_revenue": "9"}, set(), ()),
+        ({"$price": "x"}, {"revenue": 9}, {"af_revenue": "9"}, set(), ("$price",)),
+        ({"$revenue": 9}, {"price": "x"}, {"af_revenue": "9"}, {"$revenue"}, ("price",)),
+    ],
+)
+def test_each_amount_is_a_property_or_else_a_field(
+    properties: dict[str, Any],
+    fields: dict[str, Any],
+    expected: dict[str, str],
+    consumed: set[str],
+    invalid: tuple[str, ...],
+) -> None:
+    """An upload whose price is at its top and whose quantity is a property loses neither."""
+    revenue = revenue_of(properties, **fields)
+    assert (revenue.parameters, revenue.consumed, revenue.invalid) == (expected, consumed, invalid)
+
+
 def test_an_event_without_money_says_nothing() -> None:
     assert revenue_of({"revenue": 5, "price": 2}) == Revenue({}, frozenset(), (), None)
 
