@@ -50,14 +50,14 @@ def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consume
     """Return all properties that the rules let through, with the computed `af_…` among the event's.
 
     On a collision the event's property keeps its name, the user's becomes `user.NAME` and the group's `group.NAME`, so
-    that nothing disappears silently. An `af_…` that the app set itself wins over the computed one; of the settings only
-    `exclude` takes a computed one away.
+    that nothing disappears silently. An `af_…` that the app set itself wins over the computed one, unless it is empty;
+    of the settings only `exclude` takes a computed one away.
     """
     renamed: list[str] = []
     dropped: list[str] = []
     values = _let_through(event.event_properties, rules, EVENT, rules.event, dropped, consumed)
     for name, text in computed.items():
-        if name not in values and not _excludes(rules, EVENT, name):
+        if values.get(name, "") == "" and not _excludes(rules, EVENT, name):
             values[name] = text
     event_count = len(values)
     if event.user_properties:

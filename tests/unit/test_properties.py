@@ -145,9 +145,10 @@ def test_an_af_property_of_the_app_wins_over_the_computed_one() -> None:
     assert gathered.values == {"af_revenue": 7, "af_price": "5"}
 
 
-def test_a_null_af_property_does_not_hide_the_computed_one() -> None:
-    """Null means absent."""
-    assert gather(an_event({"af_revenue": None}), ALL, {"af_revenue": "5"}, NOTHING).values == {"af_revenue": "5"}
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_af_property_that_is_absent_does_not_hide_the_computed_one(nothing: str | None) -> None:
+    """Null and "" mean absent: an app that always sends the key loses no revenue."""
+    assert gather(an_event({"af_revenue": nothing}), ALL, {"af_revenue": "5"}, NOTHING).values == {"af_revenue": "5"}
 
 
 def test_what_is_computed_counts_as_the_events() -> None:
