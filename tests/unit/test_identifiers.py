@@ -91,10 +91,12 @@ def test_the_usual_places_are_among_the_defaults(attribute: str) -> None:
         ("advertising_id", "adid"),
         ("app_set_id", "android_app_set_id"),
         ("appsflyer_id", "appsflyer_id"),
+        ("appsflyer_id", "appsflyerId"),
+        ("appsflyer_id", "$appsflyerId"),
     ],
 )
-def test_amplitudes_own_columns_are_read(attribute: str, path: str) -> None:
-    """Amplitude, HTTP V2 API: `idfa`, `idfv`, `adid`, `android_app_set_id`."""
+def test_fields_of_the_event_itself_are_read(attribute: str, path: str) -> None:
+    """Amplitude, HTTP V2 API: `idfa`, `idfv`, `adid`, `android_app_set_id`; senders add an AppsFlyer id beside them."""
     sent, real = (UUID, (1, UUID)) if attribute == "app_set_id" else REAL[attribute]
     assert read(**{path: sent}).values == {attribute: real}
 
