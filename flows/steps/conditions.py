@@ -109,9 +109,9 @@ _BOOLEANS: Final = {spelt: word for word in ("true", "false") for spelt in (word
 
 
 def _word(value: Any) -> str:
-    """Return a value to be compared as a whole; a boolean is meant however it is spelt."""
+    """Return a value to be compared as a whole; a boolean is meant however it is spelt, and "" means absent."""
     text = _text(value)
-    return _BOOLEANS.get(text, text)
+    return _BOOLEANS.get(text, text) or NONE
 
 
 def _is(wanted: Sequence[Scalar]) -> _Judge:
