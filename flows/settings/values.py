@@ -140,10 +140,11 @@ AndroidAppId = Annotated[
     text(
         'an Android package name in quotes, such as "com.example.app"',
         "write android_app_id as AppsFlyer's dashboard shows it",
-        rf"^{_ID}(\.{_ID})+$",
+        rf"^{_ID}(\.{_ID})+( ?[^\s{_CONTROL},;])*$",
         longest=255,
     ),
 ]
+"""A package name, with whatever channel suffix an app outside Google Play has: the request's path encodes it."""
 BundleId = Annotated[
     str,
     text(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.settings import load
+from flows.settings import SettingsError, load
 from flows.settings.file import parse
 from flows.settings.model import (
     FileDeadLetters,
@@ -93,9 +93,20 @@ def test_the_ios_app_id_gets_its_prefix() -> None:
     assert settings.syncs[0].sync.ios_app_id == "id1234567890"
 
 
-def test_an_android_app_id_may_have_a_channel_suffix() -> None:
-    settings = sync_of('android_app_id = "com.example.app-xiaomi"\n' + ALL)
-    assert settings.syncs[0].sync.android_app_id == "com.example.app-xiaomi"
+@pytest.mark.parametrize(
+    "app_id",
+    ["com.example.app-xiaomi", "com.example.app-My Store", "com.example.app/beta", "com.example.app-应用", "a.b+c#d"],
+)
+def test_an_android_app_id_may_have_any_channel_suffix(app_id: str) -> None:
+    """AppsFlyer, OpenAPI of the S2S events API: reserved characters are percent-encoded, not forbidden."""
+    settings = sync_of(f'android_app_id = "{app_id}"\n' + ALL)
+    assert settings.syncs[0].sync.android_app_id == app_id
+
+
+@pytest.mark.parametrize("app_id", ["app", "com.", "com.example.app ", " com.a", "com.a,com.b", "com.a, com.b"])
+def test_what_is_no_android_app_id_is_refused(app_id: str) -> None:
+    with pytest.raises(SettingsError, match="android_app_id"):
+        sync_of(f'android_app_id = "{app_id}"\n' + ALL)
 
 
 def test_two_keys_during_a_rotation() -> None:
