@@ -6,15 +6,23 @@ from typing import Final
 from flows.steps.identifiers import Value
 
 FORGOTTEN: Final = ""
-"""The value of what was unset: it wins over what was taught before it."""
+"""The value of what was unset: it wins over what was taught before it, or at the same time."""
 
 Taught = tuple[int, Value]
 """(time of the event in ms, value)"""
 
 
 def newer(one: Taught, other: Taught) -> Taught:
-    """Return the newer of two; of the same time the greater text, so that the order in which they came is no matter."""
-    return one if (one[0], str(one[1])) >= (other[0], str(other[1])) else other
+    """Return the newer of two. The order in which they came is no matter, also where they are of the same time.
+
+    Then what was unset stays unset, for it may have been unset in order not to be sent; else the greater text counts.
+    """
+    return one if _rank(one) >= _rank(other) else other
+
+
+def _rank(taught: Taught) -> tuple[int, bool, str]:
+    time_ms, value = taught
+    return time_ms, value == FORGOTTEN, str(value)
 
 
 _shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}

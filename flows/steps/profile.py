@@ -1,7 +1,7 @@
 """What is remembered of one user's devices. The order in which events arrive does not change it.
 
-Every remembered value carries the time of the event that taught it. The newest wins; of two of the same time the
-greater text wins, so that the result depends on the set of events alone, not on their order.
+Every remembered value carries the time of the event that taught it. The newest wins; of the same time `$unset` wins,
+else the greater text, so that the result depends on the set of events alone, not on their order.
 """
 
 from collections.abc import Mapping

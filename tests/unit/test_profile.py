@@ -72,13 +72,13 @@ def test_the_order_of_arrival_does_not_change_the_profile(history: list[Lesson],
 
 
 def newest(history: list[Lesson]) -> dict[str, Value]:
-    """Return the newest value of each name, by a slow reading; of two of one time the greater; "" is forgotten."""
-    known: dict[str, tuple[int, str]] = {}
+    """Return the newest value of each name, by a slow reading; of one time what is forgotten (""), else the greater."""
+    known: dict[str, tuple[int, bool, str]] = {}
     for lesson in history:
         said = {**dict.fromkeys(lesson.forgotten, ""), **lesson.values}
         for name, value in said.items():
-            known[name] = max(known.get(name, (-1, "")), (lesson.time_ms, str(value)))
-    return {name: value for name, (_, value) in known.items() if value}
+            known[name] = max(known.get(name, (-1, False, "")), (lesson.time_ms, value == "", str(value)))
+    return {name: value for name, (_, _, value) in known.items() if value}
 
 
 @given(histories)
@@ -222,6 +222,18 @@ def test_unset_forgets_up_to_its_time() -> None:
     assert profile.resolve("ios", "d", {}) == {"idfa": "I"}
     learn(profile, "ios", "d", 5, appsflyer_id="Y")
     assert profile.resolve("ios", "d", {}) == {ID: "Y", "idfa": "I"}
+
+
+@pytest.mark.parametrize("unset_first", [True, False])
+def test_what_is_unset_at_the_time_it_was_taught_is_unset(*, unset_first: bool) -> None:
+    """Whichever came first: imports and backfills often have one time for many events."""
+    profile = Profile()
+    for unset in (unset_first, not unset_first):
+        if unset:
+            profile.learn("ios", "d", 2, {}, (ID,), now_s=NOW_S)
+        else:
+            learn(profile, "ios", "d", 2, appsflyer_id="X")
+    assert profile.resolve("ios", "d", {}) == {}
 
 
 def test_learning_says_whether_anything_changed() -> None:
