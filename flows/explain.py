@@ -72,13 +72,17 @@ class Explainer:
             if each.enabled
         ]
         self._rules = identity_rules(settings)
+        self._earliest_ms = 0
 
     def explain(self, line: int, value: bytes, now_ms: int) -> Iterator[Explained]:
         """Yield what becomes of a line's events, and of held ones that it releases."""
+        now_ms = max(now_ms, self._earliest_ms)
         for decoded in decode(Record(value, None, STDIN, 0, line, now_ms)):
             if isinstance(decoded, Refused):
                 yield Explained(line, None, "dead_lettered", decoded.reason.value, error=decoded.error)
             else:
+                if decoded.time_ms == now_ms:  # it states no time: the lines after it are later, however fast they come
+                    self._earliest_ms = now_ms + 1
                 yield from self._follow(line, decoded, now_ms)
 
     def _follow(self, line: int, event: Event, now_ms: int) -> Iterator[Explained]:

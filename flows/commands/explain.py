@@ -1,6 +1,7 @@
 """`python -m flows explain`: NDJSON events on stdin → their fate and the exact request, a line per event and sync."""
 
 import argparse
+import codecs
 import sys
 import time
 from dataclasses import replace
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     output = sys.stdout.buffer
     for number, line in enumerate(sys.stdin.buffer, start=1):
-        value = line.rstrip(b"\r\n")
+        value = line.rstrip(b"\r\n").removeprefix(codecs.BOM_UTF8 if number == 1 else b"")  # as the files source does
         if not value.strip():
             continue
         for explained in explainer.explain(number, value, time.time_ns() // 1_000_000):

@@ -158,6 +158,28 @@ def test_a_held_event_is_printed_again_when_a_later_line_releases_it() -> None:
     assert all("released_by" not in each.as_json() for each in found if each.released_by is None)
 
 
+def test_lines_without_a_time_are_taken_one_after_the_other() -> None:
+    """However fast they come: what the later line says is the newer."""
+    explainer = Explainer(settings_of(BOTH))
+    lines: list[dict[str, Any]] = [
+        {"appsflyer_id": B},
+        {"user_properties": {"appsflyer_id": A}},
+        {},
+        {"event_type": "$identify", "user_properties": {"$unset": {"appsflyer_id": "-"}}},
+        {},
+        {"event_type": "$identify", "user_properties": {"$set": {"appsflyer_id": A}}},
+        {},
+    ]
+    found = [
+        explained
+        for number, fields in enumerate(lines, 1)
+        for explained in explainer.explain(number, orjson.dumps(event(device_id="d", time=None, **fields)), NOW_MS)
+    ]
+    sent = {each.line: each.request["body"]["appsflyer_id"] for each in found if each.request}
+    assert sent == {1: B, 2: A, 3: A, 5: A, 7: A}
+    assert [each.released_by for each in found if each.line == 5] == [None, 6]
+
+
 def test_a_member_of_an_upload_body_may_release_another_of_the_same_line() -> None:
     """Each member is an event of its own: the released one says what released it, although the line is the same."""
     found = explain({"events": [event(event_type="a"), event(event_type="b", appsflyer_id=A), {}]})
