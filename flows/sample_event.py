@@ -10,6 +10,8 @@ from flows.steps.identifiers import APPSFLYER_ID
 from flows.steps.select import RESERVED
 from flows.steps.sync import Sync
 
+SAMPLE_APPSFLYER_ID: Final = "1700000000000-1234567"
+"""Of no install: only a stand-in for AppsFlyer takes it for one."""
 FALLBACK_NAME: Final = "stream_test"
 """The event's name where the sync takes any."""
 

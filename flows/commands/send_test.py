@@ -3,8 +3,8 @@
     python -m flows send-test --appsflyer-id 1700000000000-1234567 --customer-user-id user-1
 
 The event goes the stream's own way: decoded, selected by the sync, translated, sent over verified TLS. AppsFlyer counts
-it as a real one, so take the ids of a device of your own. A sync that is not enabled yet can be tried, too. Nothing is
-remembered, and Kafka is not needed. Exit code 0 where AppsFlyer answers 200, 1 where it does not, 2 where nothing was
+it as a real one, so take the ids of a device of your own; a stand-in on this machine, such as the sandbox, needs none.
+A sync that is not enabled yet can be tried, too. Nothing is remembered, and Kafka is not needed. Exit code 0 where AppsFlyer answers 200, 1 where it does not, 2 where nothing was
 sent for the settings or flags are wrong.
 """
 
@@ -25,7 +25,7 @@ from connectors.appsflyer.transport import Answer, Endpoint, Transport
 from connectors.secrets import Secret, SecretError
 from flows.explain import Explained, Explainer
 from flows.printable import printable
-from flows.sample_event import default_name, make_event
+from flows.sample_event import SAMPLE_APPSFLYER_ID, default_name, make_event
 from flows.settings import SettingsError, load
 from flows.settings.model import Delivery, Settings, SyncSettings
 from flows.settings.values import is_loopback
@@ -85,6 +85,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load(args.settings)
         sync = _choose(settings, args.sync)
+        if _is_stand_in(settings, sync):
+            args.appsflyer_id = args.appsflyer_id or SAMPLE_APPSFLYER_ID
+            args.platform = args.platform or _platforms(sync)[0]
         platform = _platform(sync, args.platform)
         explained = _explain(settings, sync, platform, args)
         key = Secret(sync.keys[0]).value()
@@ -115,8 +118,18 @@ def _choose(settings: Settings, name: str | None) -> SyncSettings:
     raise CannotSendError(f"--sync: {settings.path} has several: {known}; say which")
 
 
+def _is_stand_in(settings: Settings, sync: SyncSettings) -> bool:
+    delivery = settings.delivery
+    endpoint = delivery.endpoint if sync.key_kind == "s2s_key" else delivery.endpoint_dev_key
+    return is_loopback(urlsplit(endpoint).hostname or "")
+
+
+def _platforms(sync: SyncSettings) -> list[Platform]:
+    return [each for each in PLATFORMS if sync.sync.app_id(each)]
+
+
 def _platform(sync: SyncSettings, wanted: Platform | None) -> Platform:
-    there = [each for each in PLATFORMS if sync.sync.app_id(each)]
+    there = _platforms(sync)
     if wanted is None and len(there) != 1:
         raise CannotSendError(f"--platform: the sync {sync.name} has apps for {' and '.join(there)}; say which")
     platform = wanted or there[0]

@@ -133,7 +133,6 @@ def test_nothing_listens(send: Send) -> None:
 @pytest.mark.parametrize(
     ("flags", "more", "said"),
     [
-        ((), "", "AppsFlyer takes no event without one"),
         (("--appsflyer-id", "nonsense"), "", "is no AppsFlyer id"),
         (("--appsflyer-id", ID, "--event", "Other"), "", "does not select"),
         (("--appsflyer-id", ID, "--event", "$identify"), "", "reserves"),
@@ -164,6 +163,25 @@ def test_what_a_condition_asks_for_can_be_given(send: Send) -> None:
         (request,) = sandbox.requests
     assert code == 0, output
     assert request["event_value"].items() >= {"plan": "pro", "af_revenue": "9.99"}.items()
+
+
+def test_a_stand_in_on_this_machine_needs_no_ids(send: Send) -> None:
+    """`send-test --sync NAME` is enough to see an event arrive in the sandbox, also for a sync with two apps."""
+    two_apps = (
+        '[[sync]]\nname = "two"\nios_app_id = "2"\nandroid_app_id = "c.d"\ns2s_key = "env:SEND_TEST_KEY"\n'
+        'events = "all"'
+    )
+    with SandboxServer.in_thread() as sandbox:
+        for name in ("production", "two"):
+            code, output, _ = send(sandbox.url, "--sync", name, more=two_apps)
+            assert code == 0, output
+        assert [request["app_id"] for request in sandbox.requests] == ["id123456789", "id2"]
+
+
+def test_appsflyer_itself_is_sent_no_made_up_id(send: Send) -> None:
+    code, _, errors = send("https://198.51.100.7", "--yes")
+    assert code == 2
+    assert "AppsFlyer takes no event without one" in errors
 
 
 def test_a_real_endpoint_is_not_written_to_without_a_yes(send: Send) -> None:
