@@ -13,6 +13,7 @@ from connectors.health.server import HealthServer, listen
 from connectors.ledger.lock import StateInUseError
 from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
+from flows import summary_file
 from flows.greeting import greet
 from flows.logs import configure_logs
 from flows.process import Process
@@ -39,6 +40,9 @@ def start() -> Process:
         settings = load(path)
     except SettingsError as problem:
         refuse(str(problem))
+    unwritable = summary_file.obstacle()
+    if unwritable is not None:
+        refuse(unwritable)
     enabled = [each for each in settings.syncs if each.enabled]
     if not enabled:
         refuse(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")

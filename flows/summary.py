@@ -1,19 +1,17 @@
 """The summary: where every event went, for people and, with STREAM_SUMMARY=FILE, as JSON."""
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from connectors.ledger.ledger import Ledger
+from flows import summary_file
 from flows.printable import printable
 from flows.steps.caution import PLAIN_WORDS
 from flows.steps.outcome import DeadLetterReason, FilterReason
@@ -56,9 +54,7 @@ def _in_order(vocabulary: type[_Reason], counts: Counter[_Reason]) -> dict[str, 
 def report(ledger: Ledger, damages: Sequence[str], *, stopped: bool) -> None:
     """Print the summary, and write it where STREAM_SUMMARY says."""
     content = as_json(ledger)
-    place = os.environ.get("STREAM_SUMMARY")
-    if place:
-        Path(place).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    summary_file.write(content)
     console = Console(file=sys.stdout, highlight=False)
     console.print(f"\n{'Stopped' if stopped else 'Done'}: {content['read']:,} events read, each accounted for.\n")
     console.print(_fates(content))

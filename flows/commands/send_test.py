@@ -4,8 +4,8 @@
 
 The event goes the stream's own way: decoded, selected by the sync, translated, sent over verified TLS. AppsFlyer counts
 it as a real one, so take the ids of a device of your own; a stand-in on this machine, such as the sandbox, needs none.
-A sync that is not enabled yet can be tried, too. Nothing is remembered, and Kafka is not needed. Exit code 0 where AppsFlyer answers 200, 1 where it does not, 2 where nothing was
-sent for the settings or flags are wrong.
+A sync that is not enabled yet can be tried, too. Nothing is remembered, and Kafka is not needed. Exit code 0 where
+AppsFlyer answers 200, 1 where it does not, 2 where nothing was sent for the settings or flags are wrong.
 """
 
 import argparse

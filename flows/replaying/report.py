@@ -1,16 +1,13 @@
 """The summary of a replay: what became of the letters, for people and, with STREAM_SUMMARY=FILE, as JSON."""
 
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from rich.console import Console
 
 from connectors.ledger.ledger import Ledger
-from flows import summary
+from flows import summary, summary_file
 from flows.replaying.choice import Choice, LeftOut
 
 WORDS: Final = {
@@ -36,9 +33,7 @@ def as_json(ledger: Ledger, choice: Choice) -> dict[str, Any]:
 def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], *, is_done: bool) -> None:
     """Print the summary, and write it where STREAM_SUMMARY says."""
     content = as_json(ledger, choice)
-    place = os.environ.get("STREAM_SUMMARY")
-    if place:
-        Path(place).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    summary_file.write(content)
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     console.print(
         f"\n{'Done' if is_done else 'Stopped'}: {choice.seen:,} letters looked at, {choice.taken:,} replayed."

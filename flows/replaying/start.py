@@ -9,6 +9,7 @@ import structlog
 
 from connectors.ledger.lock import StateInUseError, lock_directory
 from connectors.secrets import SecretError
+from flows import summary_file
 from flows.logs import configure_logs
 from flows.replaying import plan
 from flows.replaying.process import Replay
@@ -26,6 +27,9 @@ def start() -> Replay:
     configure_logs()
     if DIRECTORY_VARIABLE not in os.environ:
         refuse("a replay is started with: python -m flows replay --reason … --sync … --since …")
+    unwritable = summary_file.obstacle()
+    if unwritable is not None:
+        refuse(unwritable)
     directory = Path(os.environ[DIRECTORY_VARIABLE])
     path = Path(os.environ.get("STREAM_SETTINGS", "stream.toml"))
     try:

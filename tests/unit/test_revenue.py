@@ -171,7 +171,7 @@ def test_each_amount_is_a_property_or_else_a_field(
 ) -> None:
     """An upload whose price is at its top and whose quantity is a property loses neither."""
     revenue = revenue_of(properties, **fields)
-    assert (revenue.parameters, revenue.consumed, revenue.invalid) == (expected, consumed, invalid)
+    assert (revenue.parameters, set(revenue.consumed), revenue.invalid) == (expected, consumed, invalid)
 
 
 def test_an_event_without_money_says_nothing() -> None:
