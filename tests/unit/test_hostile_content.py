@@ -64,7 +64,7 @@ def _is_plain(text: str) -> bool:
 def test_explain_shows_events_as_text(
     settings: Path, flags: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(_events())))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(_events()), isatty=lambda: False))
     assert main(["explain", "--settings", str(settings), *flags]) == 0
     said = capsys.readouterr().out
     assert "too_large" in said
