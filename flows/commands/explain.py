@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         except NothingRememberedError as problem:
             sys.stderr.write(f"{args.settings}: state.directory: {problem}\n")
             return 2
-    if sys.stdin.isatty():
+    if sys.stdin.buffer.isatty():
         sys.stderr.write("type or paste an event, as JSON on one line, and Enter; Ctrl-D ends it\n")
     explainer = Explainer(settings, remembered.user if remembered is not None else None)
     console = Console(highlight=False, soft_wrap=True)

@@ -2,7 +2,6 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -24,18 +23,20 @@ events = "all"
 EVENT = {"event_type": "open", "user_id": "u-1", "platform": "iOS"}
 
 
-class _Stdin(io.TextIOWrapper):
-    def __init__(self, *events: dict[str, Any], is_terminal: bool) -> None:
-        super().__init__(io.BytesIO(b"".join(orjson.dumps(each) + b"\n" for each in events)))
-        self._is_terminal = is_terminal
+class _Typed(io.BytesIO):
+    """What comes from a terminal."""
 
     def isatty(self) -> bool:
-        return self._is_terminal
+        return True
+
+
+def _stdin(kind: type[io.BytesIO]) -> io.TextIOWrapper:
+    return io.TextIOWrapper(kind(orjson.dumps(EVENT) + b"\n"))
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("sys.stdin", _Stdin(EVENT, is_terminal=False))
+    monkeypatch.setattr("sys.stdin", _stdin(io.BytesIO))
     path = tmp_path / "stream.toml"
     path.write_text(SETTINGS, encoding="utf-8")
     return path
@@ -65,7 +66,7 @@ def test_beside_a_sync_that_is_enabled_one_that_is_off_has_no_line(
 def test_on_a_terminal_it_says_what_it_waits_for(
     settings: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", _Stdin(EVENT, is_terminal=True))
+    monkeypatch.setattr("sys.stdin", _stdin(_Typed))
     assert main(["explain", "--settings", str(settings)]) == 0
     assert b"Ctrl-D ends it" in capfdbinary.readouterr().err
 
