@@ -79,23 +79,21 @@ def parse(arguments: Sequence[str]) -> Plan:
         prog="make load", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--events", type=_whole(1, MOST_EVENTS), help="how many at the most (default: a minute's, or 200,000)")
-    add("--minutes", type=_number(0.01, MOST_MINUTES), help="how long events are produced")
-    add("--rate", type=_number(0, _MOST_RATE), default=1000.0, help="events per second; 0 is as fast as it goes")
-    add("--users", type=_whole(1, _MOST_USERS), default=20_000, help="how many invented users (default: 20,000)")
-    add("--skew", type=_number(0, 3), default=1.0, help="Zipf's exponent; 0 is every user alike (default: 1)")
-    add("--selected", type=_number(0, 1), default=0.8, help="share that the syncs select (default: 0.8)")
-    add("--without-ids", type=_number(0, 1), default=0.1, help="share without identifiers (default: 0.1)")
-    add("--burst", type=_number(1, 100), default=1.0, help="times the rate, in the middle (default: 1, no burst)")
-    add("--burst-seconds", type=_number(1, 600), default=10.0, help="how long the burst lasts (default: 10)")
-    add("--slices", type=_whole(1, _MOST_SLICES), default=1, help="processes of the stream (default: 1)")
-    add("--answer-ms", type=_whole(0, 10_000), default=0, help="how long the endpoint thinks (default: 0)")
-    add(
-        "--limit", type=_number(0, 1_000_000), default=0.0, help="requests per second of each app; 0 is as settings say"
-    )
+    add("--events", type=whole(1, MOST_EVENTS), help="how many at the most (default: a minute's, or 200,000)")
+    add("--minutes", type=number(0.01, MOST_MINUTES), help="how long events are produced")
+    add("--rate", type=number(0, _MOST_RATE), default=1000.0, help="events per second; 0 is as fast as it goes")
+    add("--users", type=whole(1, _MOST_USERS), default=20_000, help="how many invented users (default: 20,000)")
+    add("--skew", type=number(0, 3), default=1.0, help="Zipf's exponent; 0 is every user alike (default: 1)")
+    add("--selected", type=number(0, 1), default=0.8, help="share that the syncs select (default: 0.8)")
+    add("--without-ids", type=number(0, 1), default=0.1, help="share without identifiers (default: 0.1)")
+    add("--burst", type=number(1, 100), default=1.0, help="times the rate, in the middle (default: 1, no burst)")
+    add("--burst-seconds", type=number(1, 600), default=10.0, help="how long the burst lasts (default: 10)")
+    add("--slices", type=whole(1, _MOST_SLICES), default=1, help="processes of the stream (default: 1)")
+    add("--answer-ms", type=whole(0, 10_000), default=0, help="how long the endpoint thinks (default: 0)")
+    add("--limit", type=number(0, 1_000_000), default=0.0, help="requests per second of each app; 0 is as settings say")
     add("--archive", type=_file, help="an Amplitude Export archive whose events are sent, again and again")
     add("--settings", type=_file, help="your stream.toml: filters, properties and identities are taken from it")
-    add("--seed", type=_whole(0, 2**31), default=1, help="of everything that is invented (default: 1)")
+    add("--seed", type=whole(0, 2**31), default=1, help="of everything that is invented (default: 1)")
     add("--directory", type=Path, default=Path("run/load"), help="where reports go (default: run/load)")
     add("--keep", action="store_true", help="keep logs, settings and state of the run beside the report")
     return of(parser.parse_args(arguments))
@@ -113,7 +111,9 @@ def of(args: argparse.Namespace) -> Plan:
     return Plan(events=events, **{name: getattr(args, name) for name in names})
 
 
-def _number(low: float, high: float) -> Callable[[str], float]:
+def number(low: float, high: float) -> Callable[[str], float]:
+    """Return a flag's type: a number within bounds."""
+
     def read(text: str) -> float:
         try:
             value = float(text)
@@ -126,7 +126,9 @@ def _number(low: float, high: float) -> Callable[[str], float]:
     return read
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Return a flag's type: a whole number within bounds."""
+
     def read(text: str) -> int:
         if not text.isdecimal() or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(f"found {text!r}; expected a whole number from {low:,} to {high:,}")
