@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from datetime import timedelta
+from functools import cached_property
 from types import FrameType
 from typing import Any
 
@@ -39,7 +40,7 @@ from connectors.stopping import Stopping
 from flows import summary
 from flows.compiled import Compiled
 from flows.forgetting import Forgetting
-from flows.identify import UserLogic
+from flows.identify import Around, UserLogic
 from flows.reload import hand_over
 from flows.rules import identity_rules
 from flows.settings.model import FileDeadLetters, FilesSource, Settings
@@ -129,7 +130,11 @@ class Process:
 
     def user_logic(self, resume_state: tuple[Any, ...] | None) -> UserLogic:
         """Return the state of one user."""
-        return UserLogic(resume_state, self.rules, self.ledger, self.stopping, now_ms, self.forgetting)
+        return UserLogic(resume_state, self._around)
+
+    @cached_property
+    def _around(self) -> Around:
+        return Around(self.rules, self.ledger, self.stopping, now_ms, self.forgetting)
 
     def micro_batch(self, resume_state: tuple[Any, ...] | None) -> MicroBatch:
         """Return the window of one lane."""

@@ -17,7 +17,7 @@ from connectors.letter_source import LetterReader
 from connectors.letters import Letter, StoredLetter
 from connectors.stopping import Stopping
 from flows.forgetting import Forgetting
-from flows.identify import UserLogic
+from flows.identify import Around, UserLogic
 from flows.process import now_ms
 from flows.replaying.choice import Choice, LeftOut
 from flows.replaying.plan import MARKS, Plan, replay_directory
@@ -62,7 +62,8 @@ class Preview:
         translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
         self._translate = translate_events(syncs, translates, self._ledger, now_ms)
         self._rules = replay_rules(identity_rules(settings))
-        self._stopping = Stopping()
+        forgetting = Forgetting(self._rules.remember_s)
+        self._around = Around(self._rules, self._ledger, Stopping(), now_ms, forgetting)
         self._users: dict[str, UserLogic] = {}
         self.letters: Counter[Group] = Counter()
         """Letters that the filters match."""
@@ -129,9 +130,7 @@ class Preview:
     def _user(self, key: str) -> UserLogic:
         user = self._users.get(key)
         if user is None:
-            forgetting = Forgetting(self._rules.remember_s)
-            user = UserLogic(None, self._rules, self._ledger, self._stopping, now_ms, forgetting)
-            self._users[key] = user
+            user = self._users[key] = UserLogic(None, self._around)
         return user
 
     def _filtered(self) -> Counter[str]:

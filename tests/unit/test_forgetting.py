@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from connectors.ledger.ledger import Ledger
 from connectors.stopping import Stopping
 from flows.forgetting import Forgetting
-from flows.identify import Selected, UserLogic
+from flows.identify import Around, Selected, UserLogic
 from flows.steps.decode import decode
 from flows.steps.event import Event, Record
 from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
@@ -30,7 +30,7 @@ class World:
         self.forgetting = Forgetting(REMEMBER_S)
 
     def logic(self, state: tuple[Any, ...] | None = None) -> UserLogic:
-        return UserLogic(state, RULES, self.ledger, Stopping(), lambda: self.now_s * 1000, self.forgetting)
+        return UserLogic(state, Around(RULES, self.ledger, Stopping(), lambda: self.now_s * 1000, self.forgetting))
 
     def reminded(self) -> list[str]:
         return list(self.forgetting.due(self.now_s, 100))

@@ -17,7 +17,7 @@ from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.ledger.ledger import Ledger
 from connectors.stopping import Stopping
 from flows.forgetting import Forgetting
-from flows.identify import UserLogic
+from flows.identify import Around, UserLogic
 from flows.steps.decision import Identified
 from flows.steps.decode import decode
 from flows.steps.event import Event, Position, Record
@@ -43,7 +43,7 @@ def golden() -> dict[str, Any]:
 
 
 def _logic(state: tuple[Any, ...], ledger: Ledger) -> UserLogic:
-    return UserLogic(state, RULES, ledger, Stopping(), lambda: 1_795_000_000_400, Forgetting(RULES.remember_s))
+    return UserLogic(state, Around(RULES, ledger, Stopping(), lambda: 1_795_000_000_400, Forgetting(RULES.remember_s)))
 
 
 def test_a_snapshot_holds_builtins_only() -> None:
