@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     if not result.samples:
         return _complain("it was stopped before anything was measured", _FAILED)
     print_report(console, result, write_report(directory, result))
-    return 0
+    return _FAILED if result.crashed else 0
 
 
 def _complain(text: str, code: int) -> int:

@@ -27,6 +27,7 @@ class Child:
         self.name = name
         self.log = log
         self._is_patient = is_patient
+        self._was_asked = False
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 list(command),
@@ -48,8 +49,9 @@ class Child:
         return self.process.poll() is not None
 
     def ask_to_stop(self) -> None:
-        """Send it SIGTERM."""
-        if not self.has_ended:
+        """Send it SIGTERM, once: to the stream a second one means to stop at once."""
+        if not self.has_ended and not self._was_asked:
+            self._was_asked = True
             self.process.send_signal(signal.SIGTERM)
 
     def stop(self) -> int:

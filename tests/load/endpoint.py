@@ -34,10 +34,15 @@ class Endpoint:
 
 @contextmanager
 def run_endpoint(directory: Path, slices: int, answer_ms: int = 0, kind: str = "") -> Iterator[Endpoint]:
-    """Run the endpoint for so many slices; `kind` is `nginx` or `python`, by default what fits. Raises OSError."""
+    """Run the endpoint for so many slices; `kind` is `nginx` or `python`, by default what fits.
+
+    Raises OSError, or NotStartedError.
+    """
     directory.mkdir(parents=True)
     server_context(directory / "tls", HOST)
     program = None if answer_ms or kind == "python" else endpoint_nginx.find()
+    if kind == "nginx" and program is None:
+        raise FileNotFoundError("there is no nginx that speaks HTTP/2 over TLS; leave out --endpoint, or install it")
     if program is not None:
         with _nginx(program, directory, slices) as endpoint:
             yield endpoint

@@ -115,6 +115,7 @@ class Generator:
                 continue
             sent += self._send(sent, min(due, _MOST_AT_ONCE))
             produced.sent = sent
+        produced.sent_ms = time.time_ns() // 1_000_000
         produced.behind = 0
         self._producer.flush(_FLUSH_SECONDS)
 

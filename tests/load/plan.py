@@ -52,6 +52,8 @@ class Plan:
     slices: int
     answer_ms: int
     """How long the endpoint takes for an answer, beyond what it takes anyway."""
+    endpoint: str
+    """`nginx` or `python`; empty is what fits."""
     limit: float
     """`max_requests_per_second`, of each app; 0 leaves what the settings say."""
     archive: Path | None
@@ -90,13 +92,17 @@ def parse(arguments: Sequence[str]) -> Plan:
     add("--burst-seconds", type=number(1, 600), default=10.0, help="how long the burst lasts (default: 10)")
     add("--slices", type=whole(1, _MOST_SLICES), default=1, help="processes of the stream (default: 1)")
     add("--answer-ms", type=whole(0, 10_000), default=0, help="how long the endpoint thinks (default: 0)")
+    add("--endpoint", choices=("nginx", "python"), default="", help="what answers (default: nginx, where there is one)")
     add("--limit", type=number(0, 1_000_000), default=0.0, help="requests per second of each app; 0 is as settings say")
     add("--archive", type=_file, help="an Amplitude Export archive whose events are sent, again and again")
     add("--settings", type=_file, help="your stream.toml: filters, properties and identities are taken from it")
     add("--seed", type=whole(0, 2**31), default=1, help="of everything that is invented (default: 1)")
     add("--directory", type=Path, default=Path("run/load"), help="where reports go (default: run/load)")
     add("--keep", action="store_true", help="keep logs, settings and state of the run beside the report")
-    return of(parser.parse_args(arguments))
+    args = parser.parse_args(arguments)
+    if args.endpoint == "nginx" and args.answer_ms:
+        parser.error("nginx answers at once; leave out --answer-ms or --endpoint")
+    return of(args)
 
 
 def of(args: argparse.Namespace) -> Plan:

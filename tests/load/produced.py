@@ -4,7 +4,7 @@ import mmap
 from pathlib import Path
 from typing import Final, Self
 
-_HEAD: Final = 5
+_HEAD: Final = 6
 _BYTES: Final = 8
 
 
@@ -42,6 +42,10 @@ class Produced:
     )
     begun_ms = property(
         lambda self: self._values[4], lambda self, value: self._set(4, value), doc="When the first was due; 0 before."
+    )
+
+    sent_ms = property(
+        lambda self: self._values[5], lambda self, value: self._set(5, value), doc="When the last was sent; 0 before."
     )
 
     def _set(self, place: int, value: int) -> None:

@@ -43,6 +43,8 @@ def _lines(result: Result, *, picture: bool = True) -> Iterator[str]:
     if result.ended:
         yield f"**It did not end as planned: {result.ended}.**"
         yield ""
+    for each in result.crashed:
+        yield f"**A slice did not stop cleanly:**\n\n```\n{each}\n```\n"
     yield from _plan(result)
     yield "## What limited it"
     yield ""

@@ -44,6 +44,8 @@ class Result:
     statuses: Counter[int] = field(default_factory=Counter)
     mean_answer_ms: float | None = None
     summaries: Sequence[dict[str, Any]] = ()
+    crashed: Sequence[str] = ()
+    """The slices that did not stop cleanly, with their exit codes and last words."""
     ended: str = ""
     """Why it did not end as planned; empty where it did."""
 

@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from connectors.metrics.vocabulary import REQUEST_SECONDS
+from flows.settings import load
 from tests.load.children import Child
 from tests.load.generator import Job
 from tests.load.live import live
@@ -31,11 +32,22 @@ _LATE_SECONDS: Final = 60.0
 
 def run(plan: Plan, directory: Path, console: Console, is_over: Callable[[], bool]) -> Result:
     """Run the plan below a directory. Raises what its parts raise, with everything stopped."""
-    text = plan.settings.read_text(encoding="utf-8-sig") if plan.settings is not None else DEFAULT
+    text = DEFAULT
+    if plan.settings is not None:
+        load(plan.settings)  # its mistakes are told of the file that they are in
+        text = plan.settings.read_text(encoding="utf-8-sig")
     console.print("starting a Kafka, an endpoint and the stream …", style="dim")
     with ExitStack() as stack:
         around = stack.enter_context(
-            rig(directory, plan.slices, text=text, limit=plan.limit, answer_ms=plan.answer_ms, keep=plan.keep)
+            rig(
+                directory,
+                plan.slices,
+                text=text,
+                limit=plan.limit,
+                answer_ms=plan.answer_ms,
+                endpoint=plan.endpoint,
+                keep=plan.keep,
+            )
         )
         stream = stack.enter_context(around.stream())
         stream.await_ready(is_over)
@@ -51,6 +63,7 @@ def run(plan: Plan, directory: Path, console: Console, is_over: Callable[[], boo
             result.mean_answer_ms = _mean_answer_ms(stream)
             generator.stop()
             result.summaries = stream.stop()
+            result.crashed = stream.crashed
             _last(result, sampler)
     return result
 
@@ -80,6 +93,8 @@ def _watch(
             show(sample)
             if not generator.has_ended:
                 result.produced_seconds = sample.at_s
+                if produced.sent_ms:
+                    result.produced_seconds = (produced.sent_ms - produced.begun_ms) / 1000
                 if sample.at_s > longest:
                     result.ended = "the generator did not come to its end in time"
             elif sample.at_s > result.produced_seconds + drain:

@@ -92,7 +92,6 @@ def _turn_sync(sync: dict[str, Any], *, is_on: bool) -> None:
 
 def settings(text: str, place: Place, path: Path) -> Settings:
     """Write the turned settings to a path and return them. Raises flows.settings.SettingsError, with every mistake."""
-    parse(text, path)  # its own mistakes first, in its own words
     fresh = turned(text, place)
     path.write_text(fresh, encoding="utf-8")
     return parse(fresh, path)

@@ -28,6 +28,8 @@ class Stream:
     count: int
     health_port: int
     children: list[Child] = field(default_factory=list)
+    crashed: list[str] = field(default_factory=list)
+    """The slices that did not stop cleanly, with their exit codes and last words."""
 
     @property
     def urls(self) -> list[str]:
@@ -75,6 +77,11 @@ class Stream:
         for child in self.children:
             child.ask_to_stop()
         codes = [child.stop() for child in self.children]
+        self.crashed = [
+            f"{child.name} ended with {code}; its last words:\n{child.last_words()}"
+            for child, code in zip(self.children, codes, strict=True)
+            if code
+        ]
         places = [self._summary(index) for index, code in enumerate(codes) if code == 0]
         return [orjson.loads(place.read_bytes()) for place in places if place.exists()]
 

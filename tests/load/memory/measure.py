@@ -94,6 +94,8 @@ class Measure:
             self._tell(f"stopping with {known:,} users")
             begun = time.monotonic()
             stream.stop()
+            if stream.crashed:
+                raise NotStartedError(stream.crashed[0])
             figures.stop_seconds = time.monotonic() - begun
         store = self._rig.settings.state.directory / "recovery"
         figures.store_bytes = sum(path.stat().st_size for path in store.iterdir())
