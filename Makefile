@@ -1,9 +1,11 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration chaos price image manifests kubernetes audit sbom clean
+.PHONY: help setup run test lint types unit integration chaos price load memory image manifests kubernetes audit sbom clean
 
 PYTHON = .venv/bin/python
+# What was given on make's command line of these names, as flags: WITHOUT_IDS=0.2 is --without-ids 0.2
+flags = $(foreach name,$(1),$(if $(filter command,$(origin $(name))),--$(shell echo $(name) | tr A-Z_ a-z-) '$($(name))'))
 
 help: ## says what there is
 	@echo "make TARGET:"
@@ -47,6 +49,13 @@ chaos: setup ## the fault scenarios, judged by an oracle; CHAOS_KILLS=50 CHAOS_S
 
 price: setup ## what ledger, journal and recovery cost, in events per CPU-second
 	$(PYTHON) -m tests.bench.price_of_safety
+
+load: setup ## a load test on this machine, with a report: RATE=2000 MINUTES=10 USERS=50000 SLICES=2 …; docs/load.md
+	@$(PYTHON) -m tests.load $(call flags,EVENTS MINUTES RATE USERS SKEW SELECTED WITHOUT_IDS BURST BURST_SECONDS SLICES \
+		ANSWER_MS ENDPOINT LIMIT ARCHIVE SETTINGS SEED DIRECTORY)
+
+memory: setup ## what remembering users costs, and how long a start with them takes; USERS=1000000
+	@$(PYTHON) -m tests.load.memory $(call flags,USERS EVENTS RATE EPOCHS EPOCH_SECONDS DIRECTORY)
 
 image: ## the container image, with podman or docker; IMAGE=registry.example.com/stream:0.1.0 ENGINE=docker
 	@deploy/build-image.sh

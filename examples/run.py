@@ -15,14 +15,14 @@ from rich.console import Console
 from examples.sample_archive import generate, settings_text
 
 HERE: Final = Path("run")
+_REPORTS: Final = ("load", "memory")
 _SANDBOX_STARTS_SECONDS: Final = 20.0
 
 
 def main() -> int:
     """Run the sample; return the stream's exit code. Ctrl-C stops the stream cleanly and leaves nothing running."""
     console = Console(highlight=False, soft_wrap=True)
-    shutil.rmtree(HERE, ignore_errors=True)
-    HERE.mkdir()
+    _clear()
     sample = generate(end=datetime.now(UTC))
     (HERE / "sample.zip").write_bytes(sample.archive())
     record = str(HERE / "requests.ndjson")
@@ -47,6 +47,16 @@ def main() -> int:
     if code == 0:
         _print_next(console, settings)
     return code
+
+
+def _clear() -> None:
+    """Make the directory empty, but for what `make load` and `make memory` have reported there."""
+    HERE.mkdir(exist_ok=True)
+    for each in HERE.iterdir():
+        if not each.is_dir():
+            each.unlink()
+        elif each.name not in _REPORTS:
+            shutil.rmtree(each)
 
 
 def _start(*arguments: str, quiet: bool = False) -> subprocess.Popen[bytes]:
