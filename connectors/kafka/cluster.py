@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import (
+    OFFSET_INVALID,
     ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
@@ -171,11 +172,20 @@ def committed(answers: list[Any]) -> dict[int, int]:
     return {each.partition: each.offset for each in answers[0].topic_partitions if each.offset >= 0}
 
 
-def _failure(futures: Futures) -> KafkaError | None:
-    for each in futures:
-        error = each.exception()
-        if isinstance(error, KafkaException):
-            return reason_of(error)
-        if error is not None:
-            raise error
+def failure(future: "Future[Any]") -> KafkaError | None:
+    """Return why an answer is none; None if it is one.
+
+    Of a broker that goes away while it is asked for offsets, librdkafka tells an offset of -1001, and no error.
+    """
+    error = future.exception()
+    if isinstance(error, KafkaException):
+        return reason_of(error)
+    if error is not None:
+        raise error
+    if getattr(future.result(), "offset", 0) == OFFSET_INVALID:
+        return KafkaError(KafkaError._TRANSPORT)  # noqa: SLF001 - a public code of librdkafka
     return None
+
+
+def _failure(futures: Futures) -> KafkaError | None:
+    return next((error for error in map(failure, futures) if error is not None), None)

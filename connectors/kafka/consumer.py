@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from connectors.kafka.cluster import Cluster, Futures, available
+from connectors.kafka.cluster import Cluster, Futures, available, failure
 from connectors.kafka.ends import Ends
 from connectors.kafka.errors import (
     KafkaSetupError,
@@ -34,6 +34,7 @@ BATCH_RECORDS = 100
 READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
 """Records taken out of librdkafka's bounded prefetch that wait here for their partition's turn."""
 FINAL_COMMIT_SECONDS = 2.0
+CLOSING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,10 @@ class SharedConsumer:
             self._consumer.unassign()
             self._commit()
             self._await_commits()
-            self._consumer.close()
+            # A broker that hangs is waited for up to a minute in there, which no stop has.
+            closing = threading.Thread(target=self._consumer.close, name="closing kafka", daemon=True)
+            closing.start()
+            closing.join(CLOSING_SECONDS)
 
     def _fetch(self) -> None:
         messages = cast("list[_Message]", self._consumer.consume(BATCH_RECORDS, 0))
@@ -281,7 +285,7 @@ class SharedConsumer:
         for partition, (wanted, futures) in list(self._repairs.items()):
             if not all(each.done() for each in futures):
                 continue
-            if any(each.exception() is not None for each in futures):
+            if any(failure(each) is not None for each in futures):
                 self._repairs[partition] = (wanted, self._cluster.ask_available([partition]))
                 continue
             del self._repairs[partition]

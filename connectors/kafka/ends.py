@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from connectors.kafka.cluster import Cluster
+from connectors.kafka.cluster import Cluster, failure
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -52,7 +52,7 @@ class Ends:
         if self._asked and all(each.done() for each in self._asked.values()):
             asked, self._asked = self._asked, {}
             self._ask_at = now + EVERY_SECONDS
-            answers = {partition: each.result().offset for partition, each in asked.items() if each.exception() is None}
+            answers = {partition: each.result().offset for partition, each in asked.items() if failure(each) is None}
             self.known = self.known | answers
             if len(answers) == len(asked):
                 self.answered_at = now
