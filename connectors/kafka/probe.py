@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -128,17 +128,42 @@ class Keying(NamedTuple):
     """Events whose message's key is their user id, else their device id."""
     users: int
     users_on_several: int
-    """Users, else devices, with events on more than one partition: one process cannot know all of such a user."""
+    """Users, else devices, with events on more than one partition: one slice cannot know all of such a user."""
+    messages: int = 0
+    """Messages that hold events."""
+    keyless: int = 0
+    """Those of them without a key."""
+    mixed: int = 0
+    """Those of them that hold events of several users, which are together whatever the key."""
+    keyed_by_device: int = 0
+    """Events of a user whose message's key is their device id."""
 
 
 def keying(records: Iterable[Record]) -> Keying:
     """Return how a sample is keyed; what cannot be decoded is left out."""
     partitions: Mapping[str, set[int]] = defaultdict(set)
-    events = keyed = 0
+    seen: Counter[str] = Counter()
     for record in records:
-        for event in decode(record):
-            if isinstance(event, Event):
-                events += 1
-                partitions[event.user_key].add(record.partition)
-                keyed += record.key == (event.user_id or event.device_id or "").encode()
-    return Keying(events, keyed, len(partitions), sum(len(each) > 1 for each in partitions.values()))
+        events = [each for each in decode(record) if isinstance(each, Event)]
+        users = {each.user_key for each in events}
+        for user in users:
+            partitions[user].add(record.partition)
+        seen["events"] += len(events)
+        seen["messages"] += bool(events)
+        seen["keyless"] += bool(events) and record.key is None
+        seen["mixed"] += len(users) > 1
+        for event in events:
+            is_keyed = record.key == (event.user_id or event.device_id or "").encode()
+            seen["keyed"] += is_keyed
+            seen["keyed_by_device"] += not is_keyed and record.key == (event.device_id or "").encode() != b""
+    several = sum(len(each) > 1 for each in partitions.values())
+    return Keying(
+        seen["events"],
+        seen["keyed"],
+        len(partitions),
+        several,
+        seen["messages"],
+        seen["keyless"],
+        seen["mixed"],
+        seen["keyed_by_device"],
+    )

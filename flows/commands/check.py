@@ -159,10 +159,9 @@ def _keyed(topic: str, partitions: int, messages: int, seen: Keying) -> Finding:
     if not seen.events:
         do = "look at them with `python -m flows explain`"
         return Finding(Mark.FAILED, f"{where}: none of {of} holds an Amplitude event", do)
-    if seen.users_on_several:
-        users = f"{seen.users_on_several:,} of {_count(seen.users, 'user')}"
-        do = "write it with the user_id, else the device_id, as the message's key"
-        return Finding(Mark.FAILED, f"{where} is not keyed by user: {users} are on several partitions in {of}", do)
+    if partitions > 1 and (against := list(_against(seen))):
+        do = "write it with the user_id, else the device_id, as the message's key, or copy it: python -m flows rekey"
+        return Finding(Mark.FAILED, f"{where} is not keyed by user, as slices need it: {'; '.join(against)} ({of})", do)
     if partitions == 1 or seen.keyed == seen.events:
         how = "all keys are user ids, else device ids" if seen.keyed == seen.events else "there is but one partition"
         return Finding(Mark.FINE, f"{where} keeps each user's events together: {how} in {of}")
@@ -170,6 +169,18 @@ def _keyed(topic: str, partitions: int, messages: int, seen: Keying) -> Finding:
     return Finding(
         Mark.NOTE, f"{text}, though no user was seen on two partitions in {of}", "make sure it is keyed by user"
     )
+
+
+def _against(seen: Keying) -> Iterator[str]:
+    """Yield what shows that a topic of several partitions is not keyed by user."""
+    if seen.users_on_several:
+        yield f"{seen.users_on_several:,} of {_count(seen.users, 'user')} are on several partitions"
+    if seen.mixed:
+        yield f"{seen.mixed:,} of {_count(seen.messages, 'message')} hold events of several users"
+    if seen.keyed_by_device:
+        yield f"{seen.keyed_by_device:,} of {_count(seen.events, 'event')} name a user and are keyed by their device"
+    if seen.keyless:
+        yield f"{seen.keyless:,} of {_count(seen.messages, 'message')} have no key"
 
 
 def _kafka_dead_letters(letters: KafkaDeadLetters) -> Iterator[Finding]:

@@ -211,7 +211,29 @@ def test_keying_counts_users_that_are_on_several_partitions() -> None:
         record(1, None, "ann-2"),
         Record(b"junk", b"ann", "t", 3, 0, 0),
     ]
-    assert keying(records) == Keying(events=5, keyed=4, users=4, users_on_several=1)
+    assert keying(records) == Keying(events=5, keyed=4, users=4, users_on_several=1, messages=5, keyless=1)
+
+
+def body(partition: int, key: str | None, *users: str) -> Record:
+    events = [{"event_type": "x", "user_id": each} for each in users]
+    value = json.dumps({"api_key": "k", "events": events}).encode()
+    return Record(value, None if key is None else key.encode(), "t", partition, 0, 0)
+
+
+def test_keying_sees_upload_bodies_of_several_users_and_keys_that_are_devices() -> None:
+    """A body of one user may have that user's key; one of several cannot."""
+    records = [
+        body(0, "ann", "ann", "ann"),
+        body(1, "server-1", "bob", "carl"),
+        body(2, None, "dora"),
+        body(2, None),
+        record(3, "phone", "emil", "phone"),
+        record(3, "emil-2", "emil-2", "emil-2"),
+        record(3, "tablet", None, "tablet"),
+    ]
+    assert keying(records) == Keying(
+        events=8, keyed=4, users=7, users_on_several=0, messages=6, keyless=1, mixed=1, keyed_by_device=1
+    )
 
 
 def test_a_device_is_no_user_of_the_same_name() -> None:
@@ -226,6 +248,10 @@ def test_a_device_is_no_user_of_the_same_name() -> None:
         (4, Keying(10, 9, 5, 0), Mark.NOTE),
         (4, Keying(10, 10, 5, 1), Mark.FAILED),
         (4, Keying(0, 0, 0, 0), Mark.FAILED),
+        (4, Keying(10, 0, 10, 0, 10, keyless=10), Mark.FAILED),
+        (4, Keying(10, 9, 10, 0, 9, mixed=1), Mark.FAILED),
+        (4, Keying(10, 9, 10, 0, 10, keyed_by_device=1), Mark.FAILED),
+        (1, Keying(10, 0, 10, 0, 9, keyless=9, mixed=1), Mark.FINE),
     ],
 )
 def test_what_keying_means(partitions: int, seen: Keying, mark: Mark) -> None:
