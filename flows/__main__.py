@@ -4,7 +4,7 @@ import sys
 
 from flows.signals import let_reload_wait, quit_at_once
 
-if sys.argv[1:2] in (["run"], ["replay"]):
+if sys.argv[1:2] in (["run"], ["replay"], ["rekey"]):
     quit_at_once()
 if sys.argv[1:2] == ["run"]:
     let_reload_wait()

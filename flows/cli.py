@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "status": _Command("what a running stream is at, and what holds it up"),
     "top": _Command("watch running slices: rates, lag, circuits, outcomes"),
     "replay": _Command("send dead letters again, by reason, sync and time; nothing twice"),
+    "rekey": _Command("copy a topic to one keyed by user id, else device id, as slices need it"),
     "reslice": _Command("change the number of slices: deal out what the stopped ones have stored"),
     "forget": _Command("take a person out of what the stopped stream has stored"),
     "sandbox": _Command("a stand-in AppsFlyer with its documented checks, answers and faults", takes_settings=False),

@@ -2,12 +2,10 @@
 
 import logging
 import os
-import signal
 import sys
 import time
 from datetime import timedelta
 from functools import cached_property
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -44,7 +42,7 @@ from flows.identify import Around, UserLogic
 from flows.reload import hand_over
 from flows.rules import identity_rules
 from flows.settings.model import FileDeadLetters, FilesSource, Settings
-from flows.signals import SIGNALS, keep_waiting, let_reload_wait
+from flows.signals import keep_waiting, let_reload_wait, stop_on_signals
 from flows.steps.event import PLATFORMS, Record
 from flows.steps.outcome import DeadLetter
 from flows.steps.warm_up import WarmUp
@@ -192,17 +190,7 @@ class Process:
 
     def stop_on_signals(self) -> None:
         """Make SIGTERM and SIGINT ask for a clean stop, and a second one stop at once."""
-
-        def handle(number: int, _frame: FrameType | None) -> None:
-            if self.stopping.restart:  # it stops already, and is not to begin again
-                self.stopping.restart = False
-                return
-            if self.stopping.requested:
-                os._exit(128 + number)
-            self.stopping.request()
-
-        for each in SIGNALS:
-            signal.signal(each, handle)
+        stop_on_signals(self.stopping)
 
     def _letter_writer(self) -> LetterWriter:
         letters = self.settings.dead_letters

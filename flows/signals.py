@@ -11,7 +11,10 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from connectors.stopping import Stopping
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 RELOAD: Final = signal.SIGHUP
@@ -23,6 +26,21 @@ def quit_at_once() -> None:
     for each in SIGNALS:
         signal.signal(each, _quit)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def stop_on_signals(stopping: "Stopping") -> None:
+    """From now on let SIGTERM and SIGINT ask for a clean stop, and a second one stop at once."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stopping.restart:  # it stops already, and is not to begin again
+            stopping.restart = False
+            return
+        if stopping.requested:
+            os._exit(128 + number)
+        stopping.request()
+
+    for each in SIGNALS:
+        signal.signal(each, handle)
 
 
 def keep_waiting() -> None:

@@ -34,7 +34,7 @@ def start() -> Process:
     """Read the settings that the environment names, and build the process. Exits with 2 where that cannot be."""
     configure_logs()
     keep_private()
-    _refuse_cluster()
+    refuse_cluster()
     path = Path(os.environ.get("STREAM_SETTINGS", "stream.toml"))
     try:
         settings = load(path)
@@ -62,7 +62,7 @@ def start() -> Process:
             "committed offsets and loses nothing",
             do="start with `python -m flows run`, or give -r DIRECTORY -s SECONDS -b 0",
         )
-    index, count = _slice()
+    index, count = slice_of_environment()
     in_the_way = obstacle(settings.state.directory, count)
     if in_the_way is not None:
         refuse(f"{path}: state.directory: {in_the_way}")
@@ -120,7 +120,8 @@ def _collect_garbage_rarely() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _slice() -> tuple[int, int]:
+def slice_of_environment() -> tuple[int, int]:
+    """Return (index, count) as STREAM_SLICE has it. Exits with 2 where it is none."""
     index, _, count = os.environ.get("STREAM_SLICE", "0/1").partition("/")
     if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
         refuse("STREAM_SLICE: expected i/N with i from 0 to N-1, such as 0/4")
@@ -134,13 +135,15 @@ def _has_recovery() -> bool:
     )
 
 
-def _refuse_cluster() -> None:
+def refuse_cluster(command: str = "run") -> None:
+    """Exit with 2 where Bytewax is to run as a cluster; `command` is what runs in slices instead."""
     flags = [argument for argument in sys.argv[1:] if argument.split("=")[0] in _CLUSTER_FLAGS]
     variables = [name for name in _CLUSTER_VARIABLES if name in os.environ]
     if flags or variables:
         refuse(
             f"{', '.join(flags + variables)}: the stream does not run as a Bytewax cluster, for one slow process "
-            "stalls all others in Bytewax 0.21; start independent slices instead: python -m flows run --slice i/N"
+            "stalls all others in Bytewax 0.21; "
+            f"start independent slices instead: python -m flows {command} --slice i/N"
         )
 
 

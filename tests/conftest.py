@@ -17,6 +17,7 @@ pytest_plugins = (
     "tests.fixtures.kafka_local",
     "tests.fixtures.kafka_tls",
     "tests.fixtures.stream",
+    "tests.fixtures.topics",
 )
 
 

@@ -74,6 +74,13 @@ class Cluster:
         asked = self._admin.describe_topics(TopicCollection([topic]), request_timeout=REQUEST_SECONDS)
         return [asked[topic]]
 
+    def ask_configs(self, topics: Iterable[str]) -> Futures:
+        """Ask for the properties of topics; the result of each is name → entry with `value`."""
+        kind = admin.ConfigResource  # type: ignore[attr-defined]  # as above
+        places = [kind(kind.Type.TOPIC, topic) for topic in topics]
+        asked = self._admin.describe_configs(places, request_timeout=REQUEST_SECONDS)
+        return [asked[place] for place in places]
+
     def ask_available(self, partitions: Iterable[int]) -> Futures:
         """Ask for what Kafka has of these partitions: first offset and end, in turn, of each; see `available`."""
         futures: Futures = []
@@ -103,6 +110,12 @@ class Cluster:
         places = [TopicPartition(self._settings.topic, partition) for partition in partitions]
         request = [ConsumerGroupTopicPartitions(self._settings.group_id, places)]
         return list(self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS).values())
+
+    def ask_to_commit(self, offsets: Mapping[int, int]) -> Futures:
+        """Ask for the group to get these offsets, which it must not be reading by at the moment."""
+        places = [TopicPartition(self._settings.topic, partition, offset) for partition, offset in offsets.items()]
+        request = [ConsumerGroupTopicPartitions(self._settings.group_id, places)]
+        return list(self._admin.alter_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS).values())
 
     def answers(self, ask: Callable[[], Futures], stopping: Stopping) -> list[Any] | None:
         """Return the answers; None if a stop was requested before they came. Says every 10 s that it waits.

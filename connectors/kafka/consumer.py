@@ -56,6 +56,7 @@ class _Message(Protocol):
     def partition(self) -> int: ...
     def offset(self) -> int: ...
     def timestamp(self) -> tuple[int, int]: ...
+    def headers(self) -> list[tuple[str, bytes | None]] | None: ...
 
 
 def check_properties(settings: KafkaSource) -> None:
@@ -91,8 +92,10 @@ class SharedConsumer:
         clock: Clock,
         ends: Ends | None = None,
         begun_anew: Callable[[str, int], None] = lambda _topic, _partition: None,
+        with_headers: bool = False,
     ) -> None:
         self._settings = settings
+        self._with_headers = with_headers
         self._begun_anew = begun_anew
         self._ends = ends
         self._cluster = cluster
@@ -160,6 +163,15 @@ class SharedConsumer:
             self._ready_records -= len(batch)
             return batch
 
+    def end(self, partition: int) -> None:
+        """Read no more of a partition, so that what is fetched of it takes no room from others."""
+        with self._lock:
+            if self._closed:
+                return
+            self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
+            self._ready_records -= sum(map(len, self._ready[partition]))
+            self._ready[partition].clear()
+
     @property
     def acknowledged(self) -> dict[int, int]:
         """Partition → the offset that the group certainly has."""
@@ -202,7 +214,7 @@ class SharedConsumer:
         messages = cast("list[_Message]", self._consumer.consume(BATCH_RECORDS, 0))
         if not messages:
             return
-        topic, all_ready = self._settings.topic, self._ready
+        topic, all_ready, with_headers = self._settings.topic, self._ready, self._with_headers
         batch: list[Record] = []
         of_partition = -1
         for message in messages:
@@ -225,6 +237,7 @@ class SharedConsumer:
                     partition,
                     message.offset(),
                     time_ms if time_ms > 0 else time.time_ns() // 1_000_000,
+                    (message.headers() or ()) if with_headers else (),
                 )
             )
             self._ready_records += 1

@@ -13,6 +13,10 @@ class KafkaSetupError(KafkaSourceError):
     """Kafka refuses the source as it is set up; starting again without a change gives the same answer."""
 
 
+class MissingTopicError(KafkaSetupError):
+    """There is no such topic."""
+
+
 class OffsetsGoneError(KafkaSourceError):
     """Kafka no longer has, or never had, the offset that is to be read next."""
 
@@ -52,9 +56,9 @@ def is_missing_topic(error: KafkaError) -> bool:
     return error.code() in _NO_TOPIC
 
 
-def missing_topic(settings: KafkaSource) -> KafkaSetupError:
+def missing_topic(settings: KafkaSource) -> MissingTopicError:
     """Return the error for a topic that is not there."""
-    return KafkaSetupError(
+    return MissingTopicError(
         f"source.topic: there is no topic {settings.topic!r} at {settings.bootstrap_servers}. Create it, "
         "or correct source.topic or source.bootstrap_servers."
     )

@@ -3,9 +3,11 @@
 import atexit
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import MappingProxyType
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -47,8 +49,15 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         on_close: Callable[[int], None],
         warm_up_until: int = 0,
         is_decided: bool = True,
+        final_up_to: Callable[[], int | None] | None = None,
+        until: int | None = None,
     ) -> None:
-        """Records below `warm_up_until` only teach; it is told when it gets there."""
+        """Records below `warm_up_until` only teach; it is told when it gets there. It ends at `until`.
+
+        With `final_up_to`, which returns the lowest offset that is not final, snapshots do not go beyond that.
+        """
+        self._final_up_to = final_up_to
+        self._until = until
         self._warm_up_until = warm_up_until
         self._is_decided = is_decided
         self._consumer = consumer
@@ -70,14 +79,17 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         """Return the next records, or none.
 
         Raises:
-            StopIteration: a stop was requested.
+            StopIteration: a stop was requested, or it is at its end.
             KafkaSourceError: reading cannot go on.
         """
-        if self._stopping.requested:
+        if self._stopping.requested or (self._until is not None and self._next_offset >= self._until):
             raise StopIteration
         records = self._consumer.take(self._partition)
         if records:
             self._next_offset = records[-1].offset + 1
+            if self._until is not None and self._next_offset > self._until:
+                self._next_offset = self._until
+                records = [each for each in records if each.offset < self._next_offset]
             self.last_record_ms = records[-1].time_ms
             self._delay_ms = 0
             self._awake_at = None
@@ -99,6 +111,9 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         """Return where to go on."""
         if not self._is_decided:
             return None
+        if self._final_up_to is not None:
+            final = self._final_up_to()
+            return self._next_offset if final is None else min(final, self._next_offset)
         return (self._next_offset, self._warm_up_until) if self._warm_up_until else self._next_offset
 
     def close(self) -> None:
@@ -130,6 +145,11 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             that were known name other events now.
         warm_up: is told up to where each partition only teaches. None is no warm-up: as without a recovery store, where
             each start would have one.
+        with_headers: the records have their headers.
+        begun: told (topic, partition, offset) where the reading of each partition begins.
+        rereads: for a flow that keeps nothing of what it has read: what is not final is read again at the next start.
+            Snapshots are the watermark then, and the group's offset counts where it is further than the saved position.
+        until: partition → the offset where it ends; looked at when a partition begins. Others never end by themselves.
     """
 
     def __init__(
@@ -145,7 +165,15 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         clock: Clock = time.monotonic,
         begun_anew: Callable[[str, int], None] = lambda _topic, _partition: None,
         warm_up: WarmUp | None = None,
+        with_headers: bool = False,
+        begun: Callable[[str, int, int], None] = lambda _topic, _partition, _offset: None,
+        rereads: bool = False,
+        until: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
+        self._until = until
+        self._with_headers = with_headers
+        self._begun = begun
+        self._rereads = rereads
         self._begun_anew = begun_anew
         self._warm_up = warm_up
         self._warm_up_begins: dict[int, int] | None = None
@@ -243,6 +271,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 clock=self._clock,
                 begun_anew=self._begun_anew,
                 ends=self._ends,
+                with_headers=self._with_headers,
             )
             atexit.register(self.close)
             return True
@@ -270,6 +299,8 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             raise RuntimeError("list_parts comes first")
         has = self._available[partition]
         group = self._committed.get(partition)
+        if self._rereads and isinstance(resume_state, int) and group is not None and resume_state < group <= has.end:
+            resume_state = None
         resume, border = resume_state if isinstance(resume_state, tuple) else (resume_state, 0)
         is_decided = True
         if resume is None and group is not None and self._warm_up is not None:
@@ -280,6 +311,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             self._warm_up.begin(self._settings.topic, partition, border)
         wanted = starting_offset(resume, group, has, self._settings.start)
         offset = self._consumer.begin(partition, wanted, group, has, needed_from=border)
+        self._begun(self._settings.topic, partition, offset)
         with self._lock:
             self._open.add(partition)
         structlog.get_logger().info(
@@ -299,6 +331,8 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             on_close=self._close_part,
             warm_up_until=border if offset < border else 0,
             is_decided=is_decided,
+            final_up_to=partial(self._watermark, self._settings.topic, partition) if self._rereads else None,
+            until=self._until.get(partition),
         )
         self._parts[partition] = part
         return part
@@ -328,6 +362,9 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         with self._lock:
             self._open.discard(partition)
             is_last = not self._open
+        if self._until and self._consumer is not None:
+            self._consumer.end(partition)
+            self._stopping.input_ended = is_last
         if is_last and self._consumer is not None:
             self._consumer.commit()
 

@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as problem:
         return _refuse(str(problem))
     except StateInUseError:
-        return _refuse("the stream, or a replay, is running; stop every slice first, for it would write it again")
+        return _refuse(
+            "the stream, a replay or a rekeying is running; stop every slice first, for it would write it again"
+        )
     try:
         return _forget(settings, people)
     except (sqlite3.Error, OSError) as problem:

@@ -1,5 +1,6 @@
 """What travels through the stream: the record as it was read, and the event that was decoded from it."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 Platform = Literal["ios", "android"]
@@ -37,6 +38,8 @@ class Record(NamedTuple):
     offset: int
     time_ms: int
     """When it arrived, in milliseconds since the epoch: Kafka's timestamp, or the time of reading."""
+    headers: Sequence[tuple[str, bytes | None]] = ()
+    """Kafka's headers in their order; only read where a flow passes them on."""
 
 
 class Event(NamedTuple):

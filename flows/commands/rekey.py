@@ -1,0 +1,88 @@
+"""Copy a topic to one whose keys are user ids, else device ids, so that slices keep each user's events together.
+
+It keeps headers, timestamps, the events' bytes and their order, and goes on until it is stopped. Upload bodies fall
+into their events. Both topics are in the cluster of [source]; the one that is not named is source.topic.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from connectors.private import keep_private
+from flows.commands.run import make_recovery_store, parse_slice
+from flows.logs import configure_logs
+from flows.rekeying.place import FROM_VARIABLE, HAND_OVER_VARIABLE, TO_VARIABLE, Place, PlaceError, place
+from flows.settings import SettingsError, load
+from flows.signals import keep_waiting
+
+FLOW = "flows.rekey"
+_WRONG_USAGE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument(
+        "--to", metavar="TOPIC", default=os.environ.get(TO_VARIABLE), help=f"the topic to write (or ${TO_VARIABLE})"
+    )
+    parser.add_argument(
+        "--from",
+        dest="from_topic",
+        metavar="TOPIC",
+        default=os.environ.get(FROM_VARIABLE),
+        help=f"the topic to read (or ${FROM_VARIABLE})",
+    )
+    parser.add_argument(
+        "--hand-over",
+        action="store_true",
+        help="copy up to where the stopped stream has read, let it go on in the other topic from there, and end",
+    )
+    parser.add_argument(
+        "--slice",
+        type=parse_slice,
+        metavar="i/N",
+        default=os.environ.get("STREAM_SLICE") or None,
+        help="read the Kafka partitions p with p mod N = i, counted from 0 (default: $STREAM_SLICE, else all)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Become the flow; returns only if it cannot be started."""
+    configure_logs()
+    keep_private()
+    try:
+        settings = load(args.settings)
+        where = place(settings, args.from_topic, args.to, hand_over=args.hand_over)
+    except SettingsError as error:
+        return _refuse(str(error))
+    except PlaceError as error:
+        return _refuse(f"{args.settings}: {error}")
+    if where.hand_over and args.slice is not None and args.slice.count > 1:
+        return _refuse("rekey: --hand-over is one process's; stop the slices, and leave out --slice")
+    index, count = (args.slice.index, args.slice.count) if args.slice is not None else (0, 1)
+    directory = where.directory(index, count) / "recovery"
+    try:
+        make_recovery_store(directory)
+    except OSError as error:
+        reason = f"cannot make {directory} ({error.strerror})"
+        return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")
+    os.environ["STREAM_SETTINGS"] = str(settings.path)
+    os.environ["STREAM_SLICE"] = f"{index}/{count}"
+    return _become(where, directory)
+
+
+def _become(where: Place, directory: Path) -> NoReturn:
+    os.environ[FROM_VARIABLE] = where.source.topic
+    os.environ[TO_VARIABLE] = where.to_topic
+    os.environ[HAND_OVER_VARIABLE] = "1" if where.hand_over else "0"
+    recovery = ["-r", str(directory), "-s", str(where.state.epoch_seconds), "-b", "0"]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    keep_waiting()
+    os.execv(sys.executable, [sys.executable, "-m", "bytewax.run", FLOW, *recovery])  # noqa: S606 (no shell is wanted)
+
+
+def _refuse(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return _WRONG_USAGE

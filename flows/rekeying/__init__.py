@@ -1,0 +1,1 @@
+"""The rekeying of a topic: what its process shares, how it starts, what it tells."""
