@@ -25,7 +25,7 @@ class Place:
     """What is read and what is written. Both topics are in one cluster, that of `[source]`."""
 
     source: KafkaSource
-    """`[source]`, with the topic that is read and a group of its own."""
+    """`[source]`, with the topic that is read and a group of its own, for each topic that is written."""
     to_topic: str
     state: State
     stream_group_id: str
@@ -58,7 +58,7 @@ def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, h
     if isinstance(letters, KafkaDeadLetters) and letters.topic in (read, written):
         raise PlaceError(f"rekey: {letters.topic!r} is dead_letters.topic; name another topic")
     return Place(
-        replace(source, topic=read, group_id=f"{source.group_id}-rekey"),
+        replace(source, topic=read, group_id=f"{source.group_id}-rekey-{written}"),
         written,
         State(settings.state.directory / "rekey" / read / written, settings.state.epoch_seconds),
         source.group_id,

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
+from flows.rekeying.place import place
+from flows.settings import load
 
 KAFKA = '[source]\nkind = "kafka"\nbootstrap_servers = "k:9092"\ntopic = "events"\ngroup_id = "stream"\n'
 SYNC = '[[sync]]\nname = "production"\nios_app_id = "id1"\ns2s_key = "env:STREAM_TEST_KEY"\nevents = "all"\n'
@@ -67,6 +69,15 @@ def test_each_slice_has_a_place_of_its_own(execs: Execs, tmp_path: Path) -> None
     ((arguments, names),) = execs
     assert arguments[5] == str(tmp_path / "state/rekey/events/by-user/slice-1-of-2/recovery")
     assert names[3] == "1/2"
+
+
+def test_each_target_has_a_position_of_its_own() -> None:
+    """In the group and in the store: what is copied to one topic is still to be copied to another."""
+    write(KAFKA + SYNC)
+    settings = load(Path("stream.toml"))
+    one, other = (place(settings, None, to) for to in ("one", "other"))
+    assert (one.source.group_id, other.source.group_id) == ("stream-rekey-one", "stream-rekey-other")
+    assert one.directory(0, 1) != other.directory(0, 1)
 
 
 def test_topics_may_come_from_the_environment(execs: Execs, monkeypatch: pytest.MonkeyPatch) -> None:
