@@ -131,7 +131,9 @@ _ENVIRONMENT: Final = """\
 | variable | default | what it does |
 |---|---|---|
 | `STREAM_SETTINGS` | `stream.toml` | the settings file, where no `--settings` is given |
-| `STREAM_SLICE` | all of it | `i/N`: which slice `python -m flows run` is, where no `--slice` is given |
+| `STREAM_SLICE` | all of it | `i/N`: which slice `python -m flows run` (or `rekey`) is, where no `--slice` is given |
+| `STREAM_REKEY_FROM` | `source.topic` | the topic that `rekey` reads, where no `--from` is given |
+| `STREAM_REKEY_TO` | `source.topic` | the topic that `rekey` writes, where no `--to` is given |
 | `STREAM_SUMMARY` | none | a file for the summary of a run, as JSON |
 | `STREAM_LOG` | `console` on a terminal, else `json` | how log lines look |
 | `STREAM_LOG_LEVEL` | `info` | `debug`, `info`, `warning` or `error` |
