@@ -102,6 +102,7 @@ class Process:
             now_ms,
             self.forgetting.__len__,
             self.damages,
+            self._disk,
         )
 
     def source(self) -> Source[Record]:
@@ -139,7 +140,7 @@ class Process:
         window = self.settings.window
         items: list[Item] = resume_items(self.ledger, resume_state[1]) if resume_state is not None else []
         max_wait = timedelta(milliseconds=window.max_wait_ms)
-        return MicroBatch(items, window.max_events, max_wait, utc_now, self.parts.windows)
+        return MicroBatch(items, window.max_events, max_wait, utc_now, self.parts.windows, self.parts.batches)
 
     def sink(self) -> AppsFlyerSink:
         """Return where parcels and dead letters go, with its threads running."""

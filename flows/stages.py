@@ -95,7 +95,7 @@ def translate_events(
                     keyed.append((DEAD_LETTER_LANE, letter))
                     continue
                 app_id, body, notes, absent = request
-                ledger.built(sync, [note.caution for note in notes], absent)
+                ledger.built(sync, identity.platform, [note.caution for note in notes], absent)
                 parcel = Parcel(
                     name,
                     copy,

@@ -38,7 +38,7 @@ def as_json(ledger: Ledger) -> dict[str, Any]:
                 "dead_lettered": _in_order(DeadLetterReason, counts.dead_lettered),
                 "pending": ledger.pending(place),
                 "warnings": {caution.value: count for caution, count in counts.cautions.items()},
-                "requests": counts.requests,
+                "requests": counts.requests.total(),
                 "absent_identifiers": dict(counts.absent),
             }
             for place, (name, counts) in enumerate(zip(ledger.sync_names, ledger.syncs, strict=True))

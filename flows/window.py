@@ -7,6 +7,7 @@ from typing import Any, Final
 from bytewax.operators import StatefulBatchLogic
 
 from connectors.appsflyer.items import Item, pack_items
+from connectors.metrics.buckets import Buckets
 from connectors.metrics.level import Level
 
 STATE_VERSION: Final = 1
@@ -25,9 +26,11 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         max_wait: timedelta,
         now: Callable[[], datetime],
         fill: Level | None = None,
+        emitted: Buckets | None = None,
     ) -> None:
-        """`fill` is the level of what all windows hold."""
+        """`fill` is the level of what all windows hold, and `emitted` counts batches by their size."""
         self._fill = fill or Level()
+        self._emitted = emitted or Buckets(())
         self._fill.move(len(items))
         self._items = items
         self._max_events = max_events
@@ -44,6 +47,7 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         emitted: list[list[Item]] = []
         while len(self._items) >= self._max_events:
             emitted.append(self._items[: self._max_events])
+            self._emitted.add(self._max_events)
             self._items = self._items[self._max_events :]
             self._due = self._now() + self._max_wait
         self._fill.move(len(self._items) - before)
@@ -51,13 +55,16 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
 
     def on_notify(self) -> tuple[list[list[Item]], bool]:
         """Emit what has waited long enough."""
-        self._fill.move(-len(self._items))
-        return [self._items], StatefulBatchLogic.DISCARD
+        return self._let_go()
 
     def on_eof(self) -> tuple[list[list[Item]], bool]:
         """Emit the rest."""
+        return self._let_go() if self._items else ([], StatefulBatchLogic.DISCARD)
+
+    def _let_go(self) -> tuple[list[list[Item]], bool]:
         self._fill.move(-len(self._items))
-        return [self._items] if self._items else [], StatefulBatchLogic.DISCARD
+        self._emitted.add(len(self._items))
+        return [self._items], StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:
         """Return when the batch is due."""

@@ -120,7 +120,7 @@ def _syncs(parts: Parts) -> list[dict[str, Any]]:
                 "filtered": filtered,
                 "dead_lettered": letters,
                 "pending": max(entries + copies - final, 0),
-                "requests": counts.requests,
+                "requests": counts.requests.total(),
                 "absent_identifiers": dict(counts.absent.copy()),
                 "apps": [_app(parts, each) for each in parts.apps() if each.sync == sync.name],
             }

@@ -194,6 +194,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         self._open: set[int] = set()
         self._parts: dict[int, KafkaPartition] = {}
         self._ends: Ends | None = None
+        self._watch: PartitionWatch | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -204,6 +205,11 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
     def is_found(self) -> bool:
         """Whether Kafka was found at the start."""
         return self._consumer is not None
+
+    @property
+    def partition_count(self) -> int | None:
+        """How many partitions the topic has, whoever reads them; None before Kafka has said it."""
+        return self._watch.known if self._watch is not None else None
 
     def progress(self) -> list[PartitionProgress]:
         """Return how far each partition has come; those that are not begun yet are left out."""
@@ -250,7 +256,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             self._cluster, self._secret = cluster, secret
             self._available = dict(zip(owned, available(ranges), strict=True))
             self._committed = committed(offsets)
-            watch = PartitionWatch(
+            self._watch = watch = PartitionWatch(
                 self._settings,
                 cluster,
                 known=count,

@@ -42,6 +42,11 @@ class PartitionWatch:
         self._asked: Futures = []
         self._missed = 0
 
+    @property
+    def known(self) -> int:
+        """How many partitions the topic has, as far as it is known."""
+        return self._known
+
     def look(self, now: float, *, hurry: bool) -> bool:
         """Ask if it is time, and take the answer if it is there; return whether the cluster answered just now.
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from connectors.limited_log import Clock, LimitedLog
 
@@ -44,6 +44,16 @@ class Space(Protocol):
         """Free blocks for everybody."""
 
 
+class Room(NamedTuple):
+    """How full the state disk is."""
+
+    free_bytes: int
+    reserve_bytes: int
+    """With less free, nothing more is read."""
+    is_full: bool
+    """Whether nothing is read at the moment, as of the last look."""
+
+
 class StateDisk:
     """Looks after the disk that a directory is on. `has_room` may be asked by any thread, thousands of times a second.
 
@@ -71,6 +81,11 @@ class StateDisk:
             self._next_look = now + _LOOK_SECONDS
             self._look()
         return self._has_room
+
+    def room(self) -> Room:
+        """Measure, for those who look at it from outside. Raises OSError where the disk is gone."""
+        free, whole = self._measure()
+        return Room(free, _part(RESERVE_BYTES, whole, _RESERVE_SHARE), not self._has_room)
 
     def may_start(self) -> bool:
         """Return whether there is room to begin at all, so that what is pending goes out; removes the ballast first."""

@@ -10,7 +10,7 @@ from threading import Lock
 
 from connectors.ledger.brake import Brake
 from flows.steps.caution import Caution
-from flows.steps.event import Position
+from flows.steps.event import Platform, Position
 from flows.steps.outcome import DeadLetterReason, FilterReason
 
 _PLACE_BITS = 20
@@ -44,7 +44,7 @@ class SyncCounts:
         self.filtered: Counter[FilterReason] = Counter()
         self.dead_lettered: Counter[DeadLetterReason] = Counter()
         self.cautions: Counter[Caution] = Counter()
-        self.requests = 0
+        self.requests: Counter[Platform] = Counter()
         """Requests that were built."""
         self.absent: Counter[str] = Counter()
         """Device identifiers that requests lacked."""
@@ -164,11 +164,11 @@ class Ledger:
         """How many events wait in their users' state."""
         return self._held_events
 
-    def built(self, sync: int, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
+    def built(self, sync: int, platform: Platform, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
         """Count a request that was built, what it lacks and what it will cost."""
         with self._lock:
             counts = self.syncs[sync]
-            counts.requests += 1
+            counts.requests[platform] += 1
             for caution in cautions:
                 counts.cautions[caution] += 1
             for identifier in absent:

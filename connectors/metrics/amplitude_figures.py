@@ -5,7 +5,9 @@ Amplitude, «Event Streaming Metrics Summary API»: the names of its answer's fi
 
 from typing import Final, NamedTuple
 
-from connectors.metrics.vocabulary import DELIVERIES, DELIVERY_AGE, OUTCOMES, REFUSED
+from connectors.metrics.vocabulary import DELIVERIES, DELIVERY_AGE, OUTCOMES, REFUSED, Metric
+
+HOUR: Final = "1h"
 
 
 class Figure(NamedTuple):
@@ -14,40 +16,43 @@ class Figure(NamedTuple):
     name: str
     meaning: str
     expression: str
-    """PromQL over the last hour, by sync."""
+    """PromQL over a time, by sync."""
 
 
-def _increase(name: str, selector: str = "", window: str = "1h") -> str:
-    return f"sum by (sync) (increase({name}{selector}[{window}]))"
+def figures(window: str = HOUR, scope: str = "") -> tuple[Figure, ...]:
+    """Return them over a time, such as `1h`, of what `scope` selects: matchers such as `job="stream"`, or none."""
 
+    def increase(metric: Metric, *matchers: str) -> str:
+        selector = ", ".join(each for each in (scope, *matchers) if each)
+        return f"sum by (sync) (increase({metric.name}{f'{{{selector}}}' if selector else ''}[{window}]))"
 
-_DELIVERED: Final = _increase(OUTCOMES.name, '{outcome="delivered"}')
-_NOT_DELIVERED: Final = _increase(OUTCOMES.name, '{outcome="dead_lettered"}')
-
-FIGURES: Final = (
-    Figure("eventsDelivered", "events that AppsFlyer accepted", _DELIVERED),
-    Figure("eventsNotDelivered", "events that became dead letters", _NOT_DELIVERED),
-    Figure(
-        "deliveryRate",
-        "the share that was delivered of what was not meant to be left out",
-        f"{_DELIVERED} / ({_DELIVERED} + {_NOT_DELIVERED})",
-    ),
-    Figure(
-        "latencyInSeconds",
-        "the p95 of the time from an event's arrival to its delivery; Amplitude aims at 60",
-        f"histogram_quantile(0.95, sum by (sync, le) (rate({DELIVERY_AGE.name}_bucket[1h])))",
-    ),
-    Figure("successOnFirstAttempt", "delivered at the first attempt", _increase(DELIVERIES.name, '{attempt="first"}')),
-    Figure("successAfterRetry", "delivered after a retry", _increase(DELIVERIES.name, '{attempt="retry"}')),
-    Figure(
-        "eventsExpired",
-        "given up after retry_minutes of trying",
-        _increase(OUTCOMES.name, '{outcome="dead_lettered", reason="retries_exhausted"}'),
-    ),
-    Figure(
-        "eventsDiscarded",
-        "incomplete or invalid: every other dead letter. What decode refused belongs to no sync and is "
-        f"`sum(increase({REFUSED.name}[1h]))` on top",
-        _increase(OUTCOMES.name, '{outcome="dead_lettered", reason!="retries_exhausted"}'),
-    ),
-)
+    delivered = increase(OUTCOMES, 'outcome="delivered"')
+    not_delivered = increase(OUTCOMES, 'outcome="dead_lettered"')
+    buckets = f"{DELIVERY_AGE.name}_bucket{f'{{{scope}}}' if scope else ''}[{window}]"
+    return (
+        Figure("eventsDelivered", "events that AppsFlyer accepted", delivered),
+        Figure("eventsNotDelivered", "events that became dead letters", not_delivered),
+        Figure(
+            "deliveryRate",
+            "the share that was delivered of what was not meant to be left out",
+            f"{delivered} / ({delivered} + {not_delivered})",
+        ),
+        Figure(
+            "latencyInSeconds",
+            "the p95 of the time from an event's arrival to its delivery; Amplitude aims at 60",
+            f"histogram_quantile(0.95, sum by (sync, le) (rate({buckets})))",
+        ),
+        Figure("successOnFirstAttempt", "delivered at the first attempt", increase(DELIVERIES, 'attempt="first"')),
+        Figure("successAfterRetry", "delivered after a retry", increase(DELIVERIES, 'attempt="retry"')),
+        Figure(
+            "eventsExpired",
+            "given up after retry_minutes of trying",
+            increase(OUTCOMES, 'outcome="dead_lettered"', 'reason="retries_exhausted"'),
+        ),
+        Figure(
+            "eventsDiscarded",
+            "incomplete or invalid: every other dead letter. What decode refused belongs to no sync and is "
+            f"`sum(increase({REFUSED.name}[{window}]))` on top",
+            increase(OUTCOMES, 'outcome="dead_lettered"', 'reason!="retries_exhausted"'),
+        ),
+    )

@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from connectors.metrics.answers import read_answers
 from connectors.metrics.events import read_events
+from connectors.metrics.health import read_health
 from connectors.metrics.hindrances import read_hindrances
 from connectors.metrics.lag import read_lag
 from connectors.metrics.parts import Parts
@@ -23,6 +24,7 @@ _READERS: Final[tuple[Callable[[Readings, Parts], None], ...]] = (
     read_requests,
     read_answers,
     read_hindrances,
+    read_health,
     read_state,
     read_process,
 )

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from connectors.metrics.amplitude_figures import FIGURES
+from connectors.metrics.amplitude_figures import figures
 from connectors.metrics.vocabulary import GROUPS, Metric
 
 _INTRODUCTION = """\
@@ -26,7 +26,7 @@ _FIGURES = """\
 What Amplitude shows for its own event streams, as expressions over the last hour, by sync. A share of requests without
 an identifier, such as iOS requests without an IDFA, is
 `sum by (sync) (increase(appsflyer_stream_missing_identifiers_total{identifier="idfa"}[1h])) / sum by (sync)
-(increase(appsflyer_stream_deliveries_total{platform="ios"}[1h]))`.
+(increase(appsflyer_stream_requests_built_total{platform="ios"}[1h]))`.
 """
 
 
@@ -47,7 +47,7 @@ def _row(metric: Metric) -> str:
 
 def _figures() -> Iterator[str]:
     yield "| Amplitude's name | meaning | expression |\n|---|---|---|"
-    for each in FIGURES:
+    for each in figures():
         yield f"| `{each.name}` | {each.meaning} | `{each.expression}` |"
     yield ""
 

@@ -22,6 +22,7 @@ def read_hindrances(to: Readings, parts: Parts) -> None:
     to.put(v.RETRIES_WAITING, courier.retries_waiting if courier is not None else 0)
     to.put(v.HELD, parts.held)
     to.put(v.WINDOW_ITEMS, parts.windows.value)
+    to.put_buckets(v.WINDOW_BATCHES, parts.batches)
     to.put(v.UNFINISHED, len(unfinished))
     to.put(v.BRAKE, parts.ledger.brake.is_on)
     to.put(v.JOURNAL_BLOCKED, courier is not None and courier.waits_for_disk)

@@ -11,6 +11,8 @@ def read_lag(to: Readings, parts: Parts) -> None:
     to.put(v.SOURCE_CONNECTED, kafka is None or kafka.is_connected)
     if kafka is None:
         return
+    if kafka.partition_count is not None:
+        to.put(v.PARTITIONS, kafka.partition_count)
     for each in kafka.progress():
         partition = str(each.partition)
         if each.lag_events is not None:

@@ -14,9 +14,12 @@ from connectors.appsflyer.tally import LaneTally, Tally
 from connectors.appsflyer.unfinished import Unfinished
 from connectors.heartbeat import Heartbeat
 from connectors.kafka.source import KafkaInput
+from connectors.ledger.disk import StateDisk
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
+from connectors.metrics.buckets import Buckets
 from connectors.metrics.level import Level
+from connectors.metrics.vocabulary import BATCH_BOUNDS
 from connectors.postbox import Postbox
 from connectors.stopping import Stopping
 from flows.settings.model import Settings
@@ -63,8 +66,11 @@ class Parts:
     users: Callable[[], int]
     """How many users and anonymous devices are remembered."""
     damages: list[str]
+    disk: StateDisk
     windows: Level = field(default_factory=Level)
     """What waits in the windows."""
+    batches: Buckets = field(default_factory=lambda: Buckets(BATCH_BOUNDS))
+    """How full the micro-batches were."""
     kafka: KafkaInput | None = None
     courier: Courier | None = None
     postbox: Postbox | None = None

@@ -10,9 +10,11 @@ from flows.steps.identifiers import PLATFORM_IDENTIFIERS
 def read_requests(to: Readings, parts: Parts) -> None:
     """Put what requests lack."""
     for sync, counts in zip(parts.settings.enabled_syncs, parts.ledger.syncs, strict=True):
-        to.put(v.REQUESTS_BUILT, counts.requests, sync.name)
         for platform, identifiers in PLATFORM_IDENTIFIERS.items():
-            for identifier in identifiers if sync.app_id(platform) is not None else ():
+            if sync.app_id(platform) is None:
+                continue
+            to.put(v.REQUESTS_BUILT, counts.requests[platform], sync.name, platform)
+            for identifier in identifiers:
                 to.put(v.MISSING_IDENTIFIERS, counts.absent[identifier], sync.name, platform, identifier)
         for caution in Caution:
             to.put(v.WARNINGS, counts.cautions[caution], sync.name, caution.value)

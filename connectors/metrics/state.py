@@ -1,9 +1,11 @@
 """State and memory, and the process itself."""
 
+from contextlib import suppress
 from importlib.metadata import version
 from platform import python_version
 
 from connectors.metrics import vocabulary as v
+from connectors.metrics.memory_limit import memory_limit_bytes
 from connectors.metrics.parts import Parts
 from connectors.metrics.readings import Readings
 
@@ -14,15 +16,30 @@ def read_state(to: Readings, parts: Parts) -> None:
     to.put(v.USERS, parts.users())
     to.put(v.SNAPSHOTS, parts.snapshots)
     to.put(v.SNAPSHOT_AGE, max(now - parts.snapshot_at, 0.0))
+    to.put(v.SNAPSHOT_INTERVAL, parts.settings.state.epoch_seconds)
     to.put(v.SNAPSHOT_SECONDS, parts.sink.snapshot_seconds if parts.sink is not None else 0.0)
     to.put(v.JOURNAL_AGE, parts.journal.unflushed_seconds(now))
     to.put(v.JOURNAL_BYTES, parts.journal.size_bytes())
+    _read_disk(to, parts)
+    limit_bytes = memory_limit_bytes()
+    if limit_bytes is not None:
+        to.put(v.MEMORY_LIMIT, limit_bytes)
+
+
+def _read_disk(to: Readings, parts: Parts) -> None:
+    with suppress(OSError):
+        room = parts.disk.room()
+        to.put(v.STATE_DISK_FREE, room.free_bytes)
+        to.put(v.STATE_DISK_RESERVE, room.reserve_bytes)
+        to.put(v.STATE_DISK_FULL, room.is_full)
 
 
 def read_process(to: Readings, parts: Parts) -> None:
     """Put what runs, and whether it goes on."""
     labels = (version(v.PACKAGE), version("bytewax"), python_version(), str(parts.slice_index), str(parts.slice_count))
     to.put(v.BUILD_INFO, 1, *labels)
+    to.put(v.SLICES, parts.slice_count)
+    to.put(v.SETTINGS_TAKEN, parts.reload is None or parts.reload.ok)
     beats = parts.heartbeat
     now = beats.clock()
     if beats.workers:

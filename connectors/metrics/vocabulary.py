@@ -10,6 +10,7 @@ Label = Literal[
     "attempt",
     "bytewax",
     "caution",
+    "check",
     "circuit",
     "class",
     "identifier",
@@ -57,6 +58,7 @@ def _gauge(name: str, unit: str, labels: tuple[Label, ...], meaning: str, do: st
 AGE_BOUNDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14_400, 86_400)
 """60 is the p95 that Amplitude aims at; 14,400 is `retry_minutes` by default."""
 REQUEST_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
+BATCH_BOUNDS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 # Is it keeping up?
 
@@ -105,6 +107,13 @@ SOURCE_CONNECTED: Final = _gauge(
     (),
     "Whether Kafka answers; always 1 for files.",
     "0: Kafka cannot be reached. Nothing is lost; the log says why.",
+)
+PARTITIONS: Final = _gauge(
+    "topic_partitions",
+    "partitions",
+    (),
+    "How many partitions the topic has, whichever slice reads them; absent before Kafka has answered.",
+    "More than there are series of the lag: a slice is missing, or the slices were started for another number.",
 )
 DELIVERY_AGE: Final = Metric(
     f"{PREFIX}delivery_age_seconds",
@@ -176,7 +185,7 @@ DAMAGED_INPUTS: Final = _counter(
 REQUESTS_BUILT: Final = _counter(
     "requests_built",
     "requests",
-    ("sync",),
+    ("sync", "platform"),
     "Requests that were made for AppsFlyer.",
     "Nothing; others are shares of it.",
 )
@@ -298,6 +307,15 @@ WINDOW_ITEMS: Final = _gauge(
     "What waits in the micro-batches' windows.",
     "Nothing; it is bounded by max_events for each app.",
 )
+WINDOW_BATCHES: Final = Metric(
+    f"{PREFIX}window_batch_items",
+    "histogram",
+    "requests and dead letters",
+    (),
+    "How full the micro-batches were that the windows let go.",
+    "Nearly all at max_events: there is much to do. Nearly all at 1: events come one by one, each max_wait_ms late.",
+    BATCH_BOUNDS,
+)
 UNFINISHED: Final = _gauge(
     "unfinished_items",
     "requests and dead letters",
@@ -334,6 +352,14 @@ LETTERS_BLOCKED: Final = _gauge(
     "The log and /status say why: a disk, a topic, a broker.",
 )
 
+READY: Final = _gauge(
+    "ready",
+    "0 or 1",
+    ("check",),
+    "What /readyz answers, by its checks: 0 where somebody has to act.",
+    "0 for long: /readyz says in words what is missing. A process that starts or stops is not running.",
+)
+
 # State and memory
 
 USERS: Final = _gauge(
@@ -352,6 +378,13 @@ SNAPSHOT_AGE: Final = _gauge(
     (),
     "Time since the last snapshot of the sink's state, or since the start.",
     "Far above epoch_seconds: snapshots are slow, and more is read again after a crash.",
+)
+SNAPSHOT_INTERVAL: Final = _gauge(
+    "snapshot_interval_seconds",
+    "seconds",
+    (),
+    "How often there is to be a snapshot: [state] epoch_seconds.",
+    "Nothing.",
 )
 SNAPSHOT_SECONDS: Final = _gauge(
     "snapshot_duration_seconds",
@@ -375,6 +408,35 @@ JOURNAL_BYTES: Final = _gauge(
     "Growing without end: snapshots do not come, or an old partition is not read again.",
 )
 
+STATE_DISK_FREE: Final = _gauge(
+    "state_disk_free_bytes",
+    "bytes",
+    (),
+    "What is free of the disk that [state] directory is on.",
+    "Near the reserve: make room, or give the disk more.",
+)
+STATE_DISK_RESERVE: Final = _gauge(
+    "state_disk_reserve_bytes",
+    "bytes",
+    (),
+    "How much of it has to be free: with less nothing more is read.",
+    "Nothing.",
+)
+STATE_DISK_FULL: Final = _gauge(
+    "state_disk_full",
+    "0 or 1",
+    (),
+    "1: nothing is read until the state disk has room again.",
+    "Make room on the disk of [state] directory, or give it more; it goes on by itself, and nothing is lost.",
+)
+MEMORY_LIMIT: Final = _gauge(
+    "memory_limit_bytes",
+    "bytes",
+    (),
+    "The memory that the process may take, by the limit of its container or service; absent without one.",
+    "Nothing; process_resident_memory_bytes must stay below it.",
+)
+
 # The process
 
 BUILD_INFO: Final = _gauge(
@@ -383,6 +445,27 @@ BUILD_INFO: Final = _gauge(
     ("version", "bytewax", "python", "slice", "slices"),
     "Always 1; its labels say what runs.",
     "More than one version: a roll-out is under way, or stopped half-way.",
+)
+SLICES: Final = _gauge(
+    "slices",
+    "slices",
+    (),
+    "How many slices there are to be, as this process was told.",
+    "Above the number of processes: one is missing. Different ones: slices of two numbers run at the same time.",
+)
+ALIVE: Final = _gauge(
+    "alive",
+    "0 or 1",
+    ("part",),
+    "What /livez answers, by the parts of the process: 0 where one does not move.",
+    "0: it is stuck; a restart loses nothing. A probe of /livez does that by itself.",
+)
+SETTINGS_TAKEN: Final = _gauge(
+    "settings_taken",
+    "0 or 1",
+    (),
+    "0: the settings were to be read again, and were not taken; the process goes on with those that it had.",
+    "The log names each mistake. Correct them and send SIGHUP again.",
 )
 PROGRESS_AGE: Final = _gauge(
     "progress_age_seconds",
@@ -399,7 +482,7 @@ PROCESS_MEMORY: Final = Metric(
     "bytes",
     (),
     "Memory of the process.",
-    "It should follow users_remembered.",
+    "It should follow users_remembered. Near memory_limit_bytes: raise the limit, lower remember_days, or add slices.",
 )
 PROCESS_VIRTUAL: Final = Metric(
     "process_virtual_memory_bytes", "gauge", "bytes", (), "Address space of the process.", "Nothing."
@@ -428,7 +511,7 @@ PROCESS_MAX_FDS: Final = Metric("process_max_fds", "gauge", "files", (), "The li
 GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
     (
         "Is it keeping up?",
-        (EVENTS_READ, LAG_EVENTS, LAG_SECONDS, COMMITTED_LAG, ROOM, SOURCE_CONNECTED, DELIVERY_AGE),
+        (EVENTS_READ, LAG_EVENTS, LAG_SECONDS, COMMITTED_LAG, ROOM, SOURCE_CONNECTED, PARTITIONS, DELIVERY_AGE),
     ),
     (
         "What happened to events?",
@@ -448,21 +531,38 @@ GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
             SET_ASIDE,
             HELD,
             WINDOW_ITEMS,
+            WINDOW_BATCHES,
             UNFINISHED,
             BRAKE,
             JOURNAL_BLOCKED,
             LETTERS_WAITING,
             LETTERS_BLOCKED,
+            READY,
         ),
     ),
     (
         "State and memory",
-        (USERS, SNAPSHOTS, SNAPSHOT_AGE, SNAPSHOT_SECONDS, JOURNAL_AGE, JOURNAL_BYTES),
+        (
+            USERS,
+            SNAPSHOTS,
+            SNAPSHOT_AGE,
+            SNAPSHOT_INTERVAL,
+            SNAPSHOT_SECONDS,
+            JOURNAL_AGE,
+            JOURNAL_BYTES,
+            STATE_DISK_FREE,
+            STATE_DISK_RESERVE,
+            STATE_DISK_FULL,
+            MEMORY_LIMIT,
+        ),
     ),
     (
         "The process",
         (
             BUILD_INFO,
+            SLICES,
+            ALIVE,
+            SETTINGS_TAKEN,
             PROGRESS_AGE,
             STOPPING,
             PROCESS_MEMORY,

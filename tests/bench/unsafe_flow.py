@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
 from flows.steps.caution import Caution
-from flows.steps.event import Position
+from flows.steps.event import Platform, Position
 from flows.steps.outcome import DeadLetterReason, FilterReason
 
 
@@ -29,7 +29,7 @@ class BareLedger(Ledger):
     def dead_lettered(self, position: Position, sync: int | None, copy: int, reason: DeadLetterReason) -> None:  # noqa: ARG002
         self.under_way -= 1
 
-    def built(self, sync: int, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
+    def built(self, sync: int, platform: Platform, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
         pass
 
 
