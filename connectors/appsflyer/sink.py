@@ -48,6 +48,8 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
 
     def write_batch(self, values: list[list[Item]]) -> None:
         self._sink.raise_errors()
+        if self._sink.unsaved_since is None:
+            self._sink.unsaved_since = time.monotonic()
         self._take([item for batch in values for item in batch], {})
 
     def snapshot(self) -> tuple[Any, ...]:
@@ -58,6 +60,7 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         state = self._sink.unfinished.state()
         self._sink.snapshot_taken()
         self._sink.snapshot_seconds = time.monotonic() - began
+        self._sink.unsaved_since = None
         return state
 
     def close(self) -> None:
@@ -114,6 +117,8 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         self._has_said_so = False
         self.snapshot_seconds = 0.0
         """How long the last snapshot took, without the drain at the end."""
+        self.unsaved_since: float | None = None
+        """`time.monotonic()` when the first items came that are in no snapshot yet; Bytewax asks for none without."""
 
     def list_parts(self) -> list[str]:
         """Return the one partition's name."""

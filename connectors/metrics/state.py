@@ -15,7 +15,8 @@ def read_state(to: Readings, parts: Parts) -> None:
     now = parts.heartbeat.clock()
     to.put(v.USERS, parts.users())
     to.put(v.SNAPSHOTS, parts.snapshots)
-    to.put(v.SNAPSHOT_AGE, max(now - parts.snapshot_at, 0.0))
+    unsaved_since = parts.sink.unsaved_since if parts.sink is not None else None
+    to.put(v.SNAPSHOT_AGE, 0.0 if unsaved_since is None else max(now - unsaved_since, 0.0))
     to.put(v.SNAPSHOT_INTERVAL, parts.settings.state.epoch_seconds)
     to.put(v.SNAPSHOT_SECONDS, parts.sink.snapshot_seconds if parts.sink is not None else 0.0)
     to.put(v.JOURNAL_AGE, parts.journal.unflushed_seconds(now))

@@ -212,7 +212,8 @@ ANSWERS: Final = _counter(
     "answers",
     ("sync", "platform", "status", "class"),
     "Answers to requests: the HTTP status («none» where the connection failed, broke or timed out) and what it means: "
-    "delivered, retry, rejected, or credentials. A request that is tried again has one for each attempt.",
+    "delivered, retry, rejected, or credentials. A request that is tried again has one for each attempt; what libcurl "
+    "sends once more by itself, where a kept connection turns out to be closed before any answer, has not.",
     "credentials: the key, the app id or the plan is wrong. rejected: look at the dead letters. retry: AppsFlyer or "
     "the network is in trouble; nothing is to be done unless it lasts.",
 )
@@ -370,14 +371,18 @@ USERS: Final = _gauge(
     "Memory grows with it: lower remember_days, or add slices.",
 )
 SNAPSHOTS: Final = _counter(
-    "snapshots", "snapshots", (), "Snapshots of the sink's state.", "No growth: the flow is stuck; see /livez."
+    "snapshots",
+    "snapshots",
+    (),
+    "Snapshots of the sink's state. None is due while nothing comes to it.",
+    "No growth while requests are built: the flow is stuck; see /livez.",
 )
 SNAPSHOT_AGE: Final = _gauge(
     "snapshot_age_seconds",
     "seconds",
     (),
-    "Time since the last snapshot of the sink's state, or since the start.",
-    "Far above epoch_seconds: snapshots are slow, and more is read again after a crash.",
+    "Time since the first items came to the sink that are in no snapshot yet; 0 if none came since the last one.",
+    "Far above epoch_seconds: snapshots do not come, and more is read again after a crash.",
 )
 SNAPSHOT_INTERVAL: Final = _gauge(
     "snapshot_interval_seconds",

@@ -358,13 +358,7 @@ CASES: Final = (
         ("StreamSnapshotsMissing",),
         {name_of("snapshot_age_seconds"): "5+0x59 60+60x119"},
         80,
-        (59, 70),
-    ),
-    Case(
-        "snapshots do not come while it waits for Kafka",
-        ("StreamKafkaUnreachable",),
-        {name_of("snapshot_age_seconds"): "5+0x59 60+60x119"} | _flag("source_connected", 0, good=1, for_minutes=120),
-        100,
+        (59, 64),
     ),
     # Delivery
     Case("the key is refused", ("StreamCredentialsRejected",), _circuit("paused", 60), 65, (59, 61, 122)),

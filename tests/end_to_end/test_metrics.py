@@ -7,6 +7,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.kafka
 PARTITIONS: Final = 3
 PATIENCE_SECONDS: Final = 90.0
 MAIN_IOS, MAIN_ANDROID, SECOND_IOS = "id123456789", "com.example.app", "id555555555"
+HOPELESS: Final = 5
+"""How many requests are answered with 503 for good: three events, of which both syncs want two."""
 PLATFORMS: Final = {MAIN_IOS: "ios", MAIN_ANDROID: "android", SECOND_IOS: "ios"}
 
 SETTINGS = """\
@@ -46,7 +49,7 @@ endpoint = "{url}"
 ca_file = "{ca_file}"
 brake_share = 1.0
 on_rejected_credentials = "{on_rejected}"
-timeout_seconds = 3
+timeout_seconds = 10
 retry_minutes = {retry_minutes}
 
 [dead_letters]
@@ -91,7 +94,6 @@ FAULTS: Final = {
         {"customer_user_id": "user-refused", "status": 400, "text": "Bad request"},
         {"customer_user_id": "user-hopeless", "status": 503},
         {"customer_user_id": "user-silent", "attempt": 1, "kind": "black_hole"},
-        {"customer_user_id": "user-reset", "attempt": [1, 2], "kind": "reset"},
         {"app_id": SECOND_IOS, "limit": 2, "status": 401},
         {"app_id": MAIN_ANDROID, "limit": 1, "status": 403},
         {"rate": 0.2, "attempt": 1, "status": 503},
@@ -99,7 +101,8 @@ FAULTS: Final = {
         {"rate": 0.1, "attempt": 1, "status": 500},
     ],
 }
-"""Something of everything that AppsFlyer and the network do; all but the first two pass."""
+"""Something of everything that AppsFlyer and the network do; all but the first two pass. A reset is not among them, for
+libcurl sends a request once more by itself where a kept connection turns out to be closed before any answer."""
 
 MakeTopic = Callable[..., str]
 
@@ -133,7 +136,7 @@ def _event(number: int, user: str, platform: str, **more: Any) -> dict[str, Any]
 def _events() -> Iterator[bytes]:
     for number in range(1, 401):
         yield orjson.dumps(_event(number, f"user-{number % 97}", "iOS" if number % 2 else "Android"))
-    for place, user in enumerate(("user-refused", "user-hopeless", "user-silent", "user-reset")):
+    for place, user in enumerate(("user-refused", "user-hopeless", "user-silent")):
         for number in range(3):
             yield orjson.dumps(_event(1000 + 10 * place + number, user, "iOS"))
     for number in range(1, 11):
@@ -149,13 +152,27 @@ def _events() -> Iterator[bytes]:
 
 def _produce(bootstrap: str, topic: str) -> int:
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
-    count = 0
+    produced = 0
     for value in _events():
         key = orjson.loads(value).get("user_id", "") if value.startswith(b'{"event_type":"') else ""
         producer.produce(topic, value, key)
-        count += 1
+        produced += 1
     assert producer.flush(30) == 0
-    return count
+    return produced
+
+
+def _trickle_until(bootstrap: str, topic: str, run: Run, port: int, holds: Callable[[Scrape], bool]) -> int:
+    """Produce an event now and then until something holds: what fails for good is given up only while others pass."""
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+    end = time.monotonic() + PATIENCE_SECONDS
+    for number in count(5000):
+        producer.produce(topic, orjson.dumps(_event(number, f"user-{number}", "iOS") | {"event_properties": {}}))
+        assert producer.flush(30) == 0
+        time.sleep(0.2)
+        assert time.monotonic() < end, run.log
+        if holds(scrape(port)):
+            return number - 5000 + 1
+    raise AssertionError
 
 
 def _await_the_end(run: Run, port: int, read: int) -> Scrape:
@@ -244,6 +261,9 @@ def test_every_number_is_what_the_endpoint_saw(
     read = _produce(kafka, topic)
     with SandboxServer.in_thread(tls=tmp_path / "tls", faults=FAULTS) as sandbox:
         run, port = _start(stream, kafka, topic, sandbox)
+        run.wait_for_log("reading a partition")
+        expired = v.OUTCOMES.name, {"reason": DeadLetterReason.RETRIES_EXHAUSTED.value}
+        read += _trickle_until(kafka, topic, run, port, lambda each: each.total(expired[0], **expired[1]) == HOPELESS)
         found = _await_the_end(run, port, read)
         record = sandbox.requests
         assert run.stop() == 0, run.log
@@ -285,7 +305,8 @@ def test_the_other_numbers_are_what_the_run_was(
             except OSError:
                 continue
             held = found.total(v.HELD.name)
-            is_quiet = found.total(v.EVENTS_READ.name) == read and found.total(v.PENDING.name, sync="main") == held
+            # Two of the held events are sent under two names.
+            is_quiet = found.total(v.EVENTS_READ.name) == read and found.total(v.PENDING.name) == held + 2 == 12
             if is_quiet and not found.total(v.LAG_EVENTS.name) and len(found.samples[v.LAG_EVENTS.name]) == PARTITIONS:
                 break
         assert run.stop() == 0, run.log
@@ -308,6 +329,7 @@ def test_the_other_numbers_are_what_the_run_was(
     assert found.total(v.ALIVE.name) == len(found.samples[v.ALIVE.name]) > 2
     assert found.one(v.SNAPSHOTS.name) >= 1
     assert found.one(v.SNAPSHOT_AGE.name) < 60
+    assert found.one(v.SNAPSHOT_INTERVAL.name) == 1
     assert found.one(v.STATE_DISK_FREE.name) > found.one(v.STATE_DISK_RESERVE.name) > 0
     assert found.one(v.STATE_DISK_FULL.name) == found.one(v.BRAKE.name) == found.one(v.LETTERS_BLOCKED.name) == 0
     assert found.one(v.PROCESS_MEMORY.name) > 1 << 20

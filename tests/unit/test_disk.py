@@ -118,3 +118,14 @@ def test_waiting_ends_when_there_is_room(tmp_path: Path, monkeypatch: pytest.Mon
     await_room(tmp_path / "state", slept.append)
     assert len(slept) == 2
     assert (tmp_path / "state").is_dir()
+
+
+def test_who_looks_from_outside_sees_how_full_it_is(tmp_path: Path) -> None:
+    """What is free as of now, and whether reading has stopped as of the last look."""
+    disk = _Disk(tmp_path, BIG, BIG)
+    assert disk.has_room(BIG)
+    assert disk.state.room() == (BIG, RESERVE_BYTES, False)
+    disk.free = RESERVE_BYTES - 1
+    assert disk.state.room() == (RESERVE_BYTES - 1, RESERVE_BYTES, False)
+    assert not disk.has_room(RESERVE_BYTES - 1)
+    assert disk.state.room().is_full

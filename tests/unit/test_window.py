@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from connectors.appsflyer.items import Item, resume_items
 from connectors.appsflyer.parcel import Parcel
 from connectors.ledger.ledger import Ledger
+from connectors.metrics.buckets import Buckets
+from connectors.metrics.level import Level
 from flows.steps.event import Position
 from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
 from flows.window import MicroBatch, utc_now
@@ -230,3 +232,15 @@ def test_copies_keep_their_place(copy: int) -> None:
     assert resume_items(ledger, packed) == [parcel]
     ledger.delivered(parcel.position, 0, copy)
     assert ledger.pending(0) == 0
+
+
+def test_batches_are_counted_by_how_full_they_were() -> None:
+    """By count, by time and at the end alike; an end without items is no batch."""
+    fill, emitted = Level(), Buckets((1, 2, 4))
+    for items, let_go in ((9, "on_notify"), (2, "on_eof"), (8, "on_eof")):
+        logic = MicroBatch([], 4, MAX_WAIT, Clock(), fill, emitted)
+        logic.on_batch([a_parcel(number) for number in range(items)])
+        getattr(logic, let_go)()
+    assert emitted.counts == [1, 1, 4, 0]
+    assert emitted.total == 19
+    assert fill.value == 0
