@@ -31,7 +31,8 @@ VALUES: Final[dict[str, frozenset[str]]] = {
     "reason": frozenset(DeadLetterReason) | frozenset(FilterReason) | {""},
 }
 """The labels whose values are known beforehand."""
-_METRICS: Final = {each.name: each for each in EVERY}
+_FIRING: Final = Metric("ALERTS", "gauge", "1", (), "Made by Prometheus for each alert that is pending or fires.", "")
+_METRICS: Final = {each.name: each for each in (*EVERY, _FIRING)}
 _GRAFANA: Final = {
     "$__rate_interval": "5m",
     "$__range": "1h",
@@ -77,6 +78,8 @@ def _labels(node: object) -> frozenset[str]:
 def _selected(node: pq.VectorSelector) -> frozenset[str]:
     metric, more = _metric(str(node.name))
     labels = frozenset({*metric.labels, *more})
+    if metric is _FIRING:
+        labels |= {"alertname", "alertstate", "severity"}
     _demand({each.name for each in node.matchers.matchers}, labels | GIVEN_BY_PROMETHEUS, metric.name)
     for each in node.matchers.matchers:
         values = each.value.split("|") if each.op in (pq.MatchOp.Re, pq.MatchOp.NotRe) else [each.value]

@@ -53,8 +53,12 @@ GLANCE: Final = Row(
         Panel(
             "Dead letters, last hour",
             "number",
-            (v.OUTCOMES,),
-            (Query(increase(v.OUTCOMES, where=(_DEAD,), window="1h"), "last hour"),),
+            (v.OUTCOMES, v.REFUSED),
+            (
+                Query(
+                    f"{increase(v.OUTCOMES, where=(_DEAD,), window='1h')} + {increase(v.REFUSED, window='1h')}", "dead"
+                ),
+            ),
             width=3,
             height=4,
         ),
@@ -161,7 +165,7 @@ HAPPENED: Final = Row(
             "short",
         ),
         Panel(
-            "Pending",
+            "Pending, by sync",
             "areas",
             (v.PENDING, v.REFUSALS_PENDING),
             (Query(total(v.PENDING, "sync"), "{{sync}}"), Query(total(v.REFUSALS_PENDING), "refusals")),
