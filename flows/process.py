@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from connectors.appsflyer.report import Report
 from connectors.appsflyer.sink import AppsFlyerSink
 from connectors.appsflyer.tally import Tally
 from connectors.appsflyer.unfinished import MOST_SET_ASIDE, Unfinished
+from connectors.earlier_parts import WithEarlierParts
 from connectors.files.dead_letters import FileLetterWriter
 from connectors.files.source import FilesInput
 from connectors.heartbeat import Heartbeat
@@ -60,12 +62,22 @@ class Process:
     """Builds the parts of the flow from the settings; keeps what they share."""
 
     def __init__(
-        self, settings: Settings, slice_index: int = 0, slice_count: int = 1, *, has_recovery: bool = False
+        self,
+        settings: Settings,
+        slice_index: int = 0,
+        slice_count: int = 1,
+        *,
+        has_recovery: bool = False,
+        earlier_parts: Sequence[str] = (),
     ) -> None:
-        """Build them. Raises StateInUseError, or OSError where the state directory cannot be used."""
+        """Build them. Raises StateInUseError, or OSError where the state directory cannot be used.
+
+        `earlier_parts` are the keys of the source's parts in the recovery store.
+        """
         self.settings = settings
         self.slice_index, self.slice_count = slice_index, slice_count
         self._has_recovery = has_recovery
+        self._earlier_parts = earlier_parts
         directory = settings.state.slice_directory(slice_index, slice_count)
         await_room(directory)
         self._lock = lock_directory(directory)
@@ -107,6 +119,9 @@ class Process:
 
     def source(self) -> Source[Record]:
         """Return where records come from."""
+        return WithEarlierParts(self._source(), self._earlier_parts)
+
+    def _source(self) -> FilesInput | KafkaInput:
         source = self.settings.source
         if isinstance(source, FilesSource):
             return FilesInput(source, self._room, self.stopping, now_ms, self._note_damage)

@@ -3,6 +3,7 @@
 import atexit
 import gc
 import os
+import sqlite3
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +21,7 @@ from flows.process import Process
 from flows.progress import Progress, interval_seconds
 from flows.reload import Reloader
 from flows.reslicing.places import obstacle
+from flows.reslicing.store import SOURCE_STEP, stored_keys
 from flows.settings import SettingsError, load
 from flows.signals import for_the_main_thread, on_reload
 from flows.watching.addresses import of_health
@@ -55,7 +57,8 @@ def start() -> Process:
                 missing.append(f"{path}: sync[{each.name}].{each.key_kind}: {problem}")
     if missing:
         refuse("\n".join(missing))
-    has_recovery = _has_recovery()
+    recovery = _recovery_directory()
+    has_recovery = recovery is not None
     if not has_recovery:
         log.warning(
             "no recovery store: identities and held events are forgotten at a restart, which begins at the group's "
@@ -67,9 +70,12 @@ def start() -> Process:
     if in_the_way is not None:
         refuse(f"{path}: state.directory: {in_the_way}")
     try:
-        process = Process(settings, index, count, has_recovery=has_recovery)
+        earlier_parts = stored_keys(recovery, SOURCE_STEP) if recovery is not None else ()
+        process = Process(settings, index, count, has_recovery=has_recovery, earlier_parts=earlier_parts)
     except StateInUseError as problem:
         refuse(f"{path}: state.directory: {problem}")
+    except sqlite3.Error as problem:
+        refuse(f"{path}: state.directory: the recovery store in {recovery} cannot be read ({problem})")
     except OSError as problem:
         refuse(f"{path}: state.directory: {settings.state.directory} cannot be used: {problem.strerror}")
     process.stop_on_signals()
@@ -128,11 +134,17 @@ def slice_of_environment() -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _has_recovery() -> bool:
-    return "BYTEWAX_RECOVERY_DIRECTORY" in os.environ or any(
-        argument in ("-r", "--recovery-directory") or argument.startswith(("--recovery-directory=", "-r"))
-        for argument in sys.argv[1:]
-    )
+def _recovery_directory() -> Path | None:
+    """Return where Bytewax's recovery store is, as Bytewax reads it: a flag, else its variable; None without one."""
+    given = sys.argv[1:]
+    for place, argument in enumerate(given):
+        if argument in ("-r", "--recovery-directory"):
+            return Path(given[place + 1]) if place + 1 < len(given) else None
+        for flag in ("--recovery-directory=", "-r"):
+            if argument.startswith(flag):
+                return Path(argument.removeprefix(flag))
+    directory = os.environ.get("BYTEWAX_RECOVERY_DIRECTORY")
+    return Path(directory) if directory is not None else None
 
 
 def refuse_cluster(command: str = "run") -> None:

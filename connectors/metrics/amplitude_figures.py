@@ -26,7 +26,8 @@ def figures(window: str = HOUR, scope: str = "") -> tuple[Figure, ...]:
         selector = ", ".join(each for each in (scope, *matchers) if each)
         return f"sum by (sync) (increase({metric.name}{f'{{{selector}}}' if selector else ''}[{window}]))"
 
-    delivered = increase(OUTCOMES, 'outcome="delivered"')
+    # The outcome «delivered» counts once more what a restart reads again and the journal knows.
+    delivered = increase(DELIVERIES)
     not_delivered = increase(OUTCOMES, 'outcome="dead_lettered"')
     buckets = f"{DELIVERY_AGE.name}_bucket{f'{{{scope}}}' if scope else ''}[{window}]"
     return (

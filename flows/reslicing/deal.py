@@ -19,12 +19,12 @@ from connectors.ledger.journal import Journal, read_segment
 from connectors.ledger.overflow import Overflow
 from flows import window
 from flows.reslicing.places import Places
-from flows.reslicing.store import NewStore, Stored, read_store
+from flows.reslicing.store import SOURCE_STEP, NewStore, Stored, read_store
 from flows.steps.event import Position
 from flows.steps.merging import merge_users
 from flows.steps.user import STATE_VERSION, UserState
 
-_SOURCE, _USERS, _WINDOW, _SINK = "stream.source", "stream.identify", "stream.window", "stream.deliver"
+_USERS, _WINDOW, _SINK = "stream.identify", "stream.window", "stream.deliver"
 _FIELDS: Final = len(UserState._fields)
 _FLUSH_FATES: Final = 10_000
 
@@ -112,7 +112,7 @@ class Dealer:
     def _deal_slice(self, index: int, new: Sequence[NewSlice]) -> None:
         directory = self._places.slice(index, self._before)
         for stored in read_store(directory / "recovery"):
-            if stored.step == _SOURCE:
+            if stored.step == SOURCE_STEP:
                 self._deal_partition(index, stored, new)
             elif stored.step == _USERS:
                 self._deal_user(stored, new)
@@ -142,7 +142,7 @@ class Dealer:
             )
         self.partitions.add(partition)
         if stored.state is not None:
-            self._of(new, partition).store.put(_SOURCE, stored.key, pickle.dumps(stored.state))
+            self._of(new, partition).store.put(SOURCE_STEP, stored.key, pickle.dumps(stored.state))
 
     def _deal_user(self, stored: Stored, new: Sequence[NewSlice]) -> None:
         """Give a user to the slice of the partition that they were heard of in, and each held event to its own."""

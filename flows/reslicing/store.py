@@ -13,11 +13,13 @@ from typing import Any, Final, NamedTuple
 
 from connectors.ledger.plain import load_plain
 
+SOURCE_STEP: Final = "stream.source"
 _EPOCH: Final = 1
 _NEWEST: Final = """\
 SELECT step_id, state_key, ser_change, max(snap_epoch) FROM snaps WHERE snap_epoch < ? GROUP BY step_id, state_key"""
 _INSERT: Final = "INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, ?, ?)"
 _UPDATE: Final = "UPDATE snaps SET ser_change = ? WHERE step_id = ? AND state_key = ?"
+_KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
 _ONE: Final = "SELECT ser_change FROM snaps WHERE step_id = ? AND state_key = ?"
 
 
@@ -42,6 +44,15 @@ def read_store(directory: Path) -> Iterator[Stored]:
     finally:
         for database in databases:
             database.close()
+
+
+def stored_keys(directory: Path, step: str) -> list[str]:
+    """Return the keys of a step's states, in no order; none where there is no store yet. Raises sqlite3.Error."""
+    found: set[str] = set()
+    for part in directory.glob("part-*.sqlite3"):
+        with closing(sqlite3.connect(f"{part.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            found.update(key for (key,) in database.execute(_KEYS, (step,)))
+    return list(found)
 
 
 def _resume_epoch(databases: Iterable[sqlite3.Connection]) -> int:

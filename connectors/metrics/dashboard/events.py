@@ -29,7 +29,7 @@ GLANCE: Final = Row(
     "At a glance",
     (
         Panel(
-            "Slices that run, of",
+            "Slices that run",
             "number",
             (v.BUILD_INFO, v.SLICES),
             (Query(f"count(count by (slice) ({series(v.BUILD_INFO)}))", "run"), Query(most(v.SLICES), "of")),
@@ -134,6 +134,7 @@ HAPPENED: Final = Row(
             "table",
             (v.OUTCOMES, v.DELIVERIES, v.DELIVERY_AGE),
             tuple(Query(each.expression, each.name) for each in figures(SHOWN, OF_SYNC)),
+            unit="none",
             width=24,
             height=5,
             key="sync",

@@ -1,0 +1,1 @@
+"""A picture of the dashboard over a real run: `make dashboard`."""
