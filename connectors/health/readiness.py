@@ -33,6 +33,7 @@ def checks(parts: Parts) -> list[Check]:
         Check("apps", "; ".join(_paused(parts)) or None),
         Check("dead_letters", _dead_letters(parts)),
         Check("journal", _journal(parts)),
+        Check("disk", "it is nearly full, and so nothing more is read" if parts.disk.is_full else None),
         Check("brake", "it is on: too many of the last events were refused" if parts.ledger.brake.is_on else None),
         Check("running", _running(parts)),
     ]

@@ -82,10 +82,15 @@ class StateDisk:
             self._look()
         return self._has_room
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing is read at the moment, as of the last look."""
+        return not self._has_room
+
     def room(self) -> Room:
         """Measure, for those who look at it from outside. Raises OSError where the disk is gone."""
         free, whole = self._measure()
-        return Room(free, _part(RESERVE_BYTES, whole, _RESERVE_SHARE), not self._has_room)
+        return Room(free, _part(RESERVE_BYTES, whole, _RESERVE_SHARE), self.is_full)
 
     def may_start(self) -> bool:
         """Return whether there is room to begin at all, so that what is pending goes out; removes the ballast first."""

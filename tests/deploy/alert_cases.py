@@ -82,7 +82,7 @@ def healthy(steps: int, every_minutes: int = 1, pace: float = 1.0, instances: It
         }
         for part in ("worker", "courier", "requests", "postbox"):
             levels[name_of("alive", instance, part=part)] = 1
-        for check in ("settings", "source", "keys", "apps", "dead_letters", "journal", "brake", "running"):
+        for check in ("settings", "source", "keys", "apps", "dead_letters", "journal", "disk", "brake", "running"):
             levels[name_of("ready", instance, check=check)] = 1
         for place in range(2):
             partition = str(2 * place + int(SLICES[instance]))

@@ -16,7 +16,7 @@ from flows.steps.identifiers import PLATFORM_IDENTIFIERS
 from flows.steps.outcome import DeadLetterReason, FilterReason, Outcome
 
 GIVEN_BY_PROMETHEUS: Final = frozenset({"namespace", "job", "instance", "pod"})
-CHECKS: Final = frozenset({"settings", "source", "keys", "apps", "dead_letters", "journal", "brake", "running"})
+CHECKS: Final = frozenset({"settings", "source", "keys", "apps", "dead_letters", "journal", "disk", "brake", "running"})
 PARTS: Final = frozenset({"worker", "courier", "requests", "postbox"})
 VALUES: Final[dict[str, frozenset[str]]] = {
     "attempt": frozenset({FIRST, RETRY}),

@@ -1,12 +1,14 @@
 """The vocabulary and its reader: one name for one thing, documented, and nothing emitted that is not in it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.core import HistogramMetricFamily
 
-from connectors.health.liveness import parts_alive
+from connectors.health.liveness import hindrances, parts_alive
 from connectors.health.readiness import checks
+from connectors.ledger.disk import RESERVE_BYTES, StateDisk
 from connectors.metrics import vocabulary as v
 from connectors.metrics.buckets import Buckets
 from connectors.metrics.collector import Metrics, PartsCollector
@@ -103,6 +105,23 @@ def test_what_livez_and_readyz_say_can_be_read_as_numbers(process: Process) -> N
 def test_a_key_that_is_gone_shows(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("METRICS_KEY")
     assert Scrape(Metrics(process.parts).page("")[0].decode()).one(v.READY.name, check="keys") == 0
+
+
+def test_a_state_disk_without_room_shows(process: Process) -> None:
+    """It moves, for a restart would heal nothing; it is not ready, and says why nothing is delivered."""
+    whole = 100 * RESERVE_BYTES
+    process.parts.disk = StateDisk(
+        process.settings.state.directory, lambda _: SimpleNamespace(f_frsize=1, f_blocks=whole, f_bavail=1000)
+    )
+    assert hindrances(process.parts) == []
+    assert not process.parts.disk.has_room()
+    assert [each for each in hindrances(process.parts) if "the state disk is nearly full" in each]
+    assert all(each.is_alive for each in parts_alive(process.parts))
+    found = Scrape(Metrics(process.parts).page("")[0].decode())
+    assert found.one(v.READY.name, check="disk") == 0
+    assert found.one(v.STATE_DISK_FULL.name) == 1
+    assert found.one(v.STATE_DISK_FREE.name) == 1000
+    assert found.one(v.STATE_DISK_RESERVE.name) == RESERVE_BYTES
 
 
 def test_stopping_shows(process: Process) -> None:
