@@ -59,23 +59,15 @@ def start() -> Process:
         refuse("\n".join(missing))
     recovery = _recovery_directory()
     has_recovery = recovery is not None
-    if not has_recovery:
-        log.warning(
-            "no recovery store: identities and held events are forgotten at a restart, which begins at the group's "
-            "committed offsets and loses nothing",
-            do="start with `python -m flows run`, or give -r DIRECTORY -s SECONDS -b 0",
-        )
+    earlier_parts = _earlier_parts(recovery, path)
     index, count = slice_of_environment()
     in_the_way = obstacle(settings.state.directory, count)
     if in_the_way is not None:
         refuse(f"{path}: state.directory: {in_the_way}")
     try:
-        earlier_parts = stored_keys(recovery, SOURCE_STEP) if recovery is not None else ()
         process = Process(settings, index, count, has_recovery=has_recovery, earlier_parts=earlier_parts)
     except StateInUseError as problem:
         refuse(f"{path}: state.directory: {problem}")
-    except sqlite3.Error as problem:
-        refuse(f"{path}: state.directory: the recovery store in {recovery} cannot be read ({problem})")
     except OSError as problem:
         refuse(f"{path}: state.directory: {settings.state.directory} cannot be used: {problem.strerror}")
     process.stop_on_signals()
@@ -145,6 +137,21 @@ def _recovery_directory() -> Path | None:
                 return Path(argument.removeprefix(flag))
     directory = os.environ.get("BYTEWAX_RECOVERY_DIRECTORY")
     return Path(directory) if directory is not None else None
+
+
+def _earlier_parts(recovery: Path | None, path: Path) -> list[str]:
+    """Return the keys of the source's parts that the store knows; to be asked before Bytewax opens it."""
+    if recovery is None:
+        log.warning(
+            "no recovery store: identities and held events are forgotten at a restart, which begins at the group's "
+            "committed offsets and loses nothing",
+            do="start with `python -m flows run`, or give -r DIRECTORY -s SECONDS -b 0",
+        )
+        return []
+    try:
+        return stored_keys(recovery, SOURCE_STEP)
+    except sqlite3.Error as problem:
+        refuse(f"{path}: state.directory: the recovery store in {recovery} cannot be read ({problem})")
 
 
 def refuse_cluster(command: str = "run") -> None:
