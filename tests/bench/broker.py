@@ -1,0 +1,104 @@
+"""The broker: a real Kafka, and a topic in it that is filled once and read by every contestant."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from rich.progress import Progress
+
+from tests.bench import cores, traffic
+from tests.fixtures import kafka_container, kafka_local
+
+PARTITIONS: Final = 4
+_FLUSH_SECONDS: Final = 60.0
+_BATCH: Final = 1000
+
+
+class BrokerError(Exception):
+    """No broker can be had; says why."""
+
+
+class Topic(NamedTuple):
+    """A topic that holds the traffic."""
+
+    bootstrap: str
+    name: str
+    events: int
+    selected: int
+    """How many of them are to be delivered."""
+    bytes: int
+    """Of all values."""
+
+
+@contextmanager
+def running(directory: Path) -> Iterator[str]:
+    """Give the address of a broker: KAFKA_BOOTSTRAP, else a container, else one from Maven's jars.
+
+    What it starts shares the serving core and is stopped afterwards. Raises BrokerError.
+    """
+    if address := os.environ.get("KAFKA_BOOTSTRAP", ""):
+        yield address
+        return
+    address = f"127.0.0.1:{kafka_container._free_port()}"
+    container, why_not = kafka_container._start(address, cpuset_cpus=str(cores.SERVING))
+    if container is not None:
+        try:
+            kafka_container._await_answer(address, container)
+            yield address
+        finally:
+            container.stop()
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        broker = kafka_local.LocalKafka(directory)
+    except kafka_local.UnavailableError as problem:
+        raise BrokerError(f"no Kafka: KAFKA_BOOTSTRAP is not set; {why_not}; {problem}") from problem
+    try:
+        broker.start()
+        yield broker.address
+    finally:
+        broker.kill()
+
+
+@contextmanager
+def filled(bootstrap: str, shape: traffic.Shape, progress: Progress) -> Iterator[Topic]:
+    """Make a topic and fill it with traffic, keyed by user; remove it afterwards. Raises BrokerError."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    name = f"bench-{uuid.uuid4().hex[:12]}"
+    try:
+        admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(timeout=30)
+        try:
+            yield _fill(bootstrap, name, shape, progress)
+        finally:
+            admin.delete_topics([name])[name].result(timeout=30)
+    except KafkaException as problem:
+        raise BrokerError(f"the broker at {bootstrap} refuses the topic: {problem}") from problem
+
+
+def _fill(bootstrap: str, name: str, shape: traffic.Shape, progress: Progress) -> Topic:
+    """Produce without compression, so that no contestant is helped or hindered by its decompressor."""
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0, "linger.ms": 50, "acks": "all", "batch.num.messages": 2000})
+    task = progress.add_task("filling the topic", total=shape.events)
+    selected = size = 0
+    for number, (key, value, is_selected) in enumerate(traffic.messages(shape, traffic.now())):
+        while True:
+            try:
+                producer.produce(name, value, key)
+                break
+            except BufferError:
+                producer.poll(0.1)
+        selected += is_selected
+        size += len(value)
+        if number % _BATCH == 0:
+            producer.poll(0)
+            progress.update(task, completed=number)
+    if producer.flush(_FLUSH_SECONDS):
+        raise BrokerError(f"the broker at {bootstrap} does not take the traffic")
+    progress.remove_task(task)
+    return Topic(bootstrap, name, shape.events, selected, size)

@@ -1,0 +1,85 @@
+"""The contestants: what is measured side by side."""
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from tests.bench import this_stream, traffic
+from tests.bench.job import S2S_KEY, Job
+from tests.bench.measure import Launch
+from tests.bench.peers.build import aiohttp_command, go_command, node_command
+
+STREAM: Final = "stream"
+LIMIT: Final = "libcurl"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One of them."""
+
+    name: str
+    """As `--only` takes it."""
+    title: str
+    launches: Callable[[Job], Sequence[Launch]]
+    check: Callable[[Job], None] = lambda _job: None
+    """Called after a run; raises ContestantError."""
+    is_limit: bool = False
+    """It only sends: no forwarder with that client can be faster."""
+
+
+def contestants(built: Path, checkouts: Sequence[Path] = ()) -> list[Contestant]:
+    """Return all of them; `built` is where the peers are put together, `checkouts` are further trees of this stream."""
+    return [
+        Contestant("h2load", "h2load, any client's limit", _h2load, is_limit=True),
+        Contestant(LIMIT, "bare libcurl, this client's limit", _libcurl, is_limit=True),
+        Contestant(STREAM, "this stream", this_stream.launches, this_stream.check),
+        *[
+            Contestant(
+                f"{STREAM}@{each.name}",
+                f"this stream, {each.name}",
+                partial(this_stream.launches, checkout=each),
+                this_stream.check,
+            )
+            for each in checkouts
+        ],
+        Contestant("go", "Go: franz-go, net/http", lambda job: [_peer(job, go_command(built))]),
+        Contestant("node", "Node: kafkajs, undici", lambda job: [_peer(job, node_command(built))]),
+        Contestant("aiohttp", "Python: confluent-kafka, aiohttp", lambda job: [_peer(job, aiohttp_command())]),
+    ]
+
+
+def _peer(job: Job, command: Sequence[str], **more: str) -> Launch:
+    return Launch(
+        command,
+        {
+            "BOOTSTRAP": job.topic.bootstrap,
+            "TOPIC": job.topic.name,
+            "GROUP": job.group,
+            "ENDPOINT": job.endpoint.url,
+            "CA_FILE": str(job.endpoint.ca_file),
+            "S2S_KEY": S2S_KEY,
+            "GOMAXPROCS": "1",
+            "NODE_ENV": "production",
+            **more,
+        },
+    )
+
+
+def _url(job: Job) -> str:
+    return f"{job.endpoint.url}/inappevent/{traffic.IOS_APP_ID}"
+
+
+def _libcurl(job: Job) -> list[Launch]:
+    arguments = [_url(job), str(job.endpoint.ca_file), str(job.body_file), str(job.topic.selected)]
+    return [Launch([sys.executable, "-m", "tests.bench.libcurl", *arguments], directory=this_stream.REPOSITORY)]
+
+
+def _h2load(job: Job) -> list[Launch]:
+    h2load = shutil.which("h2load") or "h2load"
+    options = ["-n", str(job.topic.selected), "-c", "4", "-m", "64", "-d", str(job.body_file)]
+    headers = ["-H", f"authentication: {S2S_KEY}", "-H", "content-type: application/json"]
+    return [Launch([h2load, *options, *headers, _url(job)], ends_by_itself=True)]

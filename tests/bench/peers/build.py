@@ -1,0 +1,50 @@
+"""Puts the peers together from their sources, and says how each is started."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+SOURCES: Final = Path(__file__).parent
+_BUILD_SECONDS: Final = 600
+
+
+class BuildError(Exception):
+    """A peer cannot be built; says what is missing."""
+
+
+def build(name: str, built: Path) -> None:
+    """Build a peer below `built`; one that needs no building is left alone. Raises BuildError."""
+    if name == "go":
+        _run("go", ["go", "build", "-trimpath", "-o", str(built / "go-forwarder"), "."], SOURCES / "go")
+    elif name == "node":
+        shutil.copytree(SOURCES / "node", built / "node", dirs_exist_ok=True)
+        _run("npm", ["npm", "ci", "--no-audit", "--no-fund", "--omit=dev"], built / "node")
+
+
+def go_command(built: Path) -> list[str]:
+    """Return how the Go forwarder is started."""
+    return [str(built / "go-forwarder")]
+
+
+def node_command(built: Path) -> list[str]:
+    """Return how the Node forwarder is started."""
+    return ["node", str(built / "node" / "forwarder.mjs")]
+
+
+def aiohttp_command() -> list[str]:
+    """Return how the aiohttp forwarder is started."""
+    return [sys.executable, str(SOURCES / "aiohttp" / "forwarder.py")]
+
+
+def _run(tool: str, command: list[str], directory: Path) -> None:
+    if shutil.which(tool) is None:
+        raise BuildError(f"{tool} is not there; install it, or leave the peer out with --only")
+    environment = {**os.environ, "GOFLAGS": "-mod=readonly"}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False, timeout=_BUILD_SECONDS
+    )
+    if done.returncode:
+        raise BuildError(f"{' '.join(command)} failed: {done.stderr[-800:]}")

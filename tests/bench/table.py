@@ -1,0 +1,56 @@
+"""Table: the figures side by side, for people."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from tests.bench.contestants import STREAM, Contestant
+from tests.bench.figures import Figures, Spread, ratio
+from tests.bench.rounds import Results
+
+COLUMNS = ("events per CPU-second", "with start and stop", "events per second", "peak RSS", "wire bytes up", "down")
+
+
+def rows(field: Sequence[Contestant], figures: Mapping[str, Figures]) -> list[list[str]]:
+    """Return one row a contestant: its title, then what `COLUMNS` names, then how it was served."""
+    return [[each.title, *_cells(figures[each.name])] for each in field]
+
+
+def table(field: Sequence[Contestant], figures: Mapping[str, Figures], title: str) -> Table:
+    """Return the table."""
+    made = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    made.add_column("")
+    for name in (*COLUMNS, "nginx's core: nginx", "all", "connections"):
+        made.add_column(name, justify="right")
+    for contestant, row in zip(field, rows(field, figures), strict=True):
+        style = "bold" if contestant.name == STREAM else "dim" if contestant.is_limit else ""
+        made.add_row(*row, style=style)
+    return made
+
+
+def ratios(field: Sequence[Contestant], results: Results) -> list[tuple[str, Spread]]:
+    """Return how this stream compares with each of the others, per CPU-second."""
+    if STREAM not in results:
+        return []
+    return [(each.title, ratio(results[STREAM], results[each.name])) for each in field if each.name != STREAM]
+
+
+def _cells(figures: Figures) -> list[str]:
+    return [
+        _counts(figures.per_cpu_second),
+        _counts(figures.per_cpu_second_whole),
+        _counts(figures.per_second),
+        f"{figures.peak_rss_mb.median:,.0f} MB",
+        f"{figures.sent_bytes_per_event.median:,.0f}" if figures.sent_bytes_per_event else "?",
+        f"{figures.received_bytes_per_event.median:,.0f}" if figures.received_bytes_per_event else "?",
+        f"{figures.endpoint_share.median:.0%}",
+        f"{figures.serving_share.median:.0%}",
+        f"{figures.connections} {figures.protocol}",
+    ]
+
+
+def _counts(spread: Spread) -> str:
+    text = f"{spread.median:,.0f}"
+    return text if spread.least == spread.most else f"{text} ({spread.least:,.0f}-{spread.most:,.0f})"
+
+
