@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from flows.rules import identity_rules
@@ -26,15 +27,15 @@ def settings() -> Settings:
         return load(path)
 
 
-def records(shape: traffic.Shape) -> Iterator[Record]:
-    """Yield the traffic as the Kafka source does."""
-    last = traffic.now()
+def records(shape: traffic.Shape, last: datetime | None = None) -> Iterator[Record]:
+    """Yield the traffic as the Kafka source does; its last event happened at `last`, else now."""
+    last = last or traffic.now()
     now_ms = int(last.timestamp() * 1000)
     for number, message in enumerate(traffic.messages(shape, last)):
         yield Record(message.value, message.key, "events", 0, number, now_ms)
 
 
-def requests(shape: traffic.Shape) -> Iterator[Request]:
+def requests(shape: traffic.Shape, last: datetime | None = None) -> Iterator[Request]:
     """Yield a request for each event that is selected."""
     known = settings()
     rules = identity_rules(known)
@@ -42,7 +43,7 @@ def requests(shape: traffic.Shape) -> Iterator[Request]:
     select = compile_select(syncs)
     translate = compile_translate(syncs[0], known.delivery.max_body_bytes)
     users: dict[str, User] = {}
-    for record in records(shape):
+    for record in records(shape, last):
         for event in decode(record):
             if not isinstance(event, Event):
                 raise ValueError(f"the traffic holds what cannot be read: {event.error}")  # noqa: TRY004
@@ -52,9 +53,3 @@ def requests(shape: traffic.Shape) -> Iterator[Request]:
                     request = translate(decision.event, decision.identity, decision.targets[0].send_as, record.time_ms)
                     if isinstance(request, Request):
                         yield request
-
-
-def usual(shape: traffic.Shape) -> bytes:
-    """Return the body of the median size, from the beginning of the traffic."""
-    bodies = sorted((each.body for each in requests(shape._replace(events=min(shape.events, 2000)))), key=len)
-    return bodies[len(bodies) // 2]

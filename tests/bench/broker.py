@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -34,6 +35,8 @@ class Topic(NamedTuple):
     """How many of them are to be delivered."""
     bytes: int
     """Of all values."""
+    last: datetime
+    """When the last event happened."""
 
 
 @contextmanager
@@ -83,10 +86,13 @@ def filled(bootstrap: str, shape: traffic.Shape, progress: Progress) -> Iterator
 
 def _fill(bootstrap: str, name: str, shape: traffic.Shape, progress: Progress) -> Topic:
     """Produce without compression, so that no contestant is helped or hindered by its decompressor."""
-    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0, "linger.ms": 50, "acks": "all", "batch.num.messages": 2000})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "log_level": 0, "linger.ms": 50, "acks": "all", "batch.num.messages": 2000}
+    )
     task = progress.add_task("filling the topic", total=shape.events)
     selected = size = 0
-    for number, (key, value, is_selected) in enumerate(traffic.messages(shape, traffic.now())):
+    last = traffic.now()
+    for number, (key, value, is_selected) in enumerate(traffic.messages(shape, last)):
         while True:
             try:
                 producer.produce(name, value, key)
@@ -101,4 +107,4 @@ def _fill(bootstrap: str, name: str, shape: traffic.Shape, progress: Progress) -
     if producer.flush(_FLUSH_SECONDS):
         raise BrokerError(f"the broker at {bootstrap} does not take the traffic")
     progress.remove_task(task)
-    return Topic(bootstrap, name, shape.events, selected, size)
+    return Topic(bootstrap, name, shape.events, selected, size, last)

@@ -66,6 +66,7 @@ def _peer(job: Job, command: Sequence[str], **more: str) -> Launch:
             "NODE_ENV": "production",
             **more,
         },
+        this_stream.REPOSITORY,
     )
 
 

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -63,22 +62,13 @@ http {{
     }}
 }}
 """
-_COUNTS: Final = "$status $server_protocol $request_length $bytes_sent"
-_BODIES: Final = "$status $request_uri $request_body"
+COUNTS: Final = "$status $server_protocol"
+BODIES: Final = "$msec $request_time $request_uri $request_body"
+"""When the answer had been sent, in seconds since the epoch; how long ago the first byte came; what was asked."""
 
 
 class EndpointError(Exception):
     """The endpoint cannot be started; says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What the endpoint's log says of a number of requests."""
-
-    requests: Counter[tuple[str, str]]
-    """(status, protocol) → how many."""
-    request_bytes: int
-    """Heads and bodies, as they are once TLS and HTTP/2 are taken off."""
 
 
 class Endpoint:
@@ -113,20 +103,17 @@ class Endpoint:
         self._log_read += len(content)
         return content.decode().splitlines()
 
-    def served(self) -> Served:
-        """Return what was served since the last call."""
-        requests: Counter[tuple[str, str]] = Counter()
-        request_bytes = 0
-        for line in self.new_lines():
-            status, protocol, length, _ = line.split()
-            requests[status, protocol] += 1
-            request_bytes += int(length)
-        return Served(requests, request_bytes)
+    def served(self) -> Counter[tuple[str, str]]:
+        """Return how many requests got which (status, protocol) since the last call; for a log of `COUNTS`."""
+        return Counter((status, protocol) for status, protocol in map(str.split, self.new_lines()))
 
 
 @contextmanager
-def running(directory: Path, *, log_bodies: bool = False) -> Iterator[Endpoint]:
-    """Start nginx in a directory of its own, and stop it afterwards. Raises EndpointError."""
+def running(directory: Path, log: str = COUNTS) -> Iterator[Endpoint]:
+    """Start nginx in a directory of its own, and stop it afterwards; `log` is what it notes of each request.
+
+    Raises EndpointError.
+    """
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if nginx is None or not _ECHO.exists():
         raise EndpointError(f"nginx and its echo module are needed: apt-get install {PACKAGES}")
@@ -139,7 +126,7 @@ def running(directory: Path, *, log_bodies: bool = False) -> Iterator[Endpoint]:
             directory=directory,
             port=port,
             status_port=status_port,
-            log_format=_BODIES if log_bodies else _COUNTS,
+            log_format=log,
         ),
         encoding="utf-8",
     )

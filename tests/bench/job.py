@@ -22,3 +22,5 @@ class Job:
     """A consumer group that nobody has used."""
     body_file: Path
     """One body of the usual size, for those who only send."""
+    bodies_file: Path
+    """Many of them, as JSON lines: [app id, body]."""

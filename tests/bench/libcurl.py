@@ -72,7 +72,7 @@ def send(url: str, ca_file: str, body: bytes, count: int, *, http1: bool, in_fli
         while more:
             more, succeeded, failed = multi.info_read()
             for handle in succeeded:
-                wrong += handle.getinfo(pycurl.RESPONSE_CODE) != 200  # noqa: PLR2004 - OK
+                wrong += handle.getinfo(pycurl.RESPONSE_CODE) != 200
                 multi.remove_handle(handle)
                 if left:
                     multi.add_handle(handle)
@@ -88,7 +88,9 @@ def send(url: str, ca_file: str, body: bytes, count: int, *, http1: bool, in_fli
 def _handle(url: str, ca_file: str, body: bytes, *, http1: bool) -> Any:
     handle = pycurl.Curl()
     handle.setopt(pycurl.URL, url)
-    handle.setopt(pycurl.HTTPHEADER, ["authentication: key-of-the-benchmark", "content-type: application/json", "expect:"])
+    handle.setopt(
+        pycurl.HTTPHEADER, ["authentication: key-of-the-benchmark", "content-type: application/json", "expect:"]
+    )
     handle.setopt(pycurl.POST, 1)
     handle.setopt(pycurl.POSTFIELDS, body)
     handle.setopt(pycurl.NOSIGNAL, 1)

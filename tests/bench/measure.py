@@ -92,7 +92,8 @@ class Running:
         self.processes: list[subprocess.Popen[bytes]] = []
         self._ends_by_itself = all(each.ends_by_itself for each in launches)
         self._ended_cpu_seconds = 0.0
-        self._ended_rss_bytes = 0
+        self.peak_rss_bytes = 0
+        """The greatest sum of their highest resident sizes that was seen."""
         try:
             for number, launch in enumerate(launches):
                 with (directory / f"log-{number}").open("wb") as log:
@@ -115,9 +116,9 @@ class Running:
         live = usage.cpu_seconds(self._live())
         return self._ended_cpu_seconds + live
 
-    def peak_rss_bytes(self) -> int:
-        """Return the sum of their highest resident sizes so far."""
-        return self._ended_rss_bytes + usage.peak_rss_bytes(self._live())
+    def look_at_memory(self) -> None:
+        """Take note of their resident sizes."""
+        self.peak_rss_bytes = max(self.peak_rss_bytes, usage.peak_rss_bytes(self._live()))
 
     def _live(self) -> list[int]:
         live = [process for process in self.processes if self._reap(process, os.WNOHANG) is None]
@@ -166,11 +167,12 @@ class Running:
             if pid:
                 process.returncode = os.waitstatus_to_exitcode(status)
                 self._ended_cpu_seconds += used.ru_utime + used.ru_stime
-                self._ended_rss_bytes += used.ru_maxrss * 1024
         return process.returncode
 
 
-def measure(launches: Sequence[Launch], directory: Path, endpoint: Endpoint, expected: int, watch: Watch) -> Measurement:
+def measure(
+    launches: Sequence[Launch], directory: Path, endpoint: Endpoint, expected: int, watch: Watch
+) -> Measurement:
     """Run a contestant until the endpoint has `expected` requests. Raises ContestantError.
 
     Also where it sent less, or more: whatever is sent twice is counted as revenue twice.
@@ -188,13 +190,13 @@ def measure(launches: Sequence[Launch], directory: Path, endpoint: Endpoint, exp
             first = _Moment.now(running, endpoint, base)
         last = _follow(running, endpoint, base, expected, wire, watch)
         wire.look()
-        peak = running.peak_rss_bytes()
+        running.look_at_memory()
         running.stop()
     finally:
         running.kill()
     served = endpoint.served()
-    total = sum(served.requests.values())
-    not_ok = sum(count for (status, _), count in served.requests.items() if status != "200")
+    total = sum(served.values())
+    not_ok = sum(count for (status, _), count in served.items() if status != "200")
     if total != expected or not_ok:
         raise ContestantError(
             f"{expected:,} requests were to be sent; {total:,} came, {not_ok:,} were not answered 200: {running.log()}"
@@ -207,14 +209,29 @@ def measure(launches: Sequence[Launch], directory: Path, endpoint: Endpoint, exp
         wall_seconds=seconds,
         cpu_seconds=last.cpu_seconds - first.cpu_seconds,
         whole_cpu_seconds=running.cpu_seconds(),
-        peak_rss_bytes=max(peak, running.peak_rss_bytes()),
+        peak_rss_bytes=running.peak_rss_bytes,
         sent_bytes=up_down[0] if up_down else None,
         received_bytes=up_down[1] if up_down else None,
         connections=wire.connections,
-        protocol="/".join(sorted({protocol for _, protocol in served.requests})),
+        protocol="/".join(sorted({protocol for _, protocol in served})),
         endpoint_share=(last.endpoint_seconds - first.endpoint_seconds) / seconds,
         serving_share=(last.serving_seconds - first.serving_seconds) / seconds,
     )
+
+
+def collect(launches: Sequence[Launch], directory: Path, endpoint: Endpoint, expected: int) -> list[str]:
+    """Run a contestant until the endpoint has `expected` requests; return what the endpoint noted of them.
+
+    Raises ContestantError.
+    """
+    base = endpoint.requests()
+    running = Running(launches, directory)
+    try:
+        _follow(running, endpoint, base, expected, usage.Wire(endpoint.port), lambda _requests: None)
+        running.stop()
+    finally:
+        running.kill()
+    return endpoint.new_lines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,10 +254,8 @@ class _Moment:
         )
 
 
-def _follow(
-    running: Running, endpoint: Endpoint, base: int, expected: int, wire: usage.Wire, watch: Watch
-) -> _Moment:
-    moved_at = looked_at = time.monotonic()
+def _follow(running: Running, endpoint: Endpoint, base: int, expected: int, wire: usage.Wire, watch: Watch) -> _Moment:
+    moved_at, looked_at = time.monotonic(), 0.0
     before = 0
     while True:
         moment = _Moment.now(running, endpoint, base)
@@ -252,6 +267,7 @@ def _follow(
         if moment.at - looked_at > _WIRE_SECONDS:
             looked_at = moment.at
             wire.look()
+            running.look_at_memory()
         if running.failed() or moment.at - moved_at > _STALL_SECONDS:
             raise ContestantError(f"stands at {moment.requests:,} of {expected:,} requests: {running.log()}")
         time.sleep(_LOOK_SECONDS)

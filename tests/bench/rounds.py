@@ -3,61 +3,40 @@
 import shutil
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 
-from rich.progress import Progress
-
-from tests.bench.broker import Topic
 from tests.bench.contestants import Contestant
-from tests.bench.endpoint import Endpoint
-from tests.bench.job import Job
-from tests.bench.measure import Measurement, measure
+from tests.bench.measure import ContestantError, Measurement, measure
+from tests.bench.workplace import Workplace
 
 Results = dict[str, list[Measurement]]
 
 
-def run(
-    field: Sequence[Contestant],
-    rounds: int,
-    topic: Topic,
-    endpoint: Endpoint,
-    body_file: Path,
-    directory: Path,
-    progress: Progress,
-) -> Results:
+def run(field: Sequence[Contestant], rounds: int, place: Workplace) -> Results:
     """Return each contestant's measurements, in the order of the rounds. Raises ContestantError."""
     results: Results = {each.name: [] for each in field}
     for number in range(rounds):
         shift = number % len(field)  # who comes after whom changes, too
         for contestant in (*field[shift:], *field[:shift]):
-            results[contestant.name].append(
-                _run(contestant, f"round {number + 1}", topic, endpoint, body_file, directory, progress)
-            )
+            results[contestant.name].append(once(contestant, f"round {number + 1} of {rounds}", place))
     return results
 
 
-def _run(
-    contestant: Contestant,
-    title: str,
-    topic: Topic,
-    endpoint: Endpoint,
-    body_file: Path,
-    directory: Path,
-    progress: Progress,
-) -> Measurement:
-    name = f"{contestant.name}-{uuid.uuid4().hex[:8]}"
-    job = Job(topic, endpoint, directory / name, f"bench-{name}", body_file)
-    task = progress.add_task(f"{title}: {contestant.title}", total=topic.selected)
+def once(contestant: Contestant, title: str, place: Workplace) -> Measurement:
+    """Return the measurement of one run. Raises ContestantError."""
+    job = place.job(f"{contestant.name}-{uuid.uuid4().hex[:8]}")
+    task = place.progress.add_task(f"{title}: {contestant.title}", total=job.topic.selected)
     try:
         measurement = measure(
             contestant.launches(job),
             job.directory / "processes",
-            endpoint,
-            topic.selected,
-            lambda requests: progress.update(task, completed=requests),
+            job.endpoint,
+            job.topic.selected,
+            lambda requests: place.progress.update(task, completed=requests),
         )
         contestant.check(job)
+    except ContestantError as problem:
+        raise ContestantError(f"{contestant.title}: {problem}") from problem
     finally:
-        progress.remove_task(task)
-    shutil.rmtree(job.directory, ignore_errors=True)  # what failed is kept, to be looked at
+        place.progress.remove_task(task)
+        shutil.rmtree(job.directory, ignore_errors=True)
     return measurement

@@ -52,5 +52,3 @@ def _cells(figures: Figures) -> list[str]:
 def _counts(spread: Spread) -> str:
     text = f"{spread.median:,.0f}"
     return text if spread.least == spread.most else f"{text} ({spread.least:,.0f}-{spread.most:,.0f})"
-
-

@@ -36,7 +36,7 @@ def node_command(built: Path) -> list[str]:
 
 def aiohttp_command() -> list[str]:
     """Return how the aiohttp forwarder is started."""
-    return [sys.executable, str(SOURCES / "aiohttp" / "forwarder.py")]
+    return [sys.executable, "-m", "tests.bench.peers.python.forwarder"]
 
 
 def _run(tool: str, command: list[str], directory: Path) -> None:

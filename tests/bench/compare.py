@@ -1,0 +1,93 @@
+"""Compare: the peers, the limits and this stream in one run, interleaved. What `make bench` does."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.bench import document, history, plot, rounds, same_requests, table, traffic
+from tests.bench.contestants import STREAM, Contestant, contestants
+from tests.bench.figures import Figures
+from tests.bench.peers.build import BuildError, build
+from tests.bench.this_stream import REPOSITORY
+from tests.bench.workplace import ready
+
+BUILT = REPOSITORY / "run" / "bench"
+BENCHMARKS = REPOSITORY / "docs" / "benchmarks"
+PLOT = BENCHMARKS / "per-cpu-second.svg"
+PERFORMANCE = REPOSITORY / "docs" / "performance.md"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what it takes."""
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--users", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="names with commas between: h2load libcurl stream go node aiohttp")
+    parser.add_argument(
+        "--stream-checkout",
+        type=Path,
+        action="append",
+        default=[],
+        help="another tree of this stream: stream@DIRECTORY",
+    )
+    parser.add_argument("--record", action="store_true", help="add the run to docs/benchmarks, and draw the plot")
+    parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md as well")
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Measure, and say what came of it. Raises what the parts raise."""
+    field = _field(arguments)
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with console.status("building the peers"):
+        for each in field:
+            build(each.name, BUILT)
+    same_requests.check(field, arguments.users, console)
+    console.print(f"All forwarders send the same {same_requests.EVENTS:,} events' requests, each once.")
+    shape = traffic.Shape(arguments.events, arguments.users)
+    with ready(shape, console) as place:
+        results = rounds.run(field, arguments.rounds, place)
+        size = place.topic.bytes / place.topic.events
+        share = place.topic.selected / place.topic.events
+    figures = {each: Figures.of(measurements) for each, measurements in results.items()}
+    title = f"{shape.events:,} events of {size:,.0f} bytes, {shape.users:,} users, {share:.0%} selected"
+    title += f", {arguments.rounds} rounds: median (least-most)"
+    console.print(table.table(field, figures, title))
+    ratios = [f"{spread.median:.2f} times {name}" for name, spread in table.ratios(field, results)]
+    if ratios:
+        console.print(f"\nThis stream, per CPU-second: {'; '.join(ratios)}")
+    if arguments.record or arguments.document:
+        path = history.append(BENCHMARKS, history.entry(results, shape, REPOSITORY))
+        PLOT.write_text(_plot(field, figures, title), encoding="utf-8")
+        console.print(f"Added to {path.relative_to(REPOSITORY)}; drawn in {PLOT.relative_to(REPOSITORY)}")
+    if arguments.document:
+        header = ("", *table.COLUMNS)
+        body = [row[: len(header)] for row in table.rows(field, figures)]
+        content = f"{title}.\n\n{document.markdown(header, body)}"
+        if ratios:
+            content += "\n\n" + "\n".join(f"- this stream: {each}" for each in ratios)
+        document.write(PERFORMANCE, "comparison", content)
+    return 0
+
+
+def _field(arguments: argparse.Namespace) -> list[Contestant]:
+    everyone = contestants(BUILT, [each.resolve() for each in arguments.stream_checkout])
+    wanted = [each for each in arguments.only.split(",") if each]
+    unknown = set(wanted) - {each.name for each in everyone}
+    if unknown:
+        there_are = ", ".join(each.name for each in everyone)
+        raise BuildError(f"--only: {', '.join(sorted(unknown))} is unknown; there are {there_are}")
+    return [each for each in everyone if not wanted or each.name in wanted]
+
+
+def _plot(field: list[Contestant], figures: dict[str, Figures], note: str) -> str:
+    bars = [
+        plot.Bar(
+            each.title,
+            figures[each.name].per_cpu_second,
+            "limit" if each.is_limit else "ours" if each.name.startswith(STREAM) else "peer",
+        )
+        for each in field
+    ]
+    bars.sort(key=lambda bar: -bar.spread.median)
+    return plot.svg(bars, "Events delivered per CPU-second, Kafka to a TLS endpoint", note)
