@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration chaos price load memory image manifests dashboard kubernetes audit sbom clean
+.PHONY: help setup run test lint types unit integration chaos price bench profile load memory image manifests dashboard kubernetes audit sbom clean
 
 PYTHON = .venv/bin/python
 # What was given on make's command line of these names, as flags: WITHOUT_IDS=0.2 is --without-ids 0.2
@@ -56,6 +56,17 @@ load: setup ## a load test on this machine, with a report: RATE=2000 MINUTES=10 
 
 memory: setup ## what remembering users costs, and how long a start with them takes; USERS=1000000
 	@$(PYTHON) -m tests.load.memory $(call flags,USERS EVENTS RATE EPOCHS EPOCH_SECONDS DIRECTORY)
+
+bench: .venv/.bench ## this stream, its peers and the limits side by side; EVENTS=200000 ROUNDS=3 ONLY=stream,go
+	$(PYTHON) -m tests.bench compare $(call flags,EVENTS USERS ROUNDS ONLY) $(if $(ONLY),,--record)
+
+profile: .venv/.bench ## where the time goes: the budget of each stage, and a flame graph of the stream under load
+	$(PYTHON) -m tests.bench stages
+	$(PYTHON) -m tests.bench profile
+
+.venv/.bench: .venv/.complete
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group bench
+	@touch $@
 
 image: ## the container image, with podman or docker; IMAGE=registry.example.com/stream:0.1.0 ENGINE=docker
 	@deploy/build-image.sh

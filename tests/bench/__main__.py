@@ -1,6 +1,11 @@
 """The benchmarks. `python -m tests.bench` alone, or `make bench`, is `compare`.
 
 compare    this stream, its peers and the physical limits side by side
+stages     where the microseconds of an event go
+profile    a flame graph of the stream under load
+courier    the HTTP half alone against bare libcurl
+slices     two slices on two cores against one
+latency    what the stream adds at 30 % load
 """
 
 import argparse
@@ -10,13 +15,20 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.bench import compare, cores
+from tests.bench import compare, cores, courier, latency, profile, slices, stages
 from tests.bench.broker import BrokerError
 from tests.bench.endpoint import EndpointError
 from tests.bench.measure import ContestantError
 from tests.bench.peers.build import BuildError
 
-COMMANDS: Final[dict[str, ModuleType]] = {"compare": compare}
+COMMANDS: Final[dict[str, ModuleType]] = {
+    "compare": compare,
+    "stages": stages,
+    "profile": profile,
+    "courier": courier,
+    "slices": slices,
+    "latency": latency,
+}
 
 
 def main(given: list[str]) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from rich.progress import Progress
@@ -77,7 +77,9 @@ def filled(bootstrap: str, shape: traffic.Shape, progress: Progress) -> Iterator
     try:
         admin.create_topics([NewTopic(name, PARTITIONS, 1)])[name].result(timeout=30)
         try:
-            yield _fill(bootstrap, name, shape, progress)
+            topic = _fill(bootstrap, name, shape, progress)
+            _load_coordinator(topic)
+            yield topic
         finally:
             admin.delete_topics([name])[name].result(timeout=30)
     except KafkaException as problem:
@@ -108,3 +110,12 @@ def _fill(bootstrap: str, name: str, shape: traffic.Shape, progress: Progress) -
         raise BrokerError(f"the broker at {bootstrap} does not take the traffic")
     progress.remove_task(task)
     return Topic(bootstrap, name, shape.events, selected, size, last)
+
+
+def _load_coordinator(topic: Topic) -> None:
+    """Commit once, so that no contestant has to wait for the coordinator of groups, or falls over its absence."""
+    consumer = Consumer({"bootstrap.servers": topic.bootstrap, "log_level": 0, "group.id": f"{topic.name}-first"})
+    try:
+        consumer.commit(offsets=[TopicPartition(topic.name, 0, 0)], asynchronous=False)
+    finally:
+        consumer.close()

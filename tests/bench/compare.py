@@ -6,16 +6,14 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench import document, history, plot, rounds, same_requests, table, traffic
-from tests.bench.contestants import STREAM, Contestant, contestants
+from tests.bench.contestants import STREAM, Contestant, chosen
 from tests.bench.figures import Figures
-from tests.bench.peers.build import BuildError, build
+from tests.bench.peers.build import build
 from tests.bench.this_stream import REPOSITORY
 from tests.bench.workplace import ready
 
-BUILT = REPOSITORY / "run" / "bench"
 BENCHMARKS = REPOSITORY / "docs" / "benchmarks"
 PLOT = BENCHMARKS / "per-cpu-second.svg"
-PERFORMANCE = REPOSITORY / "docs" / "performance.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,11 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Measure, and say what came of it. Raises what the parts raise."""
-    field = _field(arguments)
-    BUILT.mkdir(parents=True, exist_ok=True)
+    field = chosen(*filter(None, arguments.only.split(",")), checkouts=[e.resolve() for e in arguments.stream_checkout])
     with console.status("building the peers"):
         for each in field:
-            build(each.name, BUILT)
+            build(each.name)
     same_requests.check(field, arguments.users, console)
     console.print(f"All forwarders send the same {same_requests.EVENTS:,} events' requests, each once.")
     shape = traffic.Shape(arguments.events, arguments.users)
@@ -66,18 +63,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         content = f"{title}.\n\n{document.markdown(header, body)}"
         if ratios:
             content += "\n\n" + "\n".join(f"- this stream: {each}" for each in ratios)
-        document.write(PERFORMANCE, "comparison", content)
+        document.write(document.PERFORMANCE, "comparison", content)
     return 0
-
-
-def _field(arguments: argparse.Namespace) -> list[Contestant]:
-    everyone = contestants(BUILT, [each.resolve() for each in arguments.stream_checkout])
-    wanted = [each for each in arguments.only.split(",") if each]
-    unknown = set(wanted) - {each.name for each in everyone}
-    if unknown:
-        there_are = ", ".join(each.name for each in everyone)
-        raise BuildError(f"--only: {', '.join(sorted(unknown))} is unknown; there are {there_are}")
-    return [each for each in everyone if not wanted or each.name in wanted]
 
 
 def _plot(field: list[Contestant], figures: dict[str, Figures], note: str) -> str:

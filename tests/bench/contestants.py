@@ -11,7 +11,7 @@ from typing import Final
 from tests.bench import this_stream, traffic
 from tests.bench.job import S2S_KEY, Job
 from tests.bench.measure import Launch
-from tests.bench.peers.build import aiohttp_command, go_command, node_command
+from tests.bench.peers.build import BuildError, aiohttp_command, go_command, node_command
 
 STREAM: Final = "stream"
 LIMIT: Final = "libcurl"
@@ -31,9 +31,12 @@ class Contestant:
     """It only sends: no forwarder with that client can be faster."""
 
 
-def contestants(built: Path, checkouts: Sequence[Path] = ()) -> list[Contestant]:
-    """Return all of them; `built` is where the peers are put together, `checkouts` are further trees of this stream."""
-    return [
+def chosen(*names: str, checkouts: Sequence[Path] = ()) -> list[Contestant]:
+    """Return those of the names, in the order of the table; all of them without any.
+
+    `checkouts` are further trees of this stream, as stream@DIRECTORY. Raises BuildError where a name is unknown.
+    """
+    everyone = [
         Contestant("h2load", "h2load, any client's limit", _h2load, is_limit=True),
         Contestant(LIMIT, "bare libcurl, this client's limit", _libcurl, is_limit=True),
         Contestant(STREAM, "this stream", this_stream.launches, this_stream.check),
@@ -46,10 +49,15 @@ def contestants(built: Path, checkouts: Sequence[Path] = ()) -> list[Contestant]
             )
             for each in checkouts
         ],
-        Contestant("go", "Go: franz-go, net/http", lambda job: [_peer(job, go_command(built))]),
-        Contestant("node", "Node: kafkajs, undici", lambda job: [_peer(job, node_command(built))]),
+        Contestant("go", "Go: franz-go, net/http", lambda job: [_peer(job, go_command())]),
+        Contestant("node", "Node: kafkajs, undici", lambda job: [_peer(job, node_command())]),
         Contestant("aiohttp", "Python: confluent-kafka, aiohttp", lambda job: [_peer(job, aiohttp_command())]),
     ]
+    unknown = set(names) - {each.name for each in everyone}
+    if unknown:
+        there_are = ", ".join(each.name for each in everyone)
+        raise BuildError(f"{', '.join(sorted(unknown))} is unknown; there are {there_are}")
+    return [each for each in everyone if not names or each.name in names]
 
 
 def _peer(job: Job, command: Sequence[str], **more: str) -> Launch:

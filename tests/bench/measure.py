@@ -17,7 +17,7 @@ from typing import Final
 from tests.bench import cores, usage
 from tests.bench.endpoint import Endpoint
 
-_START_SECONDS: Final = 90.0
+_START_SECONDS: Final = 120.0
 _STALL_SECONDS: Final = 45.0
 _EXIT_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.02
@@ -132,6 +132,11 @@ class Running:
                 return True
         return False
 
+    def raise_if_failed(self) -> None:
+        """Raise ContestantError if any has ended that should not have."""
+        if self.failed():
+            raise ContestantError(f"ended: {self.log()}")
+
     def stop(self) -> None:
         """Ask them to stop as an operator would, and wait. Raises ContestantError where one does not end well."""
         if not self._ends_by_itself:
@@ -154,9 +159,10 @@ class Running:
                 self._reap(process, 0)
 
     def log(self) -> str:
-        """Return the end of what they wrote."""
+        """Return what became of them, and the end of what they wrote."""
+        codes = ", ".join(str(process.returncode) for process in self.processes)
         texts = [path.read_text(errors="replace") for path in sorted(self._directory.glob("log-*"))]
-        return "\n".join(text[-1500:] for text in texts)
+        return "\n".join((f"(exit codes {codes})", *(text[-1500:] for text in texts)))
 
     def _reap(self, process: subprocess.Popen[bytes], options: int) -> int | None:
         """Return the exit code, if it has ended; `wait4` tells the CPU time of it and of its children."""
@@ -170,6 +176,20 @@ class Running:
         return process.returncode
 
 
+def await_first(running: Running, endpoint: Endpoint, base: int) -> "Moment":
+    """Wait for the first request; return what was used until then. Raises ContestantError."""
+    began = time.monotonic()
+    while True:
+        moment = Moment.now(running, endpoint, base)
+        if moment.requests:
+            return moment
+        if running.failed():
+            raise ContestantError(f"ends before it sends anything: {running.log()}")
+        if time.monotonic() - began > _START_SECONDS:
+            raise ContestantError(f"sends nothing in {_START_SECONDS:.0f} s: {running.log()}")
+        time.sleep(_LOOK_SECONDS)
+
+
 def measure(
     launches: Sequence[Launch], directory: Path, endpoint: Endpoint, expected: int, watch: Watch
 ) -> Measurement:
@@ -181,13 +201,7 @@ def measure(
     running = Running(launches, directory)
     wire = usage.Wire(endpoint.port)
     try:
-        first = _Moment.now(running, endpoint, base)
-        began = time.monotonic()
-        while not first.requests:
-            if running.failed() or time.monotonic() - began > _START_SECONDS:
-                raise ContestantError(f"sends nothing: {running.log()}")
-            time.sleep(_LOOK_SECONDS)
-            first = _Moment.now(running, endpoint, base)
+        first = await_first(running, endpoint, base)
         last = _follow(running, endpoint, base, expected, wire, watch)
         wire.look()
         running.look_at_memory()
@@ -227,6 +241,7 @@ def collect(launches: Sequence[Launch], directory: Path, endpoint: Endpoint, exp
     base = endpoint.requests()
     running = Running(launches, directory)
     try:
+        await_first(running, endpoint, base)
         _follow(running, endpoint, base, expected, usage.Wire(endpoint.port), lambda _requests: None)
         running.stop()
     finally:
@@ -235,7 +250,9 @@ def collect(launches: Sequence[Launch], directory: Path, endpoint: Endpoint, exp
 
 
 @dataclass(frozen=True, slots=True)
-class _Moment:
+class Moment:
+    """How far a run is, and what was used so far."""
+
     at: float
     requests: int
     cpu_seconds: float
@@ -243,7 +260,7 @@ class _Moment:
     serving_seconds: float
 
     @classmethod
-    def now(cls, running: Running, endpoint: Endpoint, base: int) -> "_Moment":
+    def now(cls, running: Running, endpoint: Endpoint, base: int) -> "Moment":
         requests = endpoint.requests() - base
         return cls(
             time.monotonic(),
@@ -254,11 +271,11 @@ class _Moment:
         )
 
 
-def _follow(running: Running, endpoint: Endpoint, base: int, expected: int, wire: usage.Wire, watch: Watch) -> _Moment:
+def _follow(running: Running, endpoint: Endpoint, base: int, expected: int, wire: usage.Wire, watch: Watch) -> Moment:
     moved_at, looked_at = time.monotonic(), 0.0
     before = 0
     while True:
-        moment = _Moment.now(running, endpoint, base)
+        moment = Moment.now(running, endpoint, base)
         watch(moment.requests)
         if moment.requests >= expected:
             return moment

@@ -63,7 +63,8 @@ def launches(
     job.directory.mkdir(parents=True, exist_ok=True)
     settings = job.directory / "stream.toml"
     topic, endpoint = job.topic, job.endpoint
-    text = settings_text(topic.bootstrap, topic.name, job.group, endpoint.url, endpoint.ca_file, _free_port())
+    port = _free_port()  # each slice adds its number to it
+    text = settings_text(topic.bootstrap, topic.name, job.group, endpoint.url, endpoint.ca_file, port)
     settings.write_text(text, encoding="utf-8")
     return [
         Launch(
@@ -72,7 +73,12 @@ def launches(
                 *("-m", "flows", "run", "--settings", str(settings)),
                 *(("--slice", f"{index}/{slices}") if slices > 1 else ()),
             ],
-            {_KEY_VARIABLE: S2S_KEY, "STREAM_SUMMARY": str(_summary(job, index)), "PYTHONPATH": ""},
+            {
+                _KEY_VARIABLE: S2S_KEY,
+                "STREAM_SUMMARY": str(_summary(job, index)),
+                "PYTHONPATH": "",
+                "PYTHONFAULTHANDLER": "1",
+            },
             checkout,
             slice_cores[index] if slice_cores else (cores.MEASURED,),
         )
@@ -118,9 +124,15 @@ def settings_text(bootstrap: str, topic: str, group: str, endpoint: str, ca_file
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free, and that nobody is given as the port of an outgoing connection meanwhile."""
+    for port in range(20_000, 30_000, 10):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ContestantError("no port is free from 20,000 to 30,000")
 
 
 def _summary(job: Job, index: int) -> Path:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 SOURCES: Final = Path(__file__).parent
+BUILT: Final = SOURCES.parents[2] / "run" / "bench"
+"""Where they are put together; no part of the repository."""
 _BUILD_SECONDS: Final = 600
 
 
@@ -15,23 +17,24 @@ class BuildError(Exception):
     """A peer cannot be built; says what is missing."""
 
 
-def build(name: str, built: Path) -> None:
-    """Build a peer below `built`; one that needs no building is left alone. Raises BuildError."""
+def build(name: str) -> None:
+    """Build a peer; one that needs no building is left alone. Raises BuildError."""
+    BUILT.mkdir(parents=True, exist_ok=True)
     if name == "go":
-        _run("go", ["go", "build", "-trimpath", "-o", str(built / "go-forwarder"), "."], SOURCES / "go")
+        _run("go", ["go", "build", "-trimpath", "-o", str(BUILT / "go-forwarder"), "."], SOURCES / "go")
     elif name == "node":
-        shutil.copytree(SOURCES / "node", built / "node", dirs_exist_ok=True)
-        _run("npm", ["npm", "ci", "--no-audit", "--no-fund", "--omit=dev"], built / "node")
+        shutil.copytree(SOURCES / "node", BUILT / "node", dirs_exist_ok=True)
+        _run("npm", ["npm", "ci", "--no-audit", "--no-fund", "--omit=dev"], BUILT / "node")
 
 
-def go_command(built: Path) -> list[str]:
+def go_command() -> list[str]:
     """Return how the Go forwarder is started."""
-    return [str(built / "go-forwarder")]
+    return [str(BUILT / "go-forwarder")]
 
 
-def node_command(built: Path) -> list[str]:
+def node_command() -> list[str]:
     """Return how the Node forwarder is started."""
-    return ["node", str(built / "node" / "forwarder.mjs")]
+    return ["node", str(BUILT / "node" / "forwarder.mjs")]
 
 
 def aiohttp_command() -> list[str]:
