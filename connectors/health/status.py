@@ -121,7 +121,7 @@ def _syncs(parts: Parts) -> list[dict[str, Any]]:
                 "dead_lettered": letters,
                 "pending": max(entries + copies - final, 0),
                 "requests": counts.requests.total(),
-                "absent_identifiers": dict(counts.absent.copy()),
+                "absent_identifiers": dict(counts.absent),
                 "apps": [_app(parts, each) for each in parts.apps() if each.sync == sync.name],
             }
         )

@@ -44,10 +44,25 @@ class SyncCounts:
         self.filtered: Counter[FilterReason] = Counter()
         self.dead_lettered: Counter[DeadLetterReason] = Counter()
         self.cautions: Counter[Caution] = Counter()
-        self.requests: Counter[Platform] = Counter()
-        """Requests that were built."""
-        self.absent: Counter[str] = Counter()
+        self.built: Counter[tuple[Platform, tuple[str, ...]]] = Counter()
+        """Requests that were built, by their platform and the device identifiers that they lack: one count for each."""
+
+    @property
+    def requests(self) -> Counter[Platform]:
+        """Requests that were built, by platform."""
+        counts: Counter[Platform] = Counter()
+        for (platform, _), count in list(self.built.items()):
+            counts[platform] += count
+        return counts
+
+    @property
+    def absent(self) -> Counter[str]:
         """Device identifiers that requests lacked."""
+        counts: Counter[str] = Counter()
+        for (_, identifiers), count in list(self.built.items()):
+            for identifier in identifiers:
+                counts[identifier] += count
+        return counts
 
 
 class Ledger:
@@ -164,15 +179,13 @@ class Ledger:
         """How many events wait in their users' state."""
         return self._held_events
 
-    def built(self, sync: int, platform: Platform, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
+    def built(self, sync: int, platform: Platform, cautions: Sequence[Caution], absent: tuple[str, ...]) -> None:
         """Count a request that was built, what it lacks and what it will cost."""
         with self._lock:
             counts = self.syncs[sync]
-            counts.requests[platform] += 1
+            counts.built[platform, absent] += 1
             for caution in cautions:
                 counts.cautions[caution] += 1
-            for identifier in absent:
-                counts.absent[identifier] += 1
 
     def pending(self, sync: int) -> int:
         """Return how many of a sync's entries are open: counted one by one, not derived from the other numbers."""

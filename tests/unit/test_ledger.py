@@ -242,9 +242,9 @@ def test_the_largest_body_fits_beside_its_neighbours() -> None:
 
 def test_built_requests_are_counted_with_what_they_lack() -> None:
     ledger = Ledger(["a"], 1)
-    ledger.built(0, "ios", [Caution.NO_OS, Caution.LATE_EVENT], ["idfa"])
-    ledger.built(0, "ios", [Caution.NO_OS], ["idfa", "idfv"])
-    ledger.built(0, "android", [], [])
+    ledger.built(0, "ios", [Caution.NO_OS, Caution.LATE_EVENT], ("idfa",))
+    ledger.built(0, "ios", [Caution.NO_OS], ("idfa", "idfv"))
+    ledger.built(0, "android", [], ())
     counts = ledger.syncs[0]
     assert counts.requests == {"ios": 2, "android": 1}
     assert counts.cautions == {Caution.NO_OS: 2, Caution.LATE_EVENT: 1}
