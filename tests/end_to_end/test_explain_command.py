@@ -46,7 +46,9 @@ def test_settings_with_mistakes_explain_nothing(tmp_path: Path) -> None:
     assert 'did you mean "window"?' in said
 
 
-def test_without_an_enabled_sync_it_says_what_to_do(tmp_path: Path) -> None:
+def test_before_any_sync_is_enabled_it_tells_what_would_be(tmp_path: Path) -> None:
+    """The set-up asks before it enables; a note says that nothing is sent yet. One enabled sync speaks for itself."""
     result = _explain(tmp_path, SOURCE + OFF, EVENT)
-    assert (result.returncode, result.stdout) == (0, b"")
-    assert b"enabled = true" in result.stderr
+    (line,) = map(json.loads, result.stdout.splitlines())
+    assert (result.returncode, line["sync"], line["outcome"]) == (0, "off", "would_deliver")
+    assert b"no sync is enabled yet" in result.stderr
