@@ -1,6 +1,7 @@
 """The fixtures that tests share; each plugin's fixtures are lazy, so nothing starts that no test asks for."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import hypothesis
@@ -23,9 +24,14 @@ pytest_plugins = (
 
 @pytest.fixture(autouse=True)
 def _process_as_it_was() -> Iterator[None]:
-    """Undo what a command does to the process that it runs in: its logs, and the rights of what it makes."""
+    """Undo what a command does to the process that it runs in: its logs, the rights of what it makes, its signals.
+
+    Signals that stayed blocked would be blocked in every process that a later test starts, and no stop would reach it.
+    """
     before = os.umask(0)
     os.umask(before)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     yield
     os.umask(before)
+    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     structlog.reset_defaults()
