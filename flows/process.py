@@ -188,7 +188,15 @@ class Process:
             )
             for each in self.settings.syncs
         }
-        courier = Courier(delivery, lanes, report, now_ms, lane_share=self._lane_share(), slice_count=self.slice_count)
+        courier = Courier(
+            delivery,
+            lanes,
+            report,
+            now_ms,
+            lane_share=self._lane_share(),
+            slice_index=self.slice_index,
+            slice_count=self.slice_count,
+        )
         self.parts.courier, self.parts.postbox = courier, postbox
         self.parts.sink = AppsFlyerSink(
             self.ledger,

@@ -13,11 +13,14 @@ from urllib.parse import quote
 
 import structlog
 
+from connectors.appsflyer.adaptive_limits import AdaptiveLimits
+from connectors.appsflyer.allowance import Allowance
 from connectors.appsflyer.classify import DEAD_LETTER_REASONS, Classified, Verdict, classify
 from connectors.appsflyer.lane import Circuit, Lane, Shipment
 from connectors.appsflyer.limiter import Limiter
 from connectors.appsflyer.parcel import Attempts, Parcel, dead_letter
 from connectors.appsflyer.patience import POISON_STATUS, delay_seconds, is_exhausted
+from connectors.appsflyer.ramp import Ramp
 from connectors.appsflyer.report import Report
 from connectors.appsflyer.transport import Answer, Endpoint, Exchange, Transport
 from connectors.limited_log import LimitedLog
@@ -49,6 +52,7 @@ class Courier:
         now_ms: Callable[[], int],
         *,
         lane_share: int | None = None,
+        slice_index: int = 0,
         slice_count: int = 1,
     ) -> None:
         self._settings = settings
@@ -56,8 +60,8 @@ class Courier:
         self._report = report
         self._now_ms = now_ms
         self._lane_share = lane_share if lane_share is not None else settings.max_pending
-        self._rate = settings.max_requests_per_second / slice_count
-        self._limiters: dict[str, Limiter] = {}
+        self._slice = (slice_index, slice_count)
+        self._allowances: dict[str, Allowance] = {}
         self._lanes: dict[str, Lane] = {}
         self._inbox: deque[tuple[Parcel, Attempts]] = deque()
         self._later: list[tuple[float, int, Shipment]] = []
@@ -187,10 +191,22 @@ class Courier:
         lane = self._lanes.get(parcel.lane)
         if lane is None:
             base_url, secrets = self._syncs[parcel.sync]
-            limiter = self._limiters.setdefault(parcel.app_id, Limiter(self._rate))
-            lane = self._lanes[parcel.lane] = Lane(parcel.lane, base_url, parcel.app_id, secrets, limiter)
+            allowance = self._allowances.get(parcel.app_id)
+            if allowance is None:
+                allowance = self._allowances[parcel.app_id] = self._allowance()
+            lane = self._lanes[parcel.lane] = Lane(parcel.lane, base_url, parcel.app_id, secrets, allowance)
             lane.healed_ms = self._now_ms()  # an outage that has outlasted the last run is no time that was tried
         return lane
+
+    def _allowance(self) -> Allowance:
+        settings, (index, count) = self._settings, self._slice
+        # Slices of one host, and of hosts whose clocks agree, take turns by the time of day.
+        offset_s = time.time() - time.monotonic()
+        return Allowance(
+            Limiter(settings.max_requests_per_second, index, count, offset_s),
+            Ramp(settings.ramp_requests_per_second_per_minute, count),
+            AdaptiveLimits(settings.max_in_flight),
+        )
 
     def _send(self) -> float:
         """Send what may go; return how many seconds until more may."""
@@ -236,7 +252,7 @@ class Courier:
         """Send the lane's next parcel."""
         exchange = lane.idle.pop() if lane.idle else self._transport.exchange(endpoint)
         shipment = lane.waiting.popleft()
-        lane.limiter.take(now_s)
+        lane.allowance.take(now_s)
         lane.in_flight += 1
         lane.sent += 1
         shipment.number = lane.sent
@@ -254,10 +270,13 @@ class Courier:
             lane.idle.append(exchange)
         classified = classify(answer.status, answer.text) if answer.status else _BROKEN
         self._report.answered(lane.name, shipment.parcel, shipment.attempts, answer, classified)
+        now_s = time.monotonic()
         if classified.verdict is Verdict.DELIVERED:
-            self._note_life(lane, shipment)
+            self._note_life(lane, shipment, now_s)
+            lane.allowance.answered(now_s, answer.seconds, is_overloaded=False)
             self._report.delivered(shipment.parcel)
             return
+        lane.allowance.answered(now_s, answer.seconds, is_overloaded=classified.verdict is Verdict.RETRY)
         now_ms = self._now_ms()
         before = shipment.attempts
         shipment.attempts = Attempts(
@@ -269,12 +288,13 @@ class Courier:
             self._try_again(lane, shipment, before, classified, answer, now_ms)
         else:
             if answer.status == _BAD_REQUEST:  # it is the event that is wrong: the app and its key are right
-                self._note_life(lane, shipment)
+                self._note_life(lane, shipment, now_s)
             self._give_up(shipment, classified, now_ms)
 
-    def _note_life(self, lane: Lane, shipment: Shipment) -> None:
+    def _note_life(self, lane: Lane, shipment: Shipment, now_s: float) -> None:
         lane.passed = max(lane.passed, shipment.number)
         if lane.succeeded():
+            lane.allowance.closed(now_s)
             lane.healed_ms = self._now_ms()
             self._log.say(logging.INFO, "delivering again", message_class=f"again {lane.name}", lane=lane.name)
 
@@ -292,6 +312,7 @@ class Courier:
 
     def _note_pause(self, lane: Lane, paused: bool, why: str) -> None:  # noqa: FBT001 - what `refused` said
         if paused:
+            lane.allowance.opened(time.monotonic())
             log.error(
                 "app paused: nothing is sent to it until a probe passes, and nothing is lost",
                 lane=lane.name,
@@ -306,6 +327,7 @@ class Courier:
         is_poison = answer.status == POISON_STATUS and lane.others_pass(shipment)
         # What fails alone says nothing about its lane.
         if not is_poison and lane.failed(now_s, answer.retry_after_seconds):
+            lane.allowance.opened(now_s)
             self._log.say(
                 logging.WARNING,
                 "nothing gets through; probing",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote
 
-from connectors.appsflyer.limiter import Limiter
+from connectors.appsflyer.allowance import Allowance
 from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.appsflyer.patience import capped_retry_after, delay_seconds
 from connectors.appsflyer.transport import Endpoint, Exchange
@@ -51,10 +51,10 @@ class Shipment:
 class Lane:
     """What waits for one app, and whether it may go. Time is given, in seconds of a steady clock."""
 
-    def __init__(self, name: str, base_url: str, app_id: str, secrets: Sequence[Secret], limiter: Limiter) -> None:
+    def __init__(self, name: str, base_url: str, app_id: str, secrets: Sequence[Secret], allowance: Allowance) -> None:
         self.name = name
         self.waiting: deque[Shipment] = deque()
-        self.limiter = limiter
+        self.allowance = allowance
         self.circuit = Circuit.CLOSED
         self.in_flight = 0
         self.idle: list[Exchange] = []
@@ -81,10 +81,13 @@ class Lane:
         return Endpoint(self._url, self._secrets[self._chosen].value())
 
     def wait_seconds(self, now_s: float) -> float | None:
-        """Return how long until the next request may go; None if nothing waits or a probe is on its way."""
+        """Return how long until the next request may go; None if nothing waits, or only for an answer."""
         if not self.waiting:
             return None
-        asked_s = max(self._not_before - now_s, self.limiter.wait_seconds(now_s))
+        allowed_s = self.allowance.wait_seconds(now_s)
+        if allowed_s is None:
+            return None
+        asked_s = max(self._not_before - now_s, allowed_s)
         if self.circuit is Circuit.CLOSED:
             return asked_s
         return None if self.in_flight else max(self._probe_at - now_s, asked_s)

@@ -5,6 +5,7 @@ Counts, names out of the settings, and AppsFlyer's answers in our words: no secr
 
 from datetime import UTC, datetime
 from importlib.metadata import version
+from math import isfinite
 from platform import python_version
 from typing import Any
 
@@ -135,8 +136,8 @@ def _app(parts: Parts, app: App) -> dict[str, Any]:
         "platform": app.platform,
         "app_id": app.app_id,
         "circuit": parts.circuit(app).value,
-        "rate_limit": parts.rate_limit() or None,
-        "concurrency_limit": parts.concurrency_limit(),
+        "rate_limit": rate_limit if isfinite(rate_limit := parts.rate_limit(app)) else None,
+        "concurrency_limit": parts.concurrency_limit(app),
         "in_flight": lane.in_flight if lane is not None else 0,
         "waiting": len(lane.waiting) if lane is not None else 0,
         "set_aside": parts.unfinished.set_aside_of(app.lane),

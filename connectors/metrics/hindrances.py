@@ -14,8 +14,8 @@ def read_hindrances(to: Readings, parts: Parts) -> None:
         lane, circuit = parts.lane(app), parts.circuit(app)
         for each in Circuit:
             to.put(v.CIRCUIT, each is circuit, *labels, each.value)
-        to.put(v.RATE_LIMIT, parts.rate_limit() or float("inf"), *labels)
-        to.put(v.CONCURRENCY_LIMIT, parts.concurrency_limit(), *labels)
+        to.put(v.RATE_LIMIT, parts.rate_limit(app), *labels)
+        to.put(v.CONCURRENCY_LIMIT, parts.concurrency_limit(app), *labels)
         to.put(v.IN_FLIGHT, lane.in_flight if lane is not None else 0, *labels)
         to.put(v.WAITING, len(lane.waiting) if lane is not None else 0, *labels)
         to.put(v.SET_ASIDE, unfinished.set_aside_of(app.lane), *labels)

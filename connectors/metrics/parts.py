@@ -114,13 +114,17 @@ class Parts:
         lane = self.lane(app)
         return lane.circuit if lane is not None else Circuit.CLOSED
 
-    def rate_limit(self) -> float:
-        """Return how many requests per second may go to each app; 0 is no limit."""
-        return self.settings.delivery.max_requests_per_second / self.slice_count
+    def rate_limit(self, app: App) -> float:
+        """Return how many requests per second may go to an app now; infinity is no limit."""
+        lane = self.lane(app)
+        if lane is not None:
+            return lane.allowance.requests_per_second
+        return self.settings.delivery.max_requests_per_second / self.slice_count or float("inf")
 
-    def concurrency_limit(self) -> int:
-        """Return how many requests may be under way at a time."""
-        return self.settings.delivery.max_in_flight
+    def concurrency_limit(self, app: App) -> int:
+        """Return how many requests to an app may be under way at a time."""
+        lane = self.lane(app)
+        return lane.allowance.most_at_a_time if lane is not None else self.settings.delivery.max_in_flight
 
     @property
     def held(self) -> int:

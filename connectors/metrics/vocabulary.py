@@ -256,8 +256,10 @@ RATE_LIMIT: Final = _gauge(
     "rate_limit_requests_per_second",
     "requests per second",
     ("sync", "platform"),
-    "The limit in force for the app in this process; +Inf is none.",
-    "Lag while the rate of answers is at it: raise max_requests_per_second, if AppsFlyer allows more.",
+    "The limit in force for the app in this process: the lowest of max_requests_per_second, the ramp, and what the "
+    "app's answers show that it takes; +Inf is none.",
+    "Lag while the rate of answers is at it: where it is the first, raise max_requests_per_second, if AppsFlyer allows "
+    "more; the others rise by themselves.",
 )
 CONCURRENCY_LIMIT: Final = _gauge(
     "concurrency_limit_requests",

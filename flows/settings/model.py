@@ -72,6 +72,8 @@ class Delivery:
     """Events between the source and their fate; beyond it the source waits. Held events do not count."""
     max_requests_per_second: float = 0.0
     """Per app id; 0 is no limit."""
+    ramp_requests_per_second_per_minute: float = 2000.0
+    """Per app id; 0 is no ramp."""
     retry_minutes: float = 240.0
     on_rejected_credentials: Literal["pause", "park"] = "pause"
     max_body_bytes: int = 1024

@@ -141,6 +141,9 @@ class DeliveryTable(Table):
     max_requests_per_second: Annotated[float, number(0, 1_000_000)] = 0.0
     """Per app id, divided among slices; 0 is no limit. AppsFlyer names no limit today; until 2023 it was 60,000 a
     minute, which is 1000."""
+    ramp_requests_per_second_per_minute: Annotated[float, number(0, 1_000_000)] = 2000.0
+    """By how much the rate to an app may rise each minute, as AppsFlyer advises for sending in bulk; the first step is
+    taken at once, so that who sends less never meets it. Per app id, divided among slices; 0 is no ramp."""
     retry_minutes: Annotated[float, number(0, 10_080)] = 240.0
     """How long an event is tried again before it becomes a dead letter. Time in which nothing at all gets through to
     its app does not count."""

@@ -28,6 +28,7 @@ group_id = "{group}"
 endpoint = "{endpoint}"
 ca_file = "{ca_file}"
 max_requests_per_second = 0
+ramp_requests_per_second_per_minute = 0
 
 [dead_letters]
 kind = "files"

@@ -68,6 +68,7 @@ def turned(text: str, place: Place) -> str:
     delivery.pop("proxy", None)
     delivery["endpoint"] = place.endpoint
     delivery["ca_file"] = str(place.ca_file.absolute())
+    delivery["ramp_requests_per_second_per_minute"] = 0  # it spares AppsFlyer, and this is what the stream can do
     if place.limit:
         delivery["max_requests_per_second"] = place.limit
     document["dead_letters"] = {"kind": "files", "directory": str((place.directory / "dead-letters").absolute())}

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.appsflyer.lane import FAILURES_THAT_OPEN, Circuit, Lane, Shipment
-from connectors.appsflyer.limiter import Limiter
 from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.secrets import Secret, SecretError
 from flows.settings.model import SecretRef
 from flows.steps.event import Position
+from tests.fixtures.allowance import allowance
 
 LONGEST_PROBE_SECONDS = 16.0
 
@@ -39,7 +39,7 @@ def a_shipment(number: int = 0) -> Shipment:
 
 
 def a_lane(*secrets: Secret, rate: float = 0, waiting: int = 1000) -> Lane:
-    lane = Lane("s/id1", "https://example.invalid", "id1", secrets or [FixedSecret()], Limiter(rate))
+    lane = Lane("s/id1", "https://example.invalid", "id1", secrets or [FixedSecret()], allowance(rate))
     lane.chance = random.Random(1)
     lane.waiting = deque(map(a_shipment, range(waiting)))
     return lane
@@ -126,7 +126,7 @@ def test_nothing_waiting_is_nothing_to_send() -> None:
 
 def test_the_limit_holds_while_closed_and_for_probes() -> None:
     lane = a_lane(rate=0.1)
-    lane.limiter.take(100.0)
+    lane.allowance.take(100.0)
     assert wait_of(lane, 100.0) == pytest.approx(10.0)
     for _ in range(FAILURES_THAT_OPEN):
         lane.failed(100.0, 0.0)
@@ -282,7 +282,7 @@ def test_no_readable_key_at_all_pauses_and_never_raises(tmp_path: Path) -> None:
 )
 def test_the_url(base_url: str, app_id: str, url: str) -> None:
     """`/inappevent/{app_id}`, reserved characters percent-encoded (RFC 3986)."""
-    lane = Lane("s", base_url, app_id, [FixedSecret()], Limiter(0))
+    lane = Lane("s", base_url, app_id, [FixedSecret()], allowance(0))
     assert lane._url == url
 
 

@@ -1,13 +1,13 @@
 """An event that alone fails while others pass: told from an outage by what was sent after it."""
 
 from connectors.appsflyer.lane import Lane, Shipment
-from connectors.appsflyer.limiter import Limiter
 from connectors.appsflyer.parcel import Attempts, Parcel
 from flows.steps.event import Position
+from tests.fixtures.allowance import allowance
 
 
 def _lane() -> Lane:
-    return Lane("s/id1", "https://example.invalid", "id1", [], Limiter(0))
+    return Lane("s/id1", "https://example.invalid", "id1", [], allowance(0))
 
 
 def _send(lane: Lane, shipment: Shipment | None = None) -> Shipment:

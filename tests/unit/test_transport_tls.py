@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.appsflyer.lane import Lane
-from connectors.appsflyer.limiter import Limiter
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
 from connectors.appsflyer.transport import Answer, Endpoint, Transport
 from connectors.secrets import Secret
 from flows.settings.model import SecretRef
+from tests.fixtures.allowance import allowance
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK"
 
@@ -164,7 +164,7 @@ def test_no_app_id_leaves_its_place_in_the_path(app_id: str) -> None:
         app_id.encode()
     except UnicodeEncodeError:
         return
-    lane = Lane("s", "https://example.com", app_id, [Secret(SecretRef("env", "PATH"))], Limiter(0))
+    lane = Lane("s", "https://example.com", app_id, [Secret(SecretRef("env", "PATH"))], allowance(0))
     url = lane._url
     prefix = "https://example.com/inappevent/"
     assert url.startswith(prefix)

@@ -1,0 +1,55 @@
+"""Allowance: what may be sent to one app now: by the operator's limit, by the ramp, and by what its answers show."""
+
+from connectors.appsflyer.adaptive_limits import AdaptiveLimits
+from connectors.appsflyer.limiter import Limiter
+from connectors.appsflyer.ramp import Ramp
+
+
+class Allowance:
+    """Shared by all lanes to one app. Time is given, in seconds of a steady clock."""
+
+    def __init__(self, limiter: Limiter, ramp: Ramp, adaptive: AdaptiveLimits) -> None:
+        self._limiter = limiter
+        self._ramp = ramp
+        self._adaptive = adaptive
+        self.in_flight = 0
+        """Requests to the app that are under way."""
+
+    @property
+    def requests_per_second(self) -> float:
+        """The rate in force; infinity is none."""
+        given = (self._limiter.requests_per_second, self._ramp.requests_per_second)  # of both, 0 is none
+        return min([each for each in given if each] + [self._adaptive.requests_per_second])
+
+    @property
+    def most_at_a_time(self) -> int:
+        """How many requests may be under way."""
+        return self._adaptive.most_at_a_time
+
+    def wait_seconds(self, now_s: float) -> float | None:
+        """Return how long until the next request may go, 0 is now; None: until one that is under way is answered."""
+        wait_s = self._limiter.wait_seconds(now_s) or self._ramp.wait_seconds(now_s)
+        return wait_s or self._adaptive.wait_seconds(now_s, self.in_flight)
+
+    def take(self, now_s: float) -> None:
+        """Count a request that goes now."""
+        self.in_flight += 1
+        self._limiter.take(now_s)
+        self._ramp.take(now_s)
+        self._adaptive.take(now_s)
+
+    def answered(self, now_s: float, seconds: float, *, is_overloaded: bool) -> None:
+        """Take note of an answer, or of none: how long it took, and whether it is a sign of too much load."""
+        self.in_flight -= 1
+        if is_overloaded:
+            self._adaptive.refused(now_s, seconds)
+        else:
+            self._adaptive.passed(now_s, seconds)
+
+    def opened(self, now_s: float) -> None:
+        """Take note that nothing gets through."""
+        self._adaptive.opened(now_s)
+
+    def closed(self, now_s: float) -> None:
+        """Take note that requests get through again."""
+        self._adaptive.closed(now_s)
