@@ -7,7 +7,7 @@ from connectors.appsflyer.spacing import Spacing
 
 BURST_SECONDS: Final = 0.03
 """How far requests may bunch, for a thread that wakes up every few milliseconds could not use its rate otherwise."""
-SLACK_SECONDS: Final = 0.03
+SLACK_SECONDS: Final = 0.05
 """By how much a request may come later to AppsFlyer than another one, and no second there holds too many yet."""
 _WINDOW_SECONDS: Final = 1.0 + BURST_SECONDS + SLACK_SECONDS
 
@@ -16,7 +16,7 @@ class Limiter:
     """Keeps a slice to its part of the limit. Time is given, in seconds of a steady clock.
 
     The limit is rounded down to a whole number, for a second cannot hold half a request, and divided: the slices' parts
-    are whole numbers that add up to it. A part of n is used as n requests in 1.06 seconds: no second holds more than n.
+    are whole numbers that add up to it. A part of n is used as n requests in 1.08 seconds: no second holds more than n.
     With more slices than requests per second they take turns instead, by a clock that they share.
     """
 

@@ -1,4 +1,4 @@
-"""The limiter, with a clock of its own.
+"""The limiter, with a clock of its own: no second at the app holds more than the limit, and most of it is used.
 
 Source: AppsFlyer publishes no limit today; 60,000 requests a minute until 2023 («Server-to-server events API»).
 """
@@ -7,13 +7,10 @@ import math
 from bisect import bisect_left
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.appsflyer.limiter import Limiter
-
-BURST_SECONDS = 0.02
-"""As `connectors.appsflyer.limiter` states it."""
+from connectors.appsflyer.limiter import BURST_SECONDS, SLACK_SECONDS, Limiter
 
 
 def most_in_a_second(sent: list[float]) -> int:
@@ -39,32 +36,41 @@ def run(limiter: Limiter, latenesses_ms: list[float], start_s: float, seconds: f
     return sent
 
 
-rates = st.floats(0.5, 3000) | st.sampled_from([1.0, 10.0, 49.0, 50.0, 51.0, 60.0, 1000.0])
+rates = st.floats(1, 2000) | st.sampled_from([1.0, 10.0, 49.0, 50.0, 51.0, 60.0, 1000.0])
 latenesses = st.lists(st.floats(0, 2), min_size=1, max_size=8)
 
 
-@given(rates, latenesses, st.floats(0, 1e6))
-def test_no_second_holds_more_than_the_rate_and_the_burst(rate: float, late_ms: list[float], start_s: float) -> None:
-    """Never more than the rate, and 2 % of it, and one that a fraction is rounded up to."""
-    seconds = 3 if rate > 500 else 6
-    sent = run(Limiter(rate), late_ms, start_s, seconds)
-    assert most_in_a_second(sent) <= math.ceil(rate * (1 + BURST_SECONDS) + 1e-6)
+@given(rates, latenesses, st.floats(0, 1e6), st.integers(1, 6), st.data())
+@settings(max_examples=60)
+def test_no_second_holds_more_than_the_limit_over_all_slices(
+    rate: float, late_ms: list[float], start_s: float, slices: int, data: st.DataObject
+) -> None:
+    """Also where the slices begin at different moments, and their requests are on the way for different times."""
+    sent: list[float] = []
+    for index in range(slices):
+        begins_s = start_s + data.draw(st.floats(0, 1))
+        on_the_way_s = data.draw(st.floats(0, SLACK_SECONDS * 0.9))
+        sent += [each + on_the_way_s for each in run(Limiter(rate, index, slices), late_ms, begins_s, 3)]
+    assert most_in_a_second(sorted(sent)) <= math.floor(rate)
 
 
-@given(rates, latenesses, st.floats(0, 1e6))
-def test_at_least_nine_tenths_of_the_rate_are_used(rate: float, late_ms: list[float], start_s: float) -> None:
-    """Under saturation, by a thread that wakes up as much as 2 ms late."""
-    seconds = max(2.0, 20 / rate)
-    sent = run(Limiter(rate), late_ms, start_s, seconds)
-    assert len(sent) >= 0.9 * rate * seconds - 1
+@given(rates, latenesses, st.floats(0, 1e6), st.integers(1, 6))
+@settings(max_examples=60)
+def test_at_least_nine_tenths_of_the_limit_are_used(
+    rate: float, late_ms: list[float], start_s: float, slices: int
+) -> None:
+    """Under saturation, by threads that wake up as much as 2 ms late."""
+    seconds = max(3.0, 40 / rate)
+    sent = sum(len(run(Limiter(rate, index, slices), late_ms, start_s, seconds)) for index in range(slices))
+    assert sent >= 0.9 * math.floor(rate) * seconds - slices
 
 
-@given(st.floats(0.5, 1000), st.floats(1, 3600))
+@given(st.floats(1, 1000), st.floats(1, 3600))
 def test_idle_time_is_not_saved_up(rate: float, idle_s: float) -> None:
     """After a pause there is no burst beyond the stated one."""
     limiter = Limiter(rate)
     limiter.take(100.0)
-    now = 100.0 + idle_s + 1 / rate
+    now = 102.0 + idle_s
     at_once = 0
     while limiter.wait_seconds(now) == 0:
         limiter.take(now)
@@ -89,6 +95,5 @@ def test_the_first_request_goes_at_once() -> None:
 def test_asking_takes_nothing() -> None:
     limiter = Limiter(10)
     limiter.take(1.0)
-    assert limiter.wait_seconds(1.0) == limiter.wait_seconds(1.0) == pytest.approx(0.1)
-    assert limiter.wait_seconds(1.05) == pytest.approx(0.05)
+    assert limiter.wait_seconds(1.0) == limiter.wait_seconds(1.0) > 0
     assert limiter.wait_seconds(2.0) == 0
