@@ -18,7 +18,8 @@ _NEVER: Final = float("-inf")
 _NOT_YET: Final = float("inf")
 
 _START: Final = 8
-"""Requests at a time, at a start and after an outage; twice as many after each round trip."""
+"""Requests at a time, at a start and after an outage; twice as many after each round trip. It is never fewer: where the
+answers are refusals whatever the load, as in an outage by halves, retries must not crawl."""
 _FLAPPING_SECONDS: Final = 10.0
 """Where nothing gets through so soon after requests got through again, it was too many that went at once."""
 
@@ -61,7 +62,8 @@ _LONG_ROUND_SECONDS: Final = 2.0
 """A round that lasts so long ends with fewer answers."""
 _FEW_TIMES: Final = 3
 
-_LOWEST_RATE: Final = 0.5
+_LOWEST_RATE: Final = 100.0
+"""Requests per second; likewise."""
 _LARGEST_RATE_STEP: Final = 0.5
 _RATE_BURST_SECONDS: Final = 0.005
 _RATE_TRIAL_SECONDS: Final = 1.0
@@ -88,7 +90,12 @@ class AdaptiveLimits:
     def __init__(self, most_at_a_time: int) -> None:
         """Start low; never allow more than `most_at_a_time`."""
         self._concurrency = Level(
-            min(_START, most_at_a_time), 1, most_at_a_time, step=DOUBLE, largest_step=DOUBLE, smallest_step=1
+            min(_START, most_at_a_time),
+            min(_START, most_at_a_time),
+            most_at_a_time,
+            step=DOUBLE,
+            largest_step=DOUBLE,
+            smallest_step=1,
         )
         self._rate: Level | None = None
         self._spacing = Spacing(float("inf"), _RATE_BURST_SECONDS)
@@ -378,7 +385,7 @@ class AdaptiveLimits:
             )
 
     def _lower_for_slowness(self, seconds: float, now_s: float) -> None:
-        if self._concurrency.value <= 1:  # fewer cannot be
+        if self._concurrency.is_lowest:
             self._usual_s = seconds
             return
         self._trial = _Trial(self._concurrency.mark, None, 0.0, 0, seconds, 1)

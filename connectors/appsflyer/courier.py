@@ -32,6 +32,8 @@ log = structlog.get_logger()
 _IDLE_SECONDS: Final = 0.5
 _ANSWER_CHARACTERS: Final = 200
 _BAD_REQUEST: Final = 400
+_OVERLOADED: Final = (429, 503)
+"""How a server says that it is sent too much (RFC 6585, RFC 9110)."""
 
 
 class LaneSecrets(NamedTuple):
@@ -205,7 +207,8 @@ class Courier:
         return Allowance(
             Limiter(settings.max_requests_per_second, index, count, offset_s),
             Ramp(settings.ramp_requests_per_second_per_minute, count),
-            AdaptiveLimits(settings.max_in_flight),
+            settings.max_in_flight,
+            AdaptiveLimits(settings.max_in_flight) if settings.adaptive_limits else None,
         )
 
     def _send(self) -> float:
@@ -273,10 +276,13 @@ class Courier:
         now_s = time.monotonic()
         if classified.verdict is Verdict.DELIVERED:
             self._note_life(lane, shipment, now_s)
-            lane.allowance.answered(now_s, answer.seconds, is_overloaded=False)
+            lane.allowance.passed(now_s, answer.seconds)
             self._report.delivered(shipment.parcel)
             return
-        lane.allowance.answered(now_s, answer.seconds, is_overloaded=classified.verdict is Verdict.RETRY)
+        if answer.status in _OVERLOADED:
+            lane.allowance.refused(now_s, answer.seconds)
+        else:  # other failures say nothing of the load, and have their own patience
+            lane.allowance.failed()
         now_ms = self._now_ms()
         before = shipment.attempts
         shipment.attempts = Attempts(

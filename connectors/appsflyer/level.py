@@ -53,6 +53,11 @@ class Level:
         return self.value >= self._highest
 
     @property
+    def is_lowest(self) -> bool:
+        """Whether there is no way down."""
+        return self.value <= self._lowest
+
+    @property
     def is_doubling(self) -> bool:
         """Whether nothing is known of the limit yet."""
         return self._step >= DOUBLE

@@ -136,7 +136,7 @@ def test_an_unknown_limit_is_found_and_hardly_overstepped() -> None:
     """Once it is found, most of what the server takes is used, and hardly anything is refused."""
     with serving(takes_at_a_time=20, latency_seconds=0.1) as server:
         began_s = time.monotonic()
-        send_for(server, 20, Delivery(ramp_requests_per_second_per_minute=0))
+        send_for(server, 20, Delivery(ramp_requests_per_second_per_minute=0, adaptive_limits=True))
     settled = [began_s + 8, began_s + 19]
     passed, refused = (
         bisect_left(times, settled[1]) - bisect_left(times, settled[0]) for times in (server.passed_s, server.refused_s)

@@ -27,7 +27,7 @@ CASES = [
     Case("takes 10 at a time", [(0, {"concurrency": 10, "latency_ms": 100, "jitter": 0.3})], 0.85),
     Case("takes 30 at a time", [(0, {"concurrency": 30, "latency_ms": 100, "jitter": 0.3})], 0.85),
     Case("takes 30, refuses late", [(0, {"concurrency": 30, "latency_ms": 100, "refusal_ms": 100})], 0.85),
-    Case("takes 100 a second", [(0, {"rate": 100, "burst": 20, "latency_ms": 80, "jitter": 0.3})], 0.85),
+    Case("takes 200 a second", [(0, {"rate": 200, "burst": 40, "latency_ms": 80, "jitter": 0.3})], 0.85),
     Case("takes 300 a second", [(0, {"rate": 300, "burst": 60, "latency_ms": 20, "jitter": 0.3})], 0.85),
     Case("queues beyond 20", [(0, {"concurrency": 20, "concurrency_action": "defer", "latency_ms": 100})], 0.85, 0.0),
     Case("a knee at 20", [(0, {"knee_start": 20, "knee_exponent": 1.5, "latency_ms": 100, "jitter": 0.3})], 0.85, 0.0),
@@ -81,6 +81,15 @@ def test_refusals_that_no_load_causes_do_not_throttle_for_good(share: float) -> 
     simulate([(0, {"latency_ms": 100, "jitter": 0.3, "refused_share": share})], [client], 100, 5)
     counts = client.between(60, 100)
     assert counts.passed / 40 >= 0.5 * MOST_AT_A_TIME * 10
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_retries_do_not_crawl_where_most_is_refused_whatever_the_load(share: float) -> None:
+    """As in an outage by halves: eight at a time go on, as far as the circuit lets them."""
+    client = Client(AdaptiveLimits(MOST_AT_A_TIME))
+    simulate([(0, {"latency_ms": 40, "jitter": 0.3, "refused_share": share, "refusal_ms": 40})], [client], 30, 4)
+    counts = client.between(0, 30)
+    assert (counts.passed + counts.refused) / 30 >= 50
 
 
 def test_two_clients_share_what_there_is() -> None:

@@ -43,6 +43,7 @@ FULL: dict[str, Any] = {
         "max_pending": 20000,
         "max_requests_per_second": 0,
         "ramp_requests_per_second_per_minute": 2000,
+        "adaptive_limits": False,
         "retry_minutes": 240,
         "on_rejected_credentials": "pause",
         "max_body_bytes": 1024,
