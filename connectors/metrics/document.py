@@ -17,6 +17,7 @@ default <http://127.0.0.1:9464/metrics>, slice i at port 9464 + i. Beside it are
 - The numbers are those that the flow keeps anyway, read when somebody asks: a scrape costs the flow nothing in between.
 - Counters begin at 0 with each start of a process. Every series of a closed set is there from the start, with 0.
 - Labels come from closed sets, the settings and the topic's partitions. None holds a value of an event.
+- [The dashboard](dashboard.svg) and the alerts are made of them: deploy/monitoring, and [runbook.md](runbook.md).
 - For each sync, at any scrape: read - refused - refusals pending + copies = outcomes + pending.
 """
 

@@ -74,6 +74,8 @@ def test_every_folder_is_valid_to_the_last_field_and_well_advised(folder: Path) 
         ("endPort: 9098", "lastPort: 9098"),
         ("scrapeTimeout: 10s", "scrapeTimout: 10s"),
         ("interval: 15s", "interval: 15 seconds"),
+        ("alert: StreamStuck", "alarm: StreamStuck"),
+        ("for: 15m", "for: 15 minutes"),
     ],
 )
 def test_a_misspelt_field_is_refused(right: str, wrong: str) -> None:
