@@ -1,9 +1,8 @@
 """The broker: a real Kafka, and a topic in it that is filled once and read by every contestant."""
 
-import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -14,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 from rich.progress import Progress
 
 from tests.bench import cores, traffic
-from tests.fixtures import kafka_container, kafka_local
+from tests.load.broker import NoBrokerError, find_broker
 
 PARTITIONS: Final = 4
 _FLUSH_SECONDS: Final = 60.0
@@ -45,28 +44,13 @@ def running(directory: Path) -> Iterator[str]:
 
     What it starts shares the serving core and is stopped afterwards. Raises BrokerError.
     """
-    if address := os.environ.get("KAFKA_BOOTSTRAP", ""):
-        yield address
-        return
-    address = f"127.0.0.1:{kafka_container._free_port()}"
-    container, why_not = kafka_container._start(address, cpuset_cpus=str(cores.SERVING))
-    if container is not None:
-        try:
-            kafka_container._await_answer(address, container)
-            yield address
-        finally:
-            container.stop()
-        return
     directory.mkdir(parents=True, exist_ok=True)
-    try:
-        broker = kafka_local.LocalKafka(directory)
-    except kafka_local.UnavailableError as problem:
-        raise BrokerError(f"no Kafka: KAFKA_BOOTSTRAP is not set; {why_not}; {problem}") from problem
-    try:
-        broker.start()
+    with ExitStack() as stack:
+        try:
+            broker = stack.enter_context(find_broker(directory, cpuset_cpus=str(cores.SERVING)))
+        except NoBrokerError as problem:
+            raise BrokerError(str(problem)) from problem
         yield broker.address
-    finally:
-        broker.kill()
 
 
 @contextmanager

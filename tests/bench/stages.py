@@ -58,8 +58,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     books_us = hand.bookkeeping_seconds / shape.events * 1e6
     note = (
         f"Of the courier's {_of(rows, 'courier'):.1f} µs, bare libcurl takes {bare_us:.1f} for the same requests. "
-        f"Ledger, journal and the list of what is unfinished take {books_us:.1f} µs in all, within "
-        "decode, sink and courier."
+        f"Ledger, journal and the list of what is unfinished take {books_us:.1f} µs, within decode, sink and courier."
     )
     table = Table(title=f"{shape.events:,} events, CPU time for each", title_justify="left", box=None)
     for name in ("", "µs", "share"):

@@ -35,8 +35,11 @@ class Broker:
 
 
 @contextmanager
-def find_broker(directory: Path) -> Iterator[Broker]:
-    """Use or start a Kafka; what was started ends with the context. Raises NoBrokerError."""
+def find_broker(directory: Path, **options: str) -> Iterator[Broker]:
+    """Use or start a Kafka; what was started ends with the context. Raises NoBrokerError.
+
+    `options` are Docker's for its container, such as `cpuset_cpus`.
+    """
     given = os.environ.get("KAFKA_BOOTSTRAP", "")
     if given:
         yield _given(given)
@@ -45,7 +48,7 @@ def find_broker(directory: Path) -> Iterator[Broker]:
     with ExitStack() as stack:
         reasons = ["KAFKA_BOOTSTRAP is not set"]
         if only in {"", "container"}:
-            address, reason = stack.enter_context(container_broker())
+            address, reason = stack.enter_context(container_broker(**options))
             if address is not None:
                 yield Broker(address, f"{IMAGE} in a container")
                 return
