@@ -66,10 +66,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         latency = at(rate, arguments.seconds, place)
     window_ms = Window().max_wait_ms
     console.print(
-        f"At {rate:,.0f} events a second, {latency.requests:,} requests: p50 {latency.p50:.0f} ms, "
-        f"p95 {latency.p95:.0f}, p99 {latency.p99:.0f}, worst {latency.worst:.0f}; "
-        f"produced → request arrived. The window waits up to {window_ms} ms; the targets are p50 at most {window_ms + P50_OVER_WINDOW_MS} and p99 at most "
-        f"{window_ms + P99_OVER_WINDOW_MS} ms."
+        f"At {rate:,.0f} events a second, {latency.requests:,} requests, from produced to arrived: p50 "
+        f"{latency.p50:.0f} ms, p95 {latency.p95:.0f}, p99 {latency.p99:.0f}, worst {latency.worst:.0f}. "
+        f"The window waits up to {window_ms} ms; the targets are p50 at most {window_ms + P50_OVER_WINDOW_MS} ms and "
+        f"p99 at most {window_ms + P99_OVER_WINDOW_MS}."
     )
     return 0
 
