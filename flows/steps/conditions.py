@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from flows.steps.event import Event
+from flows.steps.globs import Glob
 from flows.steps.paths import compile_path, lookup
 from flows.steps.sync import Condition, Operator, Scalar
 
@@ -136,8 +137,8 @@ def _starts_with(wanted: Sequence[Scalar]) -> _Judge:
 
 
 def _glob_match(wanted: Sequence[Scalar]) -> _Judge:
-    patterns = [glob_pattern(_text(value)) for value in wanted]
-    return _some(wanted, lambda text: any(pattern.fullmatch(text) for pattern in patterns))
+    globs = [Glob(_text(value)) for value in wanted]
+    return _some(wanted, lambda text: any(glob.matches(text) for glob in globs))
 
 
 def _number(value: Any) -> float | None:
@@ -211,50 +212,3 @@ _JUDGES: Final[dict[Operator, _MakeJudge]] = {
     Operator.GLOB_MATCH: _glob_match,
     Operator.GLOB_DOES_NOT_MATCH: _not(_glob_match),
 }
-
-
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    r"""Compile a glob: `*` and `?` do not cross `/`, `**` does, `[0-9]` and `[!a-z]` are classes, `\` quotes."""
-    parts: list[str] = []
-    place = 0
-    while place < len(glob):
-        letter = glob[place]
-        closing = glob.find("]", place + 2 + glob.startswith("[!", place)) if letter == "[" else -1
-        if glob.startswith("**", place):
-            parts.append(".*")
-            place += 2
-        elif letter == "*":
-            parts.append("[^/]*")
-            place += 1
-        elif letter == "?":
-            parts.append("[^/]")
-            place += 1
-        elif closing > 0:
-            parts.append(_class_pattern(glob[place + 1 : closing]))
-            place = closing + 1
-        elif letter == "\\" and place + 1 < len(glob):
-            parts.append(re.escape(glob[place + 1]))
-            place += 2
-        else:
-            parts.append(re.escape(letter))
-            place += 1
-    try:
-        return re.compile("".join(parts), re.DOTALL)
-    except re.error:  # such as a class that runs backwards: then the text is meant as it stands
-        return re.compile(re.escape(glob))
-
-
-def _class_pattern(inside: str) -> str:
-    """Return the pattern of a glob's `[…]`: letters and ranges, and nothing of what else Python's `re` reads there."""
-    negated = inside.startswith("!")
-    members = inside[negated:]
-    parts: list[str] = []
-    place = 0
-    while place < len(members):
-        if members[place + 1 : place + 2] == "-" and place + 2 < len(members):
-            parts.append(f"{re.escape(members[place])}-{re.escape(members[place + 2])}")
-            place += 3
-        else:
-            parts.append(re.escape(members[place]))
-            place += 1
-    return f"[{'^' if negated else ''}{''.join(parts)}]"
