@@ -107,6 +107,9 @@ def _member_lines(
         if member.is_encrypted:
             report(name, None, "it is encrypted; unpack it with its password")
             continue
+        if not member.is_bounded:
+            report(name, None, problem_of(NotImplementedError()))
+            continue
         try:
             with open_member(member) as stream:
                 yield from _lines(stream, name, name, first_number if name == first_member else 1, report)

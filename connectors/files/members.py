@@ -47,6 +47,11 @@ class Member(NamedTuple):
         """Whether it takes a password to read it."""
         return bool(self.info.flag_bits & _ENCRYPTED)
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it can be unpacked a piece at a time: of bzip2 and LZMA `zipfile` unpacks gigabytes at once."""
+        return self.info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
 
 def in_order(infos: Iterable[tuple[zipfile.ZipInfo, int | None]]) -> list[Member]:
     """Return the members in natural order. Names that occur more than once are told apart: positions must be unique."""

@@ -37,7 +37,7 @@ class Glob:
         return self._matches_long(text)
 
     def _matches_long(self, text: str) -> bool:
-        """Go through the glob once, with all the places of the text where its parts so far can end: bit i is place i."""
+        """Go through the glob once, with all places of the text where its parts so far can end: bit i is place i."""
         size = len(text)
         no_slash = _places(text, {letter for letter in set(text) if letter != "/"})
         fitting: dict[str, int] = {}

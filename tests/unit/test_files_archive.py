@@ -230,6 +230,17 @@ def test_a_zip_bomb_is_gone_through_in_steps(tmp_path: Path) -> None:
     assert len(steps) > 400
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("cut", [0, 30])
+def test_what_cannot_be_unpacked_in_steps_is_refused(tmp_path: Path, method: int, cut: int) -> None:
+    """A kilobyte of bzip2 would become gigabytes of memory at once. The same where the table of contents is cut off."""
+    packed = zipped({"1.json": b"\0" * 200_000_000}, method)
+    lines, damages = read(tmp_path / "a.zip", packed[: len(packed) - cut])
+    assert lines == []
+    assert damages[-1].member == "1.json"
+    assert "not supported" in damages[-1].problem
+
+
 def test_nothing_of_an_unreadable_file_can_be_read_and_it_says_why(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     assert "no files in it" in problem(path, zipped({}))
