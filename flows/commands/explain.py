@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 
 from flows.explain import Explained, Explainer
-from flows.printable import printable
+from flows.printable import printable, printable_json
 from flows.remembered import NothingRememberedError, Remembered
 from flows.settings import SettingsError, load
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             if args.pretty:
                 print_journey(console, explained)
             else:
-                output.write(orjson.dumps(explained.as_json()) + b"\n")
+                output.write(printable_json(orjson.dumps(explained.as_json())) + b"\n")
         output.flush()
     return 0
 

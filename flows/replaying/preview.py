@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from connectors.appsflyer.parcel import Parcel
 from connectors.files.letter_reader import FileLetterReader
@@ -18,6 +19,7 @@ from connectors.letters import Letter, StoredLetter
 from connectors.stopping import Stopping
 from flows.forgetting import Forgetting
 from flows.identify import Around, UserLogic
+from flows.printable import printable
 from flows.process import now_ms
 from flows.replaying.choice import Choice, LeftOut
 from flows.replaying.plan import MARKS, Plan, replay_directory
@@ -90,7 +92,8 @@ class Preview:
         for group in sorted(self.letters):
             fates = {fate: count for (each, fate), count in self.fates.items() if each == group}
             told = "\n".join(f"{count:,} {fate}" for fate, count in sorted(fates.items(), key=lambda item: -item[1]))
-            table.add_row(*group, f"{self.letters[group]:,}", told)
+            # What a letter says of itself may have been written by somebody else.
+            table.add_row(*(Text(printable(each)) for each in group), f"{self.letters[group]:,}", Text(told))
         if self.letters:
             console.print(table)
         console.print(f"{self.letters.total():,} of {self._plan.total:,} dead letters match. Nothing was sent.")

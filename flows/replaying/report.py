@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import Console
+from rich.text import Text
 
 from connectors.ledger.ledger import Ledger
 from flows import summary, summary_file
+from flows.printable import printable
 from flows.replaying.choice import Choice, LeftOut
 
 WORDS: Final = {
@@ -44,7 +46,7 @@ def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], *, is_
         console.print(f"  {count:>7,}  dead letters again: {reason}")
     for name, sync in content["syncs"].items():
         if sync["copies"]:
-            console.print(f"\n[bold]{name}[/]")
+            console.print(Text(f"\n{printable(name)}", "bold"))
             console.print(f"  {sync['delivered']:>7,}  delivered", style="bold green")
         for reason, count in sync["filtered"].items():
             console.print(f"  {count:>7,}  filtered: {reason}")
@@ -55,4 +57,4 @@ def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], *, is_
     if not is_done:
         console.print("\nThe same command goes on with the rest.")
     for damage in damages:
-        console.print(f"Damaged: {damage}", markup=False)
+        console.print(f"Damaged: {printable(damage)}", markup=False)

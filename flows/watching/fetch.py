@@ -11,6 +11,7 @@ import aiohttp
 import orjson
 
 from connectors.metrics.vocabulary import PACKAGE
+from flows.printable import printable_json
 
 _SECONDS: Final = 5.0
 _LARGEST_BYTES: Final = 4 << 20
@@ -31,7 +32,7 @@ class Answer:
     @property
     def text(self) -> str:
         """The status as one line of JSON."""
-        return orjson.dumps(self.status).decode()
+        return printable_json(orjson.dumps(self.status)).decode()
 
 
 def fetch(urls: Sequence[str]) -> list[Answer]:

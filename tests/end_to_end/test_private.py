@@ -51,6 +51,17 @@ def test_state_and_dead_letters_of_a_run_are_private(stream: Stream) -> None:
 
 
 @pytest.mark.usefixtures("open_umask")
+def test_the_sandboxs_record_and_key_are_private(tmp_path: Path) -> None:
+    """It may be tried with events of real people; its certificate is for everybody."""
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "server.key").write_text("of an earlier version, readable for everybody")
+    with SandboxServer.in_thread(record=tmp_path / "record", tls=tmp_path / "tls"):
+        assert (tmp_path / "record").stat().st_mode & _OTHERS == 0
+        assert (tmp_path / "tls" / "server.key").stat().st_mode & _OTHERS == 0
+        assert (tmp_path / "tls" / "ca.pem").stat().st_mode & stat.S_IROTH
+
+
+@pytest.mark.usefixtures("open_umask")
 def test_what_an_earlier_version_has_made_is_closed_to_others(tmp_path: Path) -> None:
     """Below the state directory; that one itself may be a volume, and stays as its owner made it."""
     state = tmp_path / "state"

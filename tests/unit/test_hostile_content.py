@@ -9,9 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
+from connectors.files.dead_letters import FileLetterWriter
 from connectors.ledger.ledger import Ledger
 from flows import summary
 from flows.cli import main
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
 
 HOSTILE = "[bold]x[/] \x1b]0;title\x07\x1b[2J\x9b31m\n✓ forged\r\u202e\x00"
 COMMANDS = {"\x1b", "\x07", "\x9b", "\r", "\u202e", "\x00"}
@@ -73,7 +76,36 @@ def test_explain_shows_events_as_text(
         assert "[bold]x" in said, "what looks like markup is shown as it is"
     else:  # JSON for programs: one line an event, and no control character that a line could begin with
         assert all(orjson.loads(line)["line"] for line in said.splitlines())
-        assert "\x1b" not in said
+        assert not COMMANDS & set(said)
+
+
+def test_a_replays_preview_shows_what_letters_say_of_themselves_as_text(
+    settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may write to the dead letters' topic may write any sync's name into a letter."""
+    monkeypatch.setenv("HOSTILE_TEST_KEY", "x")
+    FileLetterWriter(tmp_path / "letters").write(
+        [
+            DeadLetter(
+                reason=DeadLetterReason.REJECTED,
+                stage=Stage.DELIVER,
+                sync=HOSTILE,
+                copy=0,
+                send_as=HOSTILE,
+                value=_events().splitlines()[0],
+                key=HOSTILE.encode(),
+                error=HOSTILE,
+                position=Position("topic", 0, 1),
+                first_seen_ms=1,
+                failed_at_ms=1,
+            )
+        ]
+    )
+    assert main(["replay", "--settings", str(settings), "--reason", "rejected", "--dry-run"]) == 0
+    shown = capsys.readouterr()
+    assert "1 of 1 dead letters match" in shown.out
+    assert "[bold]x" in shown.out, "what looks like markup is shown as it is"
+    assert _is_plain(shown.out + shown.err)
 
 
 def test_check_shows_what_stands_in_the_settings_as_text(

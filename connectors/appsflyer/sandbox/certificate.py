@@ -80,6 +80,7 @@ def _create(directory: Path, host: str) -> None:
     )
     # The authority's key is thrown away: nobody can make another certificate that these clients trust.
     secret = directory / _KEY_FILE
+    secret.unlink(missing_ok=True)  # whatever rights it had
     secret.touch(mode=0o600)
     secret.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())

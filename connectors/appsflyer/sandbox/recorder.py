@@ -1,5 +1,6 @@
 """The record of what arrived: counts, the latest requests in memory, and an NDJSON file. Keys never get here."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -45,7 +46,7 @@ class Recorder:
 
     def __init__(self, file: Path | None, keep_requests: int, schedule: Callable[[Callable[[], None]], object]) -> None:
         """Open the file. Raises OSError."""
-        self._file: BinaryIO | None = None if file is None else file.open("ab", buffering=0)
+        self._file: BinaryIO | None = None if file is None else _open(file)
         self._keep_requests = keep_requests
         self._schedule = schedule
         self._waiting: list[bytes] = []
@@ -124,6 +125,11 @@ class Recorder:
         """Return the newest remembered requests, newest first."""
         lines = list(self._latest)[-count:]
         return [orjson.loads(line) for line in reversed(lines)]
+
+
+def _open(file: Path) -> BinaryIO:
+    # What arrives may be about real people: it is for the account alone that started the sandbox.
+    return open(file, "ab", buffering=0, opener=lambda path, flags: os.open(path, flags, 0o600))
 
 
 def _line(arrival: Arrival, number: int) -> bytes:
