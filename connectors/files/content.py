@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
+from typing_extensions import override
+
 from connectors.files.damage import DamagedError, UnreadableError
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -39,6 +41,27 @@ _READ_ERRORS: Final = (
 ByteStream = io.BufferedReader | gzip.GzipFile | zipfile.ZipExtFile
 
 
+_LONGEST_BYTE_BY_BYTE: Final = 1 << 20
+
+
+class _FewSingleBytes(io.RawIOBase):
+    """A stream for Python's gzip, which goes byte by byte through a header's name and through zeros at the end.
+
+    An archive of a few megabytes may claim gigabytes of them, and the worker would be busy with it for hours.
+    """
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._single_bytes = 0
+
+    @override
+    def read(self, size: int = -1) -> bytes:
+        self._single_bytes = self._single_bytes + 1 if size == 1 else 0
+        if self._single_bytes > _LONGEST_BYTE_BY_BYTE:
+            raise gzip.BadGzipFile("a name or padding without end")
+        return self._stream.read(size)
+
+
 def open_lines(stream: ByteStream, name: str) -> Callable[[int], bytes]:
     """Return the reader of the lines in a stream, which may be gzipped.
 
@@ -48,7 +71,7 @@ def open_lines(stream: ByteStream, name: str) -> Callable[[int], bytes]:
     head = _head(stream)
     _refuse_foreign(head)
     if head.startswith(GZIP_MAGIC):
-        stream = gzip.GzipFile(fileobj=stream)
+        stream = gzip.GzipFile(fileobj=_FewSingleBytes(stream))
         _refuse_foreign(_head(stream))
     elif name.lower().endswith((".gz", ".zip")) and not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         problem = "its name says that it is compressed, but its content is neither gzip, zip nor JSON"

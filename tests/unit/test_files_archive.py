@@ -241,6 +241,18 @@ def test_what_cannot_be_unpacked_in_steps_is_refused(tmp_path: Path, method: int
     assert "not supported" in damages[-1].problem
 
 
+@pytest.mark.parametrize("content", [b"\x1f\x8b\x08\x08" + b"a" * 3_000_000, gzip.compress(b"") + b"\0" * 3_000_000])
+def test_what_python_reads_byte_by_byte_has_an_end(tmp_path: Path, content: bytes) -> None:
+    """The name in a gzip header, and zeros after the end: in a zip, ten megabytes may claim ten gigabytes of them."""
+    lines, damages = read(tmp_path / "a.zip", zipped({"1.json.gz": content, "2.json": rows(2, 1)}))
+    assert [line.member for line in lines] == ["2.json"]
+    assert [(damage.member, "damaged" in damage.problem) for damage in damages] == [("1.json.gz", True)]
+
+
+def test_zeros_after_the_end_of_gzip_are_padding(tmp_path: Path) -> None:
+    assert len(read(tmp_path / "a.gz", gzip.compress(rows(1, 2)) + b"\0" * 10_000).lines) == 2
+
+
 def test_nothing_of_an_unreadable_file_can_be_read_and_it_says_why(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     assert "no files in it" in problem(path, zipped({}))
