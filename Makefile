@@ -87,9 +87,13 @@ audit: .venv-tools/.complete ## the versions of constraints.txt against the know
 		echo "No audit: pypi.org, which knows of weaknesses, cannot be asked from here; see .venv-tools/audit.log" >&2; exit 3; fi; \
 	cat .venv-tools/audit.log; exit $$code
 
-sbom: setup .venv-tools/.complete ## dist/sbom.json: every package of the environment, as CycloneDX
-	@mkdir -p dist
-	@.venv-tools/bin/cyclonedx-py environment .venv --pyproject pyproject.toml --output-format JSON --output-file dist/sbom.json
+sbom: setup .venv-tools/.complete ## dist/sbom.json: every package that the image holds, as CycloneDX
+	@rm -rf dist/environment && mkdir -p dist && $(PYTHON) -m venv --without-pip dist/environment
+	@PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip --python dist/environment/bin/python install --quiet \
+		--disable-pip-version-check --no-compile .
+	@.venv-tools/bin/cyclonedx-py environment dist/environment --pyproject pyproject.toml --output-format JSON \
+		--output-file dist/sbom.json
+	@rm -rf dist/environment
 	@echo "dist/sbom.json: $$($(PYTHON) -c 'import json; print(len(json.load(open("dist/sbom.json"))["components"]))') packages"
 
 .venv-tools/.complete: pyproject.toml | setup
