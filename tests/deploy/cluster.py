@@ -56,3 +56,14 @@ def await_that(what: str, holds: Callable[[], bool], seconds: float = PATIENCE_S
         if time.monotonic() > end:
             raise ClusterError(f"after {seconds:.0f} s still not: {what}")
         time.sleep(1)
+
+
+def whereabouts() -> str:
+    """Return what there is to know when something went wrong."""
+    ended = "{range .items[*]}{.metadata.name}{' '}{.status.containerStatuses[*].lastState.terminated}{'\\n'}{end}"
+    asked = (
+        ("get", "pods"),
+        ("get", "pods", "--output", f"jsonpath={ended}"),
+        ("get", "events", "--field-selector", "type!=Normal"),
+    )
+    return "\n".join(kubectl(*each, may_fail=True) for each in asked)

@@ -30,7 +30,7 @@ from rich.table import Table
 
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.produced import is_wanted
-from tests.deploy.cluster import NAMESPACE, ClusterError, await_that, evict, get, kubectl, rolled_out
+from tests.deploy.cluster import NAMESPACE, ClusterError, await_that, evict, get, kubectl, rolled_out, whereabouts
 from tests.deploy.manifests import DEPLOY, documents, pods, render
 from tests.deploy.producer import IMAGE, producing
 from tests.deploy.rehearsal import Rehearsal
@@ -49,7 +49,7 @@ REFUSALS: Final = {"rule": [{"status": 400, "limit": REFUSED}]}
 CRASH: Final = """
 import os, time
 os.kill(1, 15)  # begins a clean stop …
-time.sleep(0.02)
+time.sleep(0.5)  # two that come too close are one
 os.kill(1, 15)  # … and the second one ends it at once: nothing is drained, no snapshot is taken
 """
 
@@ -70,8 +70,7 @@ def main() -> int:
         except (ClusterError, subprocess.SubprocessError) as error:
             console.print(f"[red]✗[/] {error}")
             if is_ours:
-                console.print(kubectl("get", "pods", may_fail=True), markup=False)
-                console.print(kubectl("get", "events", "--field-selector", "type!=Normal", may_fail=True), markup=False)
+                console.print(whereabouts(), markup=False, soft_wrap=True)
             return 1
         finally:
             if is_ours and os.environ.get("KEEP") != "1":
