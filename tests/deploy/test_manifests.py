@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,13 @@ def _tools() -> None:
         pytest.skip(message)
 
 
+@cache
+def rendering(name: str) -> str:
+    return render(DEPLOY / "overlays" / name)
+
+
 def rendered(name: str) -> list[Document]:
-    return documents(render(DEPLOY / "overlays" / name))
+    return documents(rendering(name))
 
 
 def one(found: list[Document], kind: str, name: str = "stream") -> Any:
@@ -79,13 +85,13 @@ def test_every_folder_is_valid_to_the_last_field_and_well_advised(folder: Path) 
     ],
 )
 def test_a_misspelt_field_is_refused(right: str, wrong: str) -> None:
-    manifests = render(DEPLOY / "overlays" / "slices")
+    manifests = rendering("slices")
     assert right in manifests
     assert invalid(manifests.replace(right, wrong))
 
 
 def test_a_misspelt_field_of_the_pod_template_is_refused_as_a_pod_too() -> None:
-    manifests = render(DEPLOY / "overlays" / "slices").replace("fsGroupChangePolicy", "fsGroupChangesPolicy")
+    manifests = rendering("slices").replace("fsGroupChangePolicy", "fsGroupChangesPolicy")
     assert invalid(yaml.safe_dump_all(pods(documents(manifests))))
 
 
@@ -98,13 +104,13 @@ def test_a_misspelt_field_of_the_pod_template_is_refused_as_a_pod_too() -> None:
     ],
 )
 def test_what_refers_to_nothing_is_found(right: str, wrong: str) -> None:
-    manifests = render(DEPLOY / "overlays" / "slices")
+    manifests = rendering("slices")
     assert right in manifests
     assert list(dangling(documents(manifests.replace(right, wrong))))
 
 
 def test_a_probe_that_is_gone_is_criticised() -> None:
-    manifests = render(DEPLOY / "overlays" / "slices")
+    manifests = rendering("slices")
     assert criticised(manifests.replace("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"))
 
 
