@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration chaos price bench profile load memory image manifests dashboard kubernetes audit sbom clean
+.PHONY: help setup run test lint types unit integration chaos price bench profile load memory image manifests dashboard kubernetes compose audit sbom clean
 
 PYTHON = .venv/bin/python
 # What was given on make's command line of these names, as flags: WITHOUT_IDS=0.2 is --without-ids 0.2
@@ -79,6 +79,9 @@ dashboard: setup ## docs/dashboard.svg: the dashboard over a real run with fault
 
 kubernetes: setup ## rolls it out on the cluster of KUBECONFIG, disturbs it, and asks the oracle; needs kubectl
 	@$(PYTHON) -m tests.deploy.kubernetes
+
+compose: setup ## starts deploy/compose.yaml with that image, waits for events, and removes it; needs docker compose
+	@$(PYTHON) -m tests.deploy.compose
 
 audit: .venv-tools/.complete ## the versions of constraints.txt against the known weaknesses; needs the network
 	@.venv-tools/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off \

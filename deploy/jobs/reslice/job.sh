@@ -81,6 +81,7 @@ spec:
             - --from=$from
             - --to=$to
 $(each '            - --state=/slices/SLICE')
+          terminationMessagePolicy: FallbackToLogsOnError
           env:
             - name: STREAM_LOG
               value: json
