@@ -2,26 +2,28 @@
 
 It checks the file strictly, starts Kafka, the stand-in AppsFlyer, the stream and its events with the image that
 `make image` has built, waits until events arrive, stops the stream cleanly, and removes everything again. `PARTS=all`
-starts Prometheus and Grafana too, whose images come from a registry. It needs `docker compose`, and the ports that the
-file publishes. Exit code 0 if events arrived, 1 if something went wrong, 2 without the tool.
+starts Prometheus and Grafana too, whose images come from a registry. No port is published, for those may be taken here.
+It needs `docker compose` 2.18 or later. Exit code 0 if events arrived, 1 if something went wrong, 2 without the tool.
 """
 
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
-import urllib.request
+from pathlib import Path
 from typing import Any, Final
 
+import yaml
 from rich.console import Console
 
 from tests.deploy.manifests import DEPLOY
 
-_COMPOSE: Final = ("docker", "compose", "--project-name", "stream-rehearsal", "--file", str(DEPLOY / "compose.yaml"))
 _OURS: Final = ("kafka", "topics", "sandbox", "stream", "events")
 _DELIVERED: Final = 20
 _PATIENCE_SECONDS: Final = 180.0
+_STATUS: Final = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9464/status').read().decode())"
 
 
 class ComposeError(Exception):
@@ -34,25 +36,56 @@ def main() -> int:
     if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode:
         console.print("docker with its compose plugin is needed")
         return 2
-    try:
-        compose("config", "--quiet")
-        console.print("[green]✓[/] every field of deploy/compose.yaml is known")
-        _rehearse(console)
-    except ComposeError as problem:
-        console.print(f"[red]✗[/] {problem}", markup=True)
-        console.print(compose("logs", "--tail", "20", may_fail=True), markup=False)
-        return 1
-    finally:
-        compose("down", "--volumes", "--timeout", "60", may_fail=True)
+    with tempfile.TemporaryDirectory() as place:
+        compose = Compose(Path(place))
+        try:
+            compose("config", "--quiet")
+            console.print("[green]✓[/] every field of deploy/compose.yaml is known")
+            _rehearse(compose, console)
+        except ComposeError as problem:
+            console.print(f"✗ {problem}", markup=False)
+            console.print(compose("logs", "--tail", "20", may_fail=True), markup=False)
+            return 1
+        finally:
+            compose("down", "--volumes", "--timeout", "60", may_fail=True)
     return 0
 
 
-def _rehearse(console: Console) -> None:
+class Compose:
+    """deploy/compose.yaml as a project of its own, without the ports that it publishes."""
+
+    def __init__(self, place: Path) -> None:
+        """Write the file that takes the ports away."""
+        file = DEPLOY / "compose.yaml"
+        services = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
+        closed = ", ".join(f"{name}: {{ports: !reset []}}" for name, each in services.items() if "ports" in each)
+        (place / "no-ports.yaml").write_text(f"services: {{{closed}}}\n", encoding="utf-8")
+        self._command = ["docker", "compose", "--project-name", "stream-rehearsal", "--file", str(file)]
+        self._command += ["--file", str(place / "no-ports.yaml")]
+
+    def __call__(self, *arguments: str, may_fail: bool = False) -> str:
+        """Run docker compose; return what it printed. Raises ComposeError."""
+        done = subprocess.run([*self._command, *arguments], capture_output=True, text=True, check=False)
+        if done.returncode and not may_fail:
+            raise ComposeError(f"docker compose {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
+        return done.stdout
+
+    def status(self) -> dict[str, Any] | None:
+        """Return the stream's status; None while there is none."""
+        answer = self("exec", "--no-TTY", "stream", "python", "-c", _STATUS, may_fail=True)
+        try:
+            found: dict[str, Any] = json.loads(answer)
+        except json.JSONDecodeError:
+            return None
+        return found
+
+
+def _rehearse(compose: Compose, console: Console) -> None:
     parts = () if os.environ.get("PARTS") == "all" else _OURS
     with console.status("up"):
         began = time.monotonic()
         compose("up", "--detach", "--no-build", *parts)
-        while (status := _status()) is None or _delivered(status) < _DELIVERED:
+        while (status := compose.status()) is None or _delivered(status) < _DELIVERED:
             if time.monotonic() - began > _PATIENCE_SECONDS:
                 raise ComposeError(f"after {_PATIENCE_SECONDS:.0f} s fewer than {_DELIVERED} events arrived")
             time.sleep(1)
@@ -64,23 +97,6 @@ def _rehearse(console: Console) -> None:
     if code:
         raise ComposeError(f"the stream's stop ended with {code}")
     console.print("[green]✓[/] the stream stopped cleanly")
-
-
-def compose(*arguments: str, may_fail: bool = False) -> str:
-    """Run docker compose; return what it printed. Raises ComposeError."""
-    done = subprocess.run([*_COMPOSE, *arguments], capture_output=True, text=True, check=False)
-    if done.returncode and not may_fail:
-        raise ComposeError(f"docker compose {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
-    return done.stdout
-
-
-def _status() -> dict[str, Any] | None:
-    try:
-        with urllib.request.urlopen("http://127.0.0.1:9464/status", timeout=2) as answer:
-            found: dict[str, Any] = json.load(answer)
-    except OSError:
-        return None
-    return found
 
 
 def _delivered(status: dict[str, Any]) -> int:

@@ -31,7 +31,7 @@ from rich.table import Table
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.produced import is_wanted
 from tests.deploy.cluster import NAMESPACE, ClusterError, await_that, evict, get, kubectl, rolled_out, whereabouts
-from tests.deploy.manifests import DEPLOY, documents, pods, render
+from tests.deploy.manifests import DEPLOY, Document, applied, documents, pods, render
 from tests.deploy.producer import IMAGE, producing
 from tests.deploy.rehearsal import Rehearsal
 from tests.deploy.slices import in_flight, is_ready, memory_mib, read_by, restarts, slices, uid, volumes, why_pending
@@ -109,18 +109,23 @@ def _rehearse(rehearsal: Rehearsal) -> Verdict:
 
 
 def _roll_out(rehearsal: Rehearsal) -> None:
+    deploy = rehearsal.workspace / "deploy"
+    everything = [documents(render(deploy / folder.relative_to(DEPLOY))) for folder in applied()]
+    with rehearsal.step("the API server takes every folder of deploy/, to the last field") as say:
+        kubectl("apply", "--filename", str(deploy / "base" / "namespace.yaml"))
+        for each in everything:
+            _would_be_taken([one for one in each if not one["apiVersion"].startswith("monitoring.")])
+        say(f"{sum(map(len, everything))} objects")
     with rehearsal.step("apply deploy/overlays/local") as say:
         kubectl("apply", "--kustomize", str(rehearsal.overlay))
         rolled_out("statefulset/kafka", "deployment/sandbox", "statefulset/stream")
         kubectl("wait", "--for=condition=complete", "job/topics", "--timeout=300s")
         ready = [each["metadata"]["name"] for each in get("pods")["items"] if each["status"]["phase"] == "Running"]
         say(", ".join(sorted(ready)))
-    with rehearsal.step("the API server takes each template as a Pod, to the last field") as say:
-        made = pods(documents(render(rehearsal.overlay)))
-        for each in made:
-            arguments = ("apply", "--dry-run=server", "--validate=strict", "--filename", "-")
-            kubectl(*arguments, text=yaml.safe_dump(each))
-        say(f"{len(made)} taken")
+    with rehearsal.step("… and each template as a Pod") as say:
+        made = [pod for each in everything for pod in pods(each)]
+        _would_be_taken(made)
+        say(f"{len(made)} pods")
     with rehearsal.step("a pod that is not restricted is refused") as say:
         careless = {
             "apiVersion": "v1",
@@ -132,6 +137,14 @@ def _roll_out(rehearsal: Rehearsal) -> None:
         if 'violates PodSecurity "restricted' not in answer:
             raise ClusterError(f"it was not: {answer}")
         say("by the namespace's pod security")
+
+
+def _would_be_taken(found: list[Document]) -> None:
+    """Let the API server look at them, which makes nothing. Raises ClusterError if it refuses one."""
+    kubectl(
+        *("apply", "--dry-run=server", "--validate=strict", "--filename", "-"),
+        text=yaml.safe_dump_all(found),
+    )
 
 
 def _events_flow(rehearsal: Rehearsal) -> None:
