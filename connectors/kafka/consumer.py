@@ -34,7 +34,6 @@ BATCH_RECORDS = 100
 READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
 """Records taken out of librdkafka's bounded prefetch that wait here for their partition's turn."""
 FINAL_COMMIT_SECONDS = 2.0
-CLOSING_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +204,10 @@ class SharedConsumer:
             self._consumer.unassign()
             self._commit()
             self._await_commits()
-            # A broker that hangs is waited for up to a minute in there, which no stop has.
-            closing = threading.Thread(target=self._consumer.close, name="closing kafka", daemon=True)
-            closing.start()
-            closing.join(CLOSING_SECONDS)
+            # To close waits for a broker that hangs for up to a minute, which no stop has. It is a good manner towards
+            # a group, and this is no member of one; what is not closed goes with the process.
+            if self._committer.is_answered and self._lost_since is None:
+                self._consumer.close()
 
     def _fetch(self) -> None:
         messages = cast("list[_Message]", self._consumer.consume(BATCH_RECORDS, 0))
