@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="another tree of this stream: stream@DIRECTORY",
     )
     parser.add_argument("--record", action="store_true", help="add the run to docs/benchmarks, and draw the plot")
+    parser.add_argument("--note", default="", help="what a reader of the record should know")
     parser.add_argument("--document", action="store_true", help="write the table into docs/performance.md as well")
 
 
@@ -50,19 +51,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     title = f"{shape.events:,} events of {size:,.0f} bytes, {shape.users:,} users, {share:.0%} selected"
     title += f", {arguments.rounds} rounds: median (least-most)"
     console.print(table.table(field, figures, title))
+    console.print(f"\n{table.headroom(field, figures)}")
     ratios = [f"{spread.median:.2f} times {name}" for name, spread in table.ratios(field, results)]
     if ratios:
         console.print(f"\nThis stream, per CPU-second: {'; '.join(ratios)}")
     if arguments.record or arguments.document:
-        path = history.append(BENCHMARKS, history.entry(results, shape, REPOSITORY))
+        path = history.append(BENCHMARKS, history.entry(results, shape, REPOSITORY, arguments.note))
         PLOT.write_text(_plot(field, figures, title), encoding="utf-8")
         console.print(f"Added to {path.relative_to(REPOSITORY)}; drawn in {PLOT.relative_to(REPOSITORY)}")
     if arguments.document:
         header = ("", *table.COLUMNS)
-        body = [row[: len(header)] for row in table.rows(field, figures)]
-        content = f"{title}.\n\n{document.markdown(header, body)}"
+        body = table.rows(field, figures)
+        note = f" {arguments.note}" if arguments.note else ""
+        content = f"{title}.{note}\n\n{document.markdown(header, body)}"
         if ratios:
             content += "\n\n" + "\n".join(f"- this stream: {each}" for each in ratios)
+        content += f"\n\n{table.headroom(field, figures)}"
         document.write(document.PERFORMANCE, "comparison", content)
     return 0
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.bench import rounds, table, traffic
+from tests.bench import document, rounds, table, traffic
 from tests.bench.contestants import LIMIT, Contestant, chosen
 from tests.bench.figures import Figures, ratio
 from tests.bench.job import Job
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what it takes."""
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--document", action="store_true", help="write it into docs/performance.md")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -32,10 +33,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     figures = {name: Figures.of(measurements) for name, measurements in results.items()}
     console.print(table.table(field, figures, f"{arguments.rounds} rounds: median (least-most)"))
     compared = ratio(results[_NAME], results[LIMIT])
-    console.print(
-        f"\nThe courier alone does {compared.median:.0%} ({compared.least:.0%}-{compared.most:.0%}) of bare libcurl's "
+    said = (
+        f"The courier alone does {compared.median:.0%} ({compared.least:.0%}-{compared.most:.0%}) of bare libcurl's "
         f"requests per CPU-second; the target is {TARGET:.0%}."
     )
+    console.print(f"\n{said}")
+    if arguments.document:
+        document.write(document.PERFORMANCE, "courier", said)
     return 0
 
 

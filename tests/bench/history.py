@@ -26,7 +26,7 @@ _VERSIONS: Final = {
 }
 
 
-def entry(results: Results, shape: traffic.Shape, repository: Path) -> dict[str, Any]:
+def entry(results: Results, shape: traffic.Shape, repository: Path, note: str = "") -> dict[str, Any]:
     """Return what a run adds: when, of which commit, on what, and every round's figures."""
     return {
         "format": FORMAT,
@@ -37,6 +37,7 @@ def entry(results: Results, shape: traffic.Shape, repository: Path) -> dict[str,
         "events": shape.events,
         "users": shape.users,
         "seed": shape.seed,
+        "note": note,
         "contestants": {
             name: [
                 {**asdict(each), "per_cpu_second": each.per_cpu_second, "per_second": each.per_second}

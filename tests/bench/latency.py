@@ -18,7 +18,7 @@ from confluent_kafka import Producer
 from rich.console import Console
 
 from flows.settings.model import Window
-from tests.bench import rounds, this_stream, traffic
+from tests.bench import document, rounds, this_stream, traffic
 from tests.bench.contestants import STREAM, chosen
 from tests.bench.endpoint import BODIES
 from tests.bench.measure import Running
@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=60_000, help="for finding out what it can do")
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--rate", type=float, default=0.0, help="events per second; 0 is 30 %% of what it can do")
+    parser.add_argument("--document", action="store_true", help="write it into docs/performance.md")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -65,12 +66,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     with ready(traffic.Shape(1000), console, log=BODIES) as place:
         latency = at(rate, arguments.seconds, place)
     window_ms = Window().max_wait_ms
-    console.print(
+    said = (
         f"At {rate:,.0f} events a second, {latency.requests:,} requests, from produced to arrived: p50 "
         f"{latency.p50:.0f} ms, p95 {latency.p95:.0f}, p99 {latency.p99:.0f}, worst {latency.worst:.0f}. "
         f"The window waits up to {window_ms} ms; the targets are p50 at most {window_ms + P50_OVER_WINDOW_MS} ms and "
         f"p99 at most {window_ms + P99_OVER_WINDOW_MS}."
     )
+    console.print(f"\n{said}")
+    if arguments.document:
+        document.write(document.PERFORMANCE, "latency", said)
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.bench import cores, rounds, table, this_stream, traffic
+from tests.bench import cores, document, rounds, table, this_stream, traffic
 from tests.bench.contestants import Contestant
 from tests.bench.figures import Figures, Spread
 from tests.bench.measure import Measurement
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--document", action="store_true", help="write it into docs/performance.md")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -49,10 +50,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.print(table.table(field, figures, f"{arguments.rounds} rounds: median (least-most)"))
     factor = by_clock(results["one"], results["two"]) if has_enough else by_cpu(results["one"], results["two"])
     how = "by the clock, on two cores" if has_enough else "by CPU time: there are too few cores to look at the clock"
-    console.print(
-        f"\nTwo slices do {factor.median:.2f} ({factor.least:.2f}-{factor.most:.2f}) times the work of one, {how}; "
+    said = (
+        f"Two slices do {factor.median:.2f} ({factor.least:.2f}-{factor.most:.2f}) times the work of one, {how}; "
         f"the target is {TARGET}."
     )
+    console.print(f"\n{said}")
+    if arguments.document:
+        document.write(document.PERFORMANCE, "slices", said)
     return 0
 
 

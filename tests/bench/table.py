@@ -8,11 +8,21 @@ from tests.bench.contestants import STREAM, Contestant
 from tests.bench.figures import Figures, Spread, ratio
 from tests.bench.rounds import Results
 
-COLUMNS = ("events per CPU-second", "with start and stop", "events per second", "peak RSS", "wire bytes up", "down")
+COLUMNS = (
+    "events per CPU-second",
+    "with start and stop",
+    "events per second",
+    "peak RSS",
+    "wire bytes up",
+    "down",
+    "nginx's core: nginx",
+    "all",
+    "connections",
+)
 
 
 def rows(field: Sequence[Contestant], figures: Mapping[str, Figures]) -> list[list[str]]:
-    """Return one row a contestant: its title, then what `COLUMNS` names, then how it was served."""
+    """Return one row a contestant: its title, then what `COLUMNS` names."""
     return [[each.title, *_cells(figures[each.name])] for each in field]
 
 
@@ -20,7 +30,7 @@ def table(field: Sequence[Contestant], figures: Mapping[str, Figures], title: st
     """Return the table."""
     made = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     made.add_column("")
-    for name in (*COLUMNS, "nginx's core: nginx", "all", "connections"):
+    for name in COLUMNS:
         made.add_column(name, justify="right")
     for contestant, row in zip(field, rows(field, figures), strict=True):
         style = "bold" if contestant.name == STREAM else "dim" if contestant.is_limit else ""
@@ -33,6 +43,17 @@ def ratios(field: Sequence[Contestant], results: Results) -> list[tuple[str, Spr
     if STREAM not in results:
         return []
     return [(each.title, ratio(results[STREAM], results[each.name])) for each in field if each.name != STREAM]
+
+
+def headroom(field: Sequence[Contestant], figures: Mapping[str, Figures]) -> str:
+    """Return, in words, what the endpoint could take and how much of it the fastest forwarder needs."""
+    measured = [figures[each.name] for each in field]
+    capacity = min(each.per_second.median / each.endpoint_share.median for each in measured)
+    fastest = max((figures[each.name].per_second.median for each in field if not each.is_limit), default=0.0)
+    return (
+        f"nginx needs a core for {capacity:,.0f} requests per second at the least; the fastest forwarder sent "
+        f"{fastest:,.0f}."
+    )
 
 
 def _cells(figures: Figures) -> list[str]:
