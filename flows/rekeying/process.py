@@ -163,7 +163,7 @@ class Rekeying:
         place = self._place
         sys.stdout.write(
             f"The group {place.stream_group_id} goes on in {place.to_topic} where it stood in {place.source.topic}. "
-            f'Now set source.topic = "{place.to_topic}" and another state.directory.\n'
+            f'Now set source.topic = "{place.to_topic}"; slices need another state.directory, too.\n'
         )
 
     def _begun(self, topic: str, partition: int, offset: int) -> None:

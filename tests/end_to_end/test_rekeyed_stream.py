@@ -73,10 +73,14 @@ def test_slices_find_identities_across_what_were_several_partitions(
     world.conclude(fired=1, copies_allowed=0)
 
 
-def test_a_stream_that_runs_is_handed_over(world: World, make_topic: MakeTopic, adds_up: Identity) -> None:
-    """From one process on a topic without keys to two slices on the rekeyed one, by the written procedure, under load.
+@pytest.mark.parametrize(("slices", "directory"), [(2, "state-by-user"), (1, "state")])
+def test_a_stream_that_runs_is_handed_over(
+    world: World, make_topic: MakeTopic, adds_up: Identity, slices: int, directory: str
+) -> None:
+    """From one process on a topic without keys to the rekeyed one, by the written procedure, under load.
 
-    Nothing is lost, and nothing of what the one has sent is sent again by the others.
+    Two slices begin with states of their own, one process keeps its own. Nothing is lost, and nothing of what was sent
+    before is sent again.
     """
     world.endpoint()
     world.topic, target = make_topic(partitions=4), world.topic
@@ -113,9 +117,9 @@ def test_a_stream_that_runs_is_handed_over(world: World, make_topic: MakeTopic, 
 
     text = (world.stream.directory / "stream.toml").read_text(encoding="utf-8")
     text = text.replace(f'topic = "{topics.source}"', f'topic = "{target}"')
-    world.stream.configure(text.replace('directory = "state"', 'directory = "state-by-user"'))
+    world.stream.configure(text.replace('directory = "state"', f'directory = "{directory}"'))
     copying = world.start("-m", "flows", "rekey", "--from", topics.source)
-    runs = [world.start("-m", "flows", "run", "--slice", f"{index}/2") for index in range(2)]
+    runs = [world.start("-m", "flows", "run", "--slice", f"{index}/{slices}") for index in range(slices)]
     for run in runs:
         world.await_accepted(world.wanted(), run)
     for run in (*runs, copying):
