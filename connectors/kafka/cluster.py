@@ -3,10 +3,13 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any
 
 from confluent_kafka import (
     OFFSET_INVALID,
+    Consumer,
     ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
@@ -23,10 +26,7 @@ from connectors.limited_log import Clock, LimitedLog
 from connectors.stopping import Stopping
 from flows.settings.model import KafkaSource
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-Futures = list["Future[Any]"]
+Futures = list[Future[Any]]
 """Resolved by librdkafka's own thread; confluent-kafka does not type them."""
 
 _FIRST_AND_END = (
@@ -106,10 +106,35 @@ class Cluster:
         return futures
 
     def ask_committed(self, partitions: Iterable[int]) -> Futures:
-        """Ask for the group's offsets; the one future's result has `topic_partitions`."""
+        """Ask for the group's offsets; the one future's result is the partitions with theirs.
+
+        A consumer is asked, which is no member of the group for that. The admin client would be the one to ask, but
+        librdkafka 2.x crashes the process where its answer is that the group's coordinator has moved.
+        """
         places = [TopicPartition(self._settings.topic, partition) for partition in partitions]
-        request = [ConsumerGroupTopicPartitions(self._settings.group_id, places)]
-        return list(self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS).values())
+        answer: Future[Any] = Future()
+        Thread(target=self._ask_consumer, args=(places, answer), name="committed offsets", daemon=True).start()
+        return [answer]
+
+    def _ask_consumer(self, places: list[TopicPartition], answer: "Future[Any]") -> None:
+        try:
+            consumer = Consumer(
+                {
+                    **connection_properties(self._settings.bootstrap_servers, self._settings.properties),
+                    "group.id": self._settings.group_id,
+                    "enable.auto.commit": False,
+                },
+                logger=librdkafka_logger(self._log, self._scrub),
+            )
+            try:
+                found = consumer.committed(places, timeout=REQUEST_SECONDS)
+            finally:
+                consumer.close()
+            if error := next((each.error for each in found if each.error is not None), None):
+                raise KafkaException(error)  # noqa: TRY301 - told like any other failure
+            answer.set_result(found)
+        except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer raises it
+            answer.set_exception(problem)
 
     def ask_to_commit(self, offsets: Mapping[int, int]) -> Futures:
         """Ask for the group to get these offsets, which it must not be reading by at the moment."""
@@ -182,7 +207,7 @@ def available(answers: list[Any]) -> list[Available]:
 
 def committed(answers: list[Any]) -> dict[int, int]:
     """Return the answer to `ask_committed`: partitions without an offset are left out."""
-    return {each.partition: each.offset for each in answers[0].topic_partitions if each.offset >= 0}
+    return {each.partition: each.offset for each in answers[0] if each.offset >= 0}
 
 
 def failure(future: "Future[Any]") -> KafkaError | None:
