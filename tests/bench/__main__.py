@@ -9,6 +9,7 @@ latency    what the stream adds at 30 % load
 """
 
 import argparse
+import signal
 import sys
 from types import ModuleType
 from typing import Final
@@ -40,6 +41,7 @@ def main(given: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in COMMANDS.items():
         module.add_arguments(commands.add_parser(name, description=module.__doc__))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started ends then, too
     arguments = parser.parse_args(given if given and given[0] in {*COMMANDS, "-h", "--help"} else ["compare", *given])
     try:
         cores.take_serving_core()
