@@ -138,7 +138,7 @@ def test_bytewax_clusters_are_refused(stream: Stream, arguments: tuple[str, str]
 
 def test_two_processes_never_share_a_state_directory(stream: Stream) -> None:
     """The second process on a state directory is refused, exit 2, and the first goes on."""
-    with SandboxServer.in_thread(faults={"rule": [{"delay_ms": 1500.0}]}) as sandbox:
+    with SandboxServer.in_thread(faults={"rule": [{"delay_ms": 6000.0}]}) as sandbox:
         _configure(stream, sandbox.url, 200)
         first = stream.start()
         sandbox.wait_until(lambda counts: counts["requests"] >= 1 or first.process.poll() is not None)
