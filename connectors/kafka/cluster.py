@@ -10,7 +10,6 @@ from typing import Any
 from confluent_kafka import (
     OFFSET_INVALID,
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -111,36 +110,45 @@ class Cluster:
         A consumer is asked, which is no member of the group for that. The admin client would be the one to ask, but
         librdkafka 2.x crashes the process where its answer is that the group's coordinator has moved.
         """
-        places = [TopicPartition(self._settings.topic, partition) for partition in partitions]
         answer: Future[Any] = Future()
-        Thread(target=self._ask_consumer, args=(places, answer), name="committed offsets", daemon=True).start()
+        Thread(target=self._find_committed, args=(partitions, answer), name="committed offsets", daemon=True).start()
         return [answer]
 
-    def _ask_consumer(self, places: list[TopicPartition], answer: "Future[Any]") -> None:
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit for the group, which must not be reading at the moment; blocks. Needs no thread, so exits may call it.
+
+        Raises:
+            KafkaException: Kafka did not take all of them.
+        """
+        places = [TopicPartition(self._settings.topic, partition, offset) for partition, offset in offsets.items()]
+        consumer = self._consumer()
         try:
-            consumer = Consumer(
-                {
-                    **connection_properties(self._settings.bootstrap_servers, self._settings.properties),
-                    "group.id": self._settings.group_id,
-                    "enable.auto.commit": False,
-                },
-                logger=librdkafka_logger(self._log, self._scrub),
-            )
+            _raise_errors(consumer.commit(offsets=places, asynchronous=False) or [])
+        finally:
+            consumer.close()
+
+    def _find_committed(self, partitions: Iterable[int], answer: Future[Any]) -> None:
+        try:
+            consumer = self._consumer()
             try:
+                places = [TopicPartition(self._settings.topic, partition) for partition in partitions]
                 found = consumer.committed(places, timeout=REQUEST_SECONDS)
             finally:
                 consumer.close()
-            if error := next((each.error for each in found if each.error is not None), None):
-                raise KafkaException(error)  # noqa: TRY301 - told like any other failure
+            _raise_errors(found)
             answer.set_result(found)
         except BaseException as problem:  # noqa: BLE001 - whoever waits for the answer raises it
             answer.set_exception(problem)
 
-    def ask_to_commit(self, offsets: Mapping[int, int]) -> Futures:
-        """Ask for the group to get these offsets, which it must not be reading by at the moment."""
-        places = [TopicPartition(self._settings.topic, partition, offset) for partition, offset in offsets.items()]
-        request = [ConsumerGroupTopicPartitions(self._settings.group_id, places)]
-        return list(self._admin.alter_consumer_group_offsets(request, request_timeout=REQUEST_SECONDS).values())
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                **connection_properties(self._settings.bootstrap_servers, self._settings.properties),
+                "group.id": self._settings.group_id,
+                "enable.auto.commit": False,
+            },
+            logger=librdkafka_logger(self._log, self._scrub),
+        )
 
     def answers(self, ask: Callable[[], Futures], stopping: Stopping) -> list[Any] | None:
         """Return the answers; None if a stop was requested before they came. Says every 10 s that it waits.
@@ -208,6 +216,11 @@ def available(answers: list[Any]) -> list[Available]:
 def committed(answers: list[Any]) -> dict[int, int]:
     """Return the answer to `ask_committed`: partitions without an offset are left out."""
     return {each.partition: each.offset for each in answers[0] if each.offset >= 0}
+
+
+def _raise_errors(places: list[TopicPartition]) -> None:
+    if error := next((each.error for each in places if each.error is not None), None):
+        raise KafkaException(error)
 
 
 def failure(future: "Future[Any]") -> KafkaError | None:

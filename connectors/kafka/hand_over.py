@@ -70,11 +70,16 @@ class HandOver:
         return cut
 
     def finish(self) -> dict[int, int] | None:
-        """Let the group stand at the end of the copy; return partition → offset. Raises KafkaSetupError."""
+        """Let the group stand at the end of the copy; return partition → offset.
+
+        Raises:
+            KafkaSetupError: Kafka refuses the access.
+            KafkaException: it does not take the offsets; the same again may do.
+        """
         partitions = range(self._target.partitions)
         answers = self._written.answers(lambda: list(self._written.ask_ends(partitions).values()), self._stopping)
         if answers is None:
             return None
         ends = {partition: each.offset for partition, each in zip(partitions, answers, strict=True)}
-        done = self._written.answers(lambda: self._written.ask_to_commit(ends), self._stopping)
-        return None if done is None else ends
+        self._written.commit(ends)
+        return ends

@@ -7,6 +7,7 @@ from threading import Lock
 from typing import Final
 
 import structlog
+from confluent_kafka import KafkaException
 
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSetupError
@@ -154,7 +155,7 @@ class Rekeying:
         if self.stopping.input_ended and not self.stopping.requested and not self.ledger.open_events:
             try:
                 ends = hand_over.finish()
-            except KafkaSetupError as problem:
+            except (KafkaSetupError, KafkaException) as problem:
                 sys.stderr.write(f"{problem}\n")
         if ends is None:
             sys.stderr.write("nothing is handed over yet; run the same command again\n")
