@@ -124,7 +124,7 @@ def test_kills_lose_nothing_and_keep_the_order_and_stops_write_nothing_twice(str
     for end in ("stop", "stop", "stop", "kill", "kill", "kill"):
         run = start(stream, topics)
         topics.await_written(written + 2000, run)
-        time.sleep(rng.uniform(0, 0.2))
+        time.sleep(rng.uniform(0, 0.05))
         if end == "stop":
             assert run.stop() == 0, run.log
             assert run.summary["pending"] == 0

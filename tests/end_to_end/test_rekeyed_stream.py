@@ -84,7 +84,7 @@ def test_a_stream_that_runs_is_handed_over(
     """
     world.endpoint()
     world.topic, target = make_topic(partitions=4), world.topic
-    world.configure(max_in_flight=16)
+    world.configure(max_in_flight=16, max_pending=200)
     topics = Topics(world.bootstrap, world.topic, target)
 
     def produce(first: int, last: int) -> int:
@@ -101,11 +101,13 @@ def test_a_stream_that_runs_is_handed_over(
     assert copying.stop() == 0, copying.log
     one = world.start("-m", "flows", "run")
     world.await_accepted(world.wanted(), one)
+    world.sandbox.set_faults({"rule": [{"delay_ms": 100.0}]})  # so that much is left when it stops
     later = produce(1500, 5000)
     world.await_accepted(world.sandbox.summary()["accepted_bodies"] + 300, one)
     assert one.stop() == 0, one.log
     assert one.summary["syncs"]["chaos"]["pending"] == 0
     assert world.sandbox.summary()["accepted_bodies"] < world.wanted(), "nothing was left to hand over"
+    world.sandbox.set_faults({})
 
     handing = world.start("-m", "flows", "rekey", "--to", target, "--hand-over")
     assert handing.wait() == 0, handing.log
