@@ -30,15 +30,18 @@ def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], 
             past, records = warm_up.split(records)
             lessons += [each for record in past for each in decode(record) if isinstance(each, Event)]
         decoded: list[Event | Refused] = []
+        empty: list[Position] = []
         for record in records:
             events = decode(record)
             decoded += events
             if not events:
-                ledger.read_nothing(Position(record.source, record.partition, record.offset))
+                empty.append(Position(record.source, record.partition, record.offset))
         ledger.open_all(
             [each.position for each in decoded if isinstance(each, Event)],
             [each.position for each in decoded if isinstance(each, Refused)],
         )
+        for position in empty:  # only now: the watermark must not pass what was read together with it
+            ledger.read_nothing(position)
         return lessons + decoded if lessons else decoded
 
     return step
