@@ -128,6 +128,7 @@ class OrderedProducer:
         except BufferError:  # its bounds are beyond all that may be under way
             self._fail(KafkaError(KafkaError._QUEUE_FULL), record.position)  # noqa: SLF001 - a public code of librdkafka
         except KafkaException as error:
+            self._take_reports()
             self._fail(reason_of(error), record.position)
         self.raise_error()
 
@@ -135,11 +136,15 @@ class OrderedProducer:
         """Take delivery reports. Raises NotWrittenError."""
         try:
             self._producer.poll(0)
-        except KafkaException as error:  # the end; the reports say better why
-            with suppress(KafkaException):
-                self._producer.flush(_CLOSING_SECONDS)
+        except KafkaException as error:
+            self._take_reports()
             self._fail(reason_of(error))
         self.raise_error()
+
+    def _take_reports(self) -> None:
+        """Take what reports there are: where the producer has ended, they say better why, and at which record."""
+        with suppress(KafkaException):
+            self._producer.flush(_CLOSING_SECONDS)
 
     def raise_error(self) -> None:
         """Raise what has ended the producer, if anything has."""
