@@ -1,5 +1,6 @@
 """The one consumer of the process. Its partitions may be read by several worker threads."""
 
+import ctypes
 import logging
 import threading
 import time
@@ -204,10 +205,12 @@ class SharedConsumer:
             self._consumer.unassign()
             self._commit()
             self._await_commits()
-            # To close waits for a broker that hangs for up to a minute, which no stop has. It is a good manner towards
-            # a group, and this is no member of one; what is not closed goes with the process.
+            # To close, and to be collected, waits for a broker that hangs for up to a minute, which no stop has. It is
+            # a good manner towards a group, and this is no member of one; what is not closed goes with the process.
             if self._committer.is_answered and self._lost_since is None:
                 self._consumer.close()
+            else:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._consumer))  # so that it is never collected
 
     def _fetch(self) -> None:
         messages = cast("list[_Message]", self._consumer.consume(BATCH_RECORDS, 0))
