@@ -309,10 +309,11 @@ def test_the_other_numbers_are_what_the_run_was(
         run, port = _start(stream, kafka, topic, sandbox, hold_seconds=3600)
 
         def is_quiet(found: Scrape) -> bool:
-            """Ten events wait for their AppsFlyer id, two of which one sync sends under two names."""
+            """Ten events wait for their AppsFlyer id, two of which one sync sends twice, and a snapshot is taken."""
             is_read = found.total(v.EVENTS_READ.name) == read and found.total(v.PENDING.name) == 22
             lags = found.samples.get(v.LAG_EVENTS.name, [])
-            return is_read and len(lags) == PARTITIONS and not found.total(v.LAG_EVENTS.name)
+            is_over = len(lags) == PARTITIONS and not found.total(v.LAG_EVENTS.name)
+            return is_read and is_over and found.total(v.SNAPSHOTS.name) >= 1
 
         found = _scrape_until(run, port, is_quiet)
         assert run.stop() == 0, run.log
