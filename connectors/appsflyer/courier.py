@@ -254,7 +254,7 @@ class Courier:
     def _start(self, lane: Lane, endpoint: Endpoint, now_s: float) -> None:
         """Send the lane's next parcel."""
         exchange = lane.idle.pop() if lane.idle else self._transport.exchange(endpoint)
-        shipment = lane.waiting.popleft()
+        shipment = lane.take()
         lane.allowance.take(now_s)
         lane.in_flight += 1
         lane.sent += 1

@@ -80,6 +80,19 @@ class Lane:
         """Return where to send, with the key as it is now. Raises SecretError."""
         return Endpoint(self._url, self._secrets[self._chosen].value())
 
+    def take(self) -> Shipment:
+        """Take the next of what waits.
+
+        As a probe goes any of it: the ones at the front, of one partition, may all fail for reasons of their own.
+        """
+        waiting = self.waiting
+        if self.circuit is Circuit.CLOSED:
+            return waiting.popleft()
+        place = self.chance.randrange(len(waiting))
+        shipment = waiting[place]
+        del waiting[place]
+        return shipment
+
     def wait_seconds(self, now_s: float) -> float | None:
         """Return how long until the next request may go; None if nothing waits, or only for an answer."""
         if not self.waiting:

@@ -304,3 +304,30 @@ def test_a_refused_key_is_switched_for_the_other_one_until_both_are_refused(tmp_
     assert not lane.switches_key("new")
     lane.succeeded()
     assert lane.switches_key("new")
+
+
+def test_what_waits_goes_in_its_order() -> None:
+    """As long as requests get through, the next is the first."""
+    lane = a_lane(waiting=3)
+    assert [lane.take().parcel.position.offset for _ in range(3)] == [0, 1, 2]
+
+
+@given(st.integers(min_value=0), st.integers(1, 50))
+def test_a_probe_is_any_of_what_waits_and_leaves_the_others_in_their_order(seed: int, waiting: int) -> None:
+    """Nothing is lost by it, or moved."""
+    lane = a_lane(waiting=waiting)
+    lane.circuit = Circuit.OPEN
+    lane.chance = random.Random(seed)
+    taken = lane.take().parcel.position.offset
+    assert [each.parcel.position.offset for each in lane.waiting] == [n for n in range(waiting) if n != taken]
+
+
+def test_events_that_fail_alone_do_not_hide_the_others_from_the_probes() -> None:
+    """Hundreds at the front whose answer is always a failure: a probe comes upon one behind them within a few."""
+    lane = a_lane(waiting=1000)
+    lane.circuit = Circuit.OPEN
+    probes = 1
+    while (failed := lane.take()).parcel.position.offset < 700:
+        lane.waiting.append(failed)
+        probes += 1
+    assert probes < 15
