@@ -49,14 +49,14 @@ class Allowance:
         if self._adaptive is not None:
             self._adaptive.passed(now_s, seconds)
 
-    def refused(self, now_s: float, seconds: float) -> None:
-        """Take note of an answer that says that it is too much, and how long it took."""
+    def refused(self, now_s: float, seconds: float, *, says_so: bool) -> None:
+        """Take note of an answer that it is too much, and how long it took; `says_so`: it can mean nothing else."""
         self.in_flight -= 1
         if self._adaptive is not None:
-            self._adaptive.refused(now_s, seconds)
+            self._adaptive.refused(now_s, seconds, says_so=says_so)
 
     def failed(self) -> None:
-        """Take note that a request ended in another way."""
+        """Take note that a request ended in another way, which says nothing of the load."""
         self.in_flight -= 1
 
     def opened(self, now_s: float) -> None:

@@ -32,8 +32,9 @@ log = structlog.get_logger()
 _IDLE_SECONDS: Final = 0.5
 _ANSWER_CHARACTERS: Final = 200
 _BAD_REQUEST: Final = 400
-_OVERLOADED: Final = (429, 503)
-"""How a server says that it is sent too much (RFC 6585, RFC 9110)."""
+_TOO_MANY_REQUESTS: Final = 429
+_OVERLOADED: Final = (_TOO_MANY_REQUESTS, 503)
+"""How a server says that it is sent too much (RFC 6585, RFC 9110); a 503 can also mean that it is broken."""
 
 
 class LaneSecrets(NamedTuple):
@@ -68,6 +69,8 @@ class Courier:
         self._inbox: deque[tuple[Parcel, Attempts]] = deque()
         self._later: list[tuple[float, int, Shipment]] = []
         self._sequence = 0
+        self._turn = 0
+        """Which lane begins: the one after that which was sent from last."""
         self._transport = Transport(
             timeout_seconds=settings.timeout_seconds,
             max_connections=settings.max_in_flight,
@@ -82,8 +85,8 @@ class Courier:
         self._log = LimitedLog()
         self.error: BaseException | None = None
         """What ended the thread, if anything did."""
-        self._thread = Thread(target=self._run, name="courier", daemon=True)
-        self._thread.start()
+        self._runner = Thread(target=self._run, name="courier", daemon=True)
+        self._runner.start()
 
     def submit(self, parcels: Iterable[tuple[Parcel, Attempts]]) -> None:
         """Take parcels over. Never blocks."""
@@ -135,7 +138,7 @@ class Courier:
         """Stop; what is on its way is broken off."""
         self._closing = True
         self._transport.wake()
-        self._thread.join()
+        self._runner.join()
 
     def _run(self) -> None:
         try:
@@ -212,18 +215,26 @@ class Courier:
         )
 
     def _send(self) -> float:
-        """Send what may go; return how many seconds until more may."""
+        """Send what may go; return how many seconds until more may.
+
+        Lanes begin in turn, and none takes more than its share of `max_in_flight` (`Lane.room`): so no app starves
+        another, were it sent to far more, or did it never answer.
+        """
         now_s = time.monotonic()
         while self._later and self._later[0][0] <= now_s:
             shipment = heapq.heappop(self._later)[2]
             self._lane(shipment.parcel).waiting.append(shipment)
         longest = self._later[0][0] - now_s if self._later else _IDLE_SECONDS
-        ready = list(self._lanes.values())
+        lanes = list(self._lanes.values())
+        ready = lanes[self._turn :] + lanes[: self._turn]
         while ready and (room := self._settings.max_in_flight - self._transport.in_flight) > 0:
-            share = max(room // len(ready), 1)  # in turn, so that no app starves another
+            share = max(room // len(ready), 1)
             for lane in list(ready):
-                sent, wait = self._send_some(lane, min(share, room), now_s)
-                room -= sent
+                most = min(share, room if len(lanes) == 1 else lane.room(room))
+                sent, wait = self._send_some(lane, most, now_s) if most else (0, None)
+                if sent:
+                    room -= sent
+                    self._turn = lanes.index(lane) + 1
                 if sent < share:
                     ready.remove(lane)
                     longest = longest if wait is None else min(longest, wait or _IDLE_SECONDS)
@@ -280,7 +291,7 @@ class Courier:
             self._report.delivered(shipment.parcel)
             return
         if answer.status in _OVERLOADED:
-            lane.allowance.refused(now_s, answer.seconds)
+            lane.allowance.refused(now_s, answer.seconds, says_so=answer.status == _TOO_MANY_REQUESTS)
         else:  # other failures say nothing of the load, and have their own patience
             lane.allowance.failed()
         now_ms = self._now_ms()
@@ -298,8 +309,7 @@ class Courier:
             self._give_up(shipment, classified, now_ms)
 
     def _note_life(self, lane: Lane, shipment: Shipment, now_s: float) -> None:
-        lane.passed = max(lane.passed, shipment.number)
-        if lane.succeeded():
+        if lane.succeeded(shipment.number):
             lane.allowance.closed(now_s)
             lane.healed_ms = self._now_ms()
             self._log.say(logging.INFO, "delivering again", message_class=f"again {lane.name}", lane=lane.name)
@@ -310,7 +320,7 @@ class Courier:
         if park and not lane.switches_key(key):
             self._give_up(shipment, classified, self._now_ms())
             return
-        paused = not park and lane.refused(time.monotonic(), key)
+        paused = not park and lane.refused(time.monotonic(), key, shipment.number)
         shipment.attempts = shipment.attempts._replace(made=before.made)  # it is the app that is wrong, not the event
         lane.waiting.appendleft(shipment)
         self._report.attempted(shipment.parcel, shipment.attempts)
@@ -332,7 +342,7 @@ class Courier:
         now_s = time.monotonic()
         is_poison = answer.status == POISON_STATUS and lane.others_pass(shipment)
         # What fails alone says nothing about its lane.
-        if not is_poison and lane.failed(now_s, answer.retry_after_seconds):
+        if not is_poison and lane.failed(now_s, answer.retry_after_seconds, shipment.number):
             lane.allowance.opened(now_s)
             self._log.say(
                 logging.WARNING,

@@ -18,9 +18,9 @@ from connectors.secrets import Secret, SecretError
 
 FAILURES_THAT_OPEN: Final = 10
 """So many failures in a row, with nothing getting through, are the app's or AppsFlyer's trouble, not an event's."""
-
-
 _LONG_SECONDS: Final = 5.0
+_SHARE_OF_FREE: Final = 4
+"""How many times as many requests as places are left free one lane may have under way, beside others."""
 
 
 class Circuit(StrEnum):
@@ -67,6 +67,8 @@ class Lane:
         self._chosen = 0
         self._refused: set[str] = set()
         self._failures = 0
+        self._sent_until_open = 0
+        """How many requests were sent when the circuit opened; what becomes of those says nothing of the time since."""
         self._probe_at = 0.0
         self._not_before = 0.0
         self.sent = 0
@@ -105,6 +107,15 @@ class Lane:
             return asked_s
         return None if self.in_flight else max(self._probe_at - now_s, asked_s)
 
+    def room(self, free: int) -> int:
+        """Return how many of the places that are free it may take beside other lanes.
+
+        It holds at most four times as many as it leaves free, so that one app that answers slowly, or never, cannot
+        hold them all; nor, where places are few, the last one besides others.
+        """
+        most = (_SHARE_OF_FREE * free - self.in_flight) // (_SHARE_OF_FREE + 1)
+        return max(most, 0 if self.in_flight else min(free, 1))
+
     def is_in_trouble(self, now_s: float) -> bool:
         """Return whether what waits will wait for long."""
         return self.circuit is not Circuit.CLOSED or self._not_before - now_s > _LONG_SECONDS
@@ -118,8 +129,9 @@ class Lane:
         shipment.first_failed = shipment.first_failed or shipment.number
         return self.passed > shipment.first_failed
 
-    def succeeded(self) -> bool:
-        """Take note of a delivery; return whether it closed the circuit."""
+    def succeeded(self, number: int) -> bool:
+        """Take note that the request of that number showed life; return whether it closed the circuit."""
+        self.passed = max(self.passed, number)
         self._failures = 0
         if self._refused:
             self._refused.clear()
@@ -130,14 +142,20 @@ class Lane:
         self.circuit = Circuit.CLOSED
         return True
 
-    def failed(self, now_s: float, retry_after_seconds: float) -> bool:
-        """Take note of a failure that may pass; return whether it opened the circuit."""
-        self._failures += 1
+    def failed(self, now_s: float, retry_after_seconds: float, number: int) -> bool:
+        """Take note of a failure that may pass, of the request of that number; return whether it opened the circuit.
+
+        Only what fails later than anything passed, or than the circuit opened, counts: hundreds of requests may be
+        under way, and those that time out together were sent long ago.
+        """
         if retry_after_seconds > 0:  # the answer speaks for the app, not for one event
             self._not_before = max(self._not_before, now_s + capped_retry_after(retry_after_seconds))
+        if self._is_old_news(number):
+            return False
+        self._failures += 1
         opened = self.circuit is Circuit.CLOSED and self._failures >= FAILURES_THAT_OPEN
         if opened:
-            self.circuit = Circuit.OPEN
+            self._open(Circuit.OPEN)
         if self.circuit is not Circuit.CLOSED:  # while it is paused, too: else one probe would chase the other
             self._probe_later(now_s, retry_after_seconds)
         return opened
@@ -153,19 +171,30 @@ class Lane:
                 return True
         return False
 
-    def refused(self, now_s: float, key: str) -> bool:
-        """Take note that a key was refused, or is unreadable (""); return whether this paused the lane.
+    def refused(self, now_s: float, key: str, number: int | None = None) -> bool:
+        """Take note that a key was refused to the request of that number; return whether this paused the lane.
 
-        The other key is tried first. Once every key is refused, each is probed in turn, for any may be allowed again.
+        The key is "", and there is no number, where none can be read. The other key is tried first. Once every key is
+        refused, each is probed in turn, for any may be allowed again.
         """
         if self.switches_key(key):
             return False
         self._refused.clear()
-        self._failures += 1
         paused = self.circuit is not Circuit.PAUSED
-        self.circuit = Circuit.PAUSED
+        if not paused and number is not None and number <= self._sent_until_open:
+            return False
+        self._failures += 1
+        if paused:
+            self._open(Circuit.PAUSED)
         self._probe_later(now_s, 0.0)
         return paused
+
+    def _open(self, circuit: Circuit) -> None:
+        self.circuit = circuit
+        self._sent_until_open = self.sent
+
+    def _is_old_news(self, number: int) -> bool:
+        return number <= (self.passed if self.circuit is Circuit.CLOSED else self._sent_until_open)
 
     def _value(self, place: int) -> str | None:
         try:

@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 SHORT: Final = 0.02
 """The first step up from where the limit is known to be near, as a share of the level; each clean one doubles it."""
 DOUBLE: Final = 1.0
-
+ANSWERS_PER_REFUSAL: Final = 100
+"""How many answers are waited for before the next climb, for each refusal that the last one has brought."""
 _LONGEST_FALL: Final = 0.7
 
 
@@ -25,6 +26,7 @@ class Level:
         "_is_climbing",
         "_largest_step",
         "_lowest",
+        "_owed",
         "_proven",
         "_smallest_step",
         "_step",
@@ -38,6 +40,7 @@ class Level:
         """Start at a value. Steps are shares of the value, but for `smallest_step`, which is an amount."""
         self._lowest, self._highest = lowest, highest
         self._largest_step, self._smallest_step = largest_step, smallest_step
+        self._owed = 0
         self._step: float
         self._clean: float
         self._proven: float
@@ -46,16 +49,6 @@ class Level:
         """Whether the value is a step above what was found clean, and under trial."""
         self.value = value
         self.go_to(Mark(value, step))
-
-    @property
-    def is_highest(self) -> bool:
-        """Whether there is no step up."""
-        return self.value >= self._highest
-
-    @property
-    def is_lowest(self) -> bool:
-        """Whether there is no way down."""
-        return self.value <= self._lowest
 
     @property
     def is_doubling(self) -> bool:
@@ -72,6 +65,19 @@ class Level:
         """Where it is."""
         return Mark(self.value, self._step)
 
+    def owe(self, answers: int, most: int) -> None:
+        """Take note of a refusal: at the `answers`-th answer, and not to wait for more than `most` from there."""
+        owed = max(self._owed, answers) + ANSWERS_PER_REFUSAL
+        self._owed = max(self._owed, min(owed, answers + most))
+
+    def owe_nothing(self) -> None:
+        """Forget refusals."""
+        self._owed = 0
+
+    def may_raise(self, answers: int) -> bool:
+        """Return whether there is a step up, and answers enough since the last refusals."""
+        return answers >= self._owed and self.value < self._highest
+
     def raise_(self) -> None:
         """Go a step up, to see whether that is clean."""
         if not self._is_climbing:
@@ -87,7 +93,7 @@ class Level:
         self._step = min(self._step * 2, self._largest_step)
 
     def rest(self) -> None:
-        """Take note that the next step is not to follow at once."""
+        """Take note that no step follows at once."""
         self._is_climbing = False
 
     def retreat(self) -> None:
@@ -100,9 +106,9 @@ class Level:
         """Go back towards where the climb began."""
         self.go_to(Mark(max(self._proven, self.value * _LONGEST_FALL), SHORT))
 
-    def lower_to(self, value: float) -> None:
-        """Go down to a value, if that is down; the next step up is short."""
-        self.go_to(Mark(min(value, self.value), SHORT))
+    def lower_to(self, value: float, step: float = SHORT) -> None:
+        """Go down to a value, if that is down."""
+        self.go_to(Mark(min(value, self.value), step))
 
     def go_to(self, mark: Mark) -> None:
         """Go where it was, or within its bounds wherever told to."""

@@ -135,7 +135,8 @@ class DeliveryTable(Table):
     """How long one request may take, from connecting to its answer. One that takes longer may have arrived: it is sent
     again, and may count twice."""
     max_in_flight: Annotated[int, whole(1, 10_000)] = 256
-    """Requests at the same time, at the most: as many may be sent twice after a crash."""
+    """Requests at the same time, at the most: as many may be sent twice after a crash. One of several apps takes at
+    most four fifths of them, so that one that does not answer leaves room for the others."""
     max_pending: Annotated[int, whole(1, 10_000_000)] = 20_000
     """Events between the source and their fate; beyond it the source waits. Held events do not count."""
     max_requests_per_second: Annotated[float, number(0, 1_000_000)] = 0.0
@@ -146,8 +147,8 @@ class DeliveryTable(Table):
     taken at once, so that who sends less never meets it. Per app id, divided among slices; 0 is no ramp."""
     adaptive_limits: bool = False
     """Find out from an app's answers (429, 503, and ones that grow slow) how many requests at a time and per second it
-    takes, and send no more. Off, for AppsFlyer has no such limit that a slice would meet, and where 503 come whatever
-    the load it sends more slowly than it need."""
+    takes, and send no more. Off, for AppsFlyer has no such limit that a slice would meet, and where 429 or 503 come
+    whatever the load it sends more slowly than it need."""
     retry_minutes: Annotated[float, number(0, 10_080)] = 240.0
     """How long an event is tried again before it becomes a dead letter. Time in which nothing at all gets through to
     its app does not count."""

@@ -69,7 +69,7 @@ class ByHand:
     def courier_cpu_seconds(self) -> float:
         """Return what the courier's thread has used."""
         courier = self.process.parts.courier
-        ident = courier._thread.ident if courier is not None else None
+        ident = courier._runner.ident if courier is not None else None
         return time.clock_gettime(time.pthread_getcpuclockid(ident)) if ident is not None else 0.0
 
     def _through(self, records: list[Record]) -> None:

@@ -92,6 +92,64 @@ def test_retries_do_not_crawl_where_most_is_refused_whatever_the_load(share: flo
     assert (counts.passed + counts.refused) / 30 >= 50
 
 
+@pytest.mark.parametrize("broken_ms", [5, 100, 3000])
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_failures_that_say_nothing_of_the_load_do_not_slow_it_down(share: float, broken_ms: int) -> None:
+    """Resets, 500, answers that never come: as much is sent as the ceiling lets go, however long these take."""
+    client = Client(AdaptiveLimits(MOST_AT_A_TIME))
+    behaviour = {"latency_ms": 100, "jitter": 0.3, "broken_share": share, "broken_ms": broken_ms}
+    simulate([(0, behaviour)], [client], 60, 6)
+    passed_per_second = client.between(30, 60).passed / 30
+    place_seconds = (1 - share) * 0.1 + share * broken_ms / 1000
+    assert passed_per_second >= 0.85 * MOST_AT_A_TIME * (1 - share) / place_seconds
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_refusals_by_chance_and_answers_that_never_come_do_not_make_it_crawl(status: int) -> None:
+    """What times out holds places; what is left of eight at a time goes on."""
+    client = Client(AdaptiveLimits(MOST_AT_A_TIME))
+    behaviour = {"latency_ms": 20, "refused_share": 0.04, "random_status": status, "broken_share": 0.03}
+    simulate([(0, behaviour)], [client], 120, 7)
+    place_seconds = 0.97 * 0.02 + 0.03 * 3
+    assert client.between(20, 120).passed / 100 >= 0.5 * 8 / place_seconds
+
+
+@pytest.mark.parametrize("rate", [20, 60])
+def test_a_429_leads_below_where_a_start_begins(rate: int) -> None:
+    client = Client(AdaptiveLimits(MOST_AT_A_TIME))
+    changes: list[tuple[float, dict[str, Any]]] = [(0, {"rate": rate, "burst": 5, "latency_ms": 50, "jitter": 0.3})]
+    simulate(changes, [client], 240, 1)
+    used, refused, _ = shares(client, next(behaviours(changes))[1], 60, 240)
+    assert used >= 0.85
+    assert refused <= 0.02
+
+
+@pytest.mark.parametrize("slices", [2, 4, 8])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_slices_find_a_rate_that_they_share(slices: int, seed: int) -> None:
+    """None takes what the others' requests bring for usual, and none starves."""
+    clients = [Client(AdaptiveLimits(256)) for _ in range(slices)]
+    behaviour = {"rate": 400, "burst": 40, "latency_ms": 50, "jitter": 0.3}
+    simulate([(0, behaviour)], clients, 120, seed)
+    passed = [client.between(60, 120).passed for client in clients]
+    refused = sum(client.between(60, 120).refused for client in clients)
+    assert sum(passed) / 60 >= 0.85 * 400
+    assert refused / (sum(passed) + refused) <= 0.02
+    assert min(passed) >= 0.2 * sum(passed) / slices
+
+
+@pytest.mark.parametrize("slices", [2, 4, 8])
+def test_slices_that_share_a_limit_on_requests_at_a_time_use_it_though_unevenly(slices: int) -> None:
+    """Each goes on; refused is a little more than where there is one, but of the same size."""
+    clients = [Client(AdaptiveLimits(256)) for _ in range(slices)]
+    simulate([(0, {"concurrency": 40, "latency_ms": 100, "jitter": 0.3})], clients, 120, 1)
+    passed = [client.between(60, 120).passed for client in clients]
+    refused = sum(client.between(60, 120).refused for client in clients)
+    assert sum(passed) / 60 >= 0.85 * 400
+    assert refused / (sum(passed) + refused) <= 0.05
+    assert min(passed) / 60 >= 2
+
+
 def test_two_clients_share_what_there_is() -> None:
     clients = [Client(AdaptiveLimits(MOST_AT_A_TIME)) for _ in range(2)]
     simulate([(0, {"concurrency": 40, "latency_ms": 100, "jitter": 0.3})], clients, 90, 2)

@@ -61,19 +61,31 @@ def wait_of(lane: Lane, now_s: float) -> float:
     return wait
 
 
+def fails(lane: Lane, now_s: float, retry_after: float) -> bool:
+    """Send one, and let it fail."""
+    lane.sent += 1
+    return lane.failed(now_s, retry_after, lane.sent)
+
+
+def passes(lane: Lane) -> bool:
+    """Send one, and let it pass."""
+    lane.sent += 1
+    return lane.succeeded(lane.sent)
+
+
 def opened(retry_after: float = 0.0) -> Lane:
     lane = a_lane()
     for _ in range(FAILURES_THAT_OPEN):
-        lane.failed(100.0, retry_after)
+        fails(lane, 100.0, retry_after)
     return lane
 
 
 def test_ten_failures_in_a_row_open_the_circuit() -> None:
     """Nine do not; the tenth says so, once."""
     lane = a_lane()
-    assert [lane.failed(1.0, 0.0) for _ in range(FAILURES_THAT_OPEN)] == [False] * 9 + [True]
+    assert [fails(lane, 1.0, 0.0) for _ in range(FAILURES_THAT_OPEN)] == [False] * 9 + [True]
     assert lane.circuit is Circuit.OPEN
-    assert lane.failed(1.0, 0.0) is False
+    assert fails(lane, 1.0, 0.0) is False
 
 
 def test_a_delivery_in_between_starts_the_count_again() -> None:
@@ -81,8 +93,8 @@ def test_a_delivery_in_between_starts_the_count_again() -> None:
     lane = a_lane()
     for _ in range(100):
         for _ in range(FAILURES_THAT_OPEN - 1):
-            assert lane.failed(1.0, 0.0) is False
-        assert lane.succeeded() is False
+            assert fails(lane, 1.0, 0.0) is False
+        assert passes(lane) is False
     assert lane.circuit is Circuit.CLOSED
 
 
@@ -93,7 +105,7 @@ def test_an_open_circuit_probes_one_at_a_time_and_closes_on_success() -> None:
     assert lane.wait_seconds(1e6) is None
     lane.in_flight = 0
     assert lane.wait_seconds(1e6) == 0
-    assert lane.succeeded() is True
+    assert passes(lane) is True
     assert lane.circuit is Circuit.CLOSED
     assert lane.wait_seconds(100.0) == 0
 
@@ -105,18 +117,81 @@ def test_what_was_on_its_way_when_the_circuit_opened_comes_back_before_the_first
     assert lane.wait_seconds(1e6) is None
 
 
+def test_failures_of_what_was_sent_before_the_circuit_opened_do_not_put_the_first_probe_off() -> None:
+    """Hundreds may be under way when it opens; one by one they fail, and say nothing new."""
+    lane = a_lane()
+    lane.sent = 256
+    for number in range(1, FAILURES_THAT_OPEN + 1):
+        lane.failed(100.0, 0.0, number)
+    assert lane.circuit is Circuit.OPEN
+    first = wait_of(lane, 100.0)
+    for number in range(FAILURES_THAT_OPEN + 1, 257):
+        assert lane.failed(100.0, 0.0, number) is False
+    assert wait_of(lane, 100.0) == first <= 1.0
+    fails(lane, 100.0 + first, 0.0)  # a probe does
+    assert wait_of(lane, 100.0 + first) > 0
+
+
+def test_what_was_sent_before_a_circuit_that_opens_again_does_not_count_either() -> None:
+    lane = opened()
+    passes(lane)
+    before = lane.sent + 200
+    lane.sent = before
+    for _ in range(FAILURES_THAT_OPEN):
+        fails(lane, 200.0, 0.0)
+    first = wait_of(lane, 200.0)
+    for number in range(before - 100, before):
+        lane.failed(200.0, 0.0, number)
+    assert wait_of(lane, 200.0) == first <= 1.0
+
+
+def test_refusals_of_the_key_of_what_was_sent_before_the_pause_do_not_put_the_first_probe_off() -> None:
+    lane = a_lane()
+    lane.sent = 256
+    key = lane.endpoint().key
+    assert [lane.refused(100.0, key, number) for number in range(1, 257)] == [True] + [False] * 255
+    assert wait_of(lane, 100.0) <= 1.0
+
+
+def test_requests_that_time_out_together_do_not_open_the_circuit_while_later_ones_pass() -> None:
+    """They were sent long before what passed since; it is not so that nothing gets through."""
+    lane = a_lane()
+    lane.sent = 300
+    lane.succeeded(300)
+    assert not any(lane.failed(103.0, 0.0, number) for number in range(1, 100))
+    assert lane.circuit is Circuit.CLOSED
+
+
+def test_retry_after_is_heeded_whenever_the_request_was_sent() -> None:
+    lane = opened()
+    lane.failed(100.0, 300.0, 1)
+    assert wait_of(lane, 100.0) == pytest.approx(300.0)
+
+
+@given(st.integers(1, 300), st.integers(0, 300))
+def test_beside_others_a_lane_takes_no_more_than_its_share(most: int, in_flight: int) -> None:
+    """It holds at most four times what it leaves free, and of few places never all; but one if it has none."""
+    lane = a_lane()
+    lane.in_flight = min(in_flight, most)
+    free = most - lane.in_flight
+    room = lane.room(free)
+    assert 0 <= room <= free
+    assert room == 0 or lane.in_flight + room <= max(4 * (free - room), 1)
+    assert lane.in_flight or not free or room >= 1
+
+
 def test_what_an_answer_asks_for_is_not_cut_short_by_the_next() -> None:
     """`Retry-After` is honoured (RFC 9110), though other answers on their way say nothing."""
     lane = opened(retry_after=300.0)
-    lane.failed(101.0, 0.0)
+    fails(lane, 101.0, 0.0)
     assert wait_of(lane, 101.0) == pytest.approx(299.0)
 
 
 def test_a_delivery_ends_an_earlier_wish_to_wait() -> None:
     lane = opened(retry_after=900.0)
-    lane.succeeded()
+    passes(lane)
     for _ in range(FAILURES_THAT_OPEN):
-        lane.failed(200.0, 0.0)
+        fails(lane, 200.0, 0.0)
     assert wait_of(lane, 200.0) <= LONGEST_PROBE_SECONDS
 
 
@@ -129,7 +204,7 @@ def test_the_limit_holds_while_closed_and_for_probes() -> None:
     lane.allowance.take(100.0)
     assert 10.0 < wait_of(lane, 100.0) < 11.0
     for _ in range(FAILURES_THAT_OPEN):
-        lane.failed(100.0, 0.0)
+        fails(lane, 100.0, 0.0)
     assert wait_of(lane, 100.0) >= 10.0 - 1e-9
 
 
@@ -142,7 +217,7 @@ def test_probes_never_chase_each_other(answers: list[str], first: Circuit, round
     lane = a_lane()
     now = 100.0
     for _ in range(FAILURES_THAT_OPEN if first is Circuit.OPEN else 0):
-        lane.failed(now, 0.0)
+        fails(lane, now, 0.0)
     if first is Circuit.PAUSED:
         lane.refused(now, lane.endpoint().key)
     assert lane.circuit is first
@@ -155,12 +230,12 @@ def test_probes_never_chase_each_other(answers: list[str], first: Circuit, round
         now += round_trip_ms / 1000
         lane.in_flight -= 1
         if answer == "delivered":
-            assert lane.succeeded() is True
+            assert passes(lane) is True
             return
         if answer == "refused":
             lane.refused(now, lane.endpoint().key)
         else:
-            lane.failed(now, 60.0 if answer == "asked to wait" else 0.0)
+            fails(lane, now, 60.0 if answer == "asked to wait" else 0.0)
         assert lane.wait_seconds(now) != 0
 
 
@@ -173,7 +248,7 @@ def test_a_refused_key_pauses_the_app_and_says_so_once() -> None:
     assert 0 < wait_of(lane, 100.0) <= LONGEST_PROBE_SECONDS
     assert lane.refused(110.0, key) is False
     assert lane.wait_seconds(110.0) != 0
-    assert lane.succeeded() is True
+    assert passes(lane) is True
     assert lane.wait_seconds(110.0) == 0
 
 
@@ -182,7 +257,7 @@ def test_failures_while_paused_keep_it_paused() -> None:
     lane = a_lane()
     lane.refused(100.0, lane.endpoint().key)
     for _ in range(2 * FAILURES_THAT_OPEN):
-        assert lane.failed(100.0, 0.0) is False
+        assert fails(lane, 100.0, 0.0) is False
     assert lane.circuit is Circuit.PAUSED
 
 
@@ -289,8 +364,8 @@ def test_the_url(base_url: str, app_id: str, url: str) -> None:
 def test_retry_after_holds_for_the_whole_lane_also_while_the_circuit_is_closed() -> None:
     """RFC 9110: the answer speaks for the server, so no request goes before; answers under way change nothing."""
     lane = a_lane()
-    lane.failed(100.0, 3.0)
-    lane.succeeded()
+    fails(lane, 100.0, 3.0)
+    passes(lane)
     assert wait_of(lane, 101.0) == pytest.approx(2.0)
     assert wait_of(lane, 103.0) == 0.0
 
@@ -302,7 +377,7 @@ def test_a_refused_key_is_switched_for_the_other_one_until_both_are_refused(tmp_
     assert lane.switches_key("old")
     assert lane.endpoint().key == "new"
     assert not lane.switches_key("new")
-    lane.succeeded()
+    passes(lane)
     assert lane.switches_key("new")
 
 
