@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable
 
 from connectors.appsflyer.items import Item
 from connectors.ledger.ledger import Ledger
-from flows.forgetting import Forgetting
-from flows.identify import Outgoing, Selected
+from flows.identify import Keyed, Outgoing
 from flows.settings.model import Settings
 from flows.stages import select_events, translate_events
 from flows.steps.decode import Refused
 from flows.steps.event import Event
 from flows.steps.select import compile_select
 from flows.steps.translate import compile_translate
-from flows.steps.warm_up import Lesson, WarmUp
+from flows.steps.warm_up import WarmUp
 
 
 class Compiled:
@@ -25,13 +24,11 @@ class Compiled:
         self,
         settings: Settings,
         ledger: Ledger,
-        forgetting: Forgetting,
         now_ms: Callable[[], int],
         warm_up: WarmUp,
     ) -> None:
         self._ledger = ledger
         self._warm_up = warm_up
-        self._forgetting = forgetting
         self._now_ms = now_ms
         self.use(settings)
 
@@ -40,10 +37,10 @@ class Compiled:
         syncs = settings.enabled_syncs
         translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
         self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
-        self._select = select_events(compile_select(syncs), self._ledger, self._forgetting, self._now_ms, self._warm_up)
+        self._select = select_events(compile_select(syncs), self._ledger, self._warm_up)
 
-    def select(self, decoded: list[Event | Refused]) -> Iterable[tuple[str, Selected | Lesson | None]]:
-        """Events → (user key, event and its targets)."""
+    def select(self, decoded: list[Event | Refused]) -> Iterable[tuple[str, Keyed]]:
+        """Events → (bucket, (user key, event and its targets))."""
         return self._select(decoded)
 
     def translate(self, batch: list[tuple[str, Outgoing]]) -> Iterable[tuple[str, Item]]:

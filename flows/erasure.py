@@ -1,6 +1,6 @@
 """Erasure: take a person out of what the stream stores, while it does not run.
 
-What is known of a user or device is one row a snapshot in the recovery store, under a key of its own; the events that
+What is known of a user or device is in the log of users, once for each snapshot in which it changed; the events that
 wait for an identifier are part of it. Dead letters in files are blanked where they stand, so that files keep their
 lines and sizes, which replays go by. What waits to be delivered is not touched: it would be an event without an
 outcome; it is counted instead.
@@ -20,10 +20,11 @@ from connectors.appsflyer.items import Item, Key, key_of, unpack
 from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
 from connectors.ledger.journal import read_segment
 from connectors.ledger.plain import load_plain
+from connectors.users.log import erase
 from flows.steps.decode import decode
 from flows.steps.event import Event, Position, Record
+from flows.users import bucket_of
 
-_ROWS: Final = "FROM snaps WHERE step_id LIKE '%.identify' AND state_key = ?"
 _SINKS: Final = "SELECT rowid, ser_change FROM snaps WHERE step_id LIKE '%.deliver' AND ser_change IS NOT NULL"
 _PENDING: Final = "SELECT count(*) FROM snaps WHERE step_id NOT LIKE '%.identify' AND instr(ser_change, ?) > 0"
 
@@ -66,20 +67,13 @@ class Erased(NamedTuple):
 
 
 def erase_states(stores: Iterable[Path], people: Sequence[Person]) -> int:
-    """Delete what is remembered of them, and overwrite it on the disk. Raises sqlite3.Error."""
-    found = 0
-    for store in stores:
-        with closing(sqlite3.connect(store, isolation_level=None)) as database:
-            database.execute("PRAGMA secure_delete = ON")
-            for person in people:
-                cursor = database.execute(f"SELECT count(*) {_ROWS} AND ser_change IS NOT NULL", (person.key,))
-                found += cursor.fetchone()[0] > 0
-                database.execute(f"DELETE {_ROWS}", (person.key,))
-            # The write-ahead log holds the old rows, too.
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            database.execute("VACUUM")
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return found
+    """Delete what is remembered of them, and overwrite it on the disk. Raises OSError."""
+    keys = {person.key for person in people}
+    return sum(
+        len(erase(store.parent.parent / "users" / bucket, keys))
+        for store in stores
+        for bucket in {bucket_of(key) for key in keys}
+    )
 
 
 def erase_delivered(store: Path, people: Sequence[Person]) -> None:
@@ -101,6 +95,9 @@ def erase_delivered(store: Path, people: Sequence[Person]) -> None:
             if len(kept) < len(items):
                 fresh = pickle.dumps((version, kept, marks))
                 database.execute("UPDATE snaps SET ser_change = ? WHERE rowid = ?", (fresh, row))
+        # Older snapshots are in the write-ahead log, and in pages that are free again.
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("VACUUM")
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -39,8 +39,7 @@ from connectors.secrets import Secret
 from connectors.stopping import Stopping
 from flows import summary
 from flows.compiled import Compiled
-from flows.forgetting import Forgetting
-from flows.identify import Around, UserLogic
+from flows.identify import Around, Generation, UsersLogic
 from flows.reload import hand_over
 from flows.rules import identity_rules
 from flows.settings.model import FileDeadLetters, FilesSource, Settings
@@ -98,9 +97,8 @@ class Process:
         self._kafka: KafkaInput | None = None
         self._is_closed = False
         self.rules = identity_rules(settings)
-        self.forgetting = Forgetting(self.rules.remember_s)
         self.warm_up = WarmUp()
-        self.compiled = Compiled(settings, self.ledger, self.forgetting, now_ms, self.warm_up)
+        self.compiled = Compiled(settings, self.ledger, now_ms, self.warm_up)
         self.parts = Parts(
             settings,
             slice_index,
@@ -112,7 +110,7 @@ class Process:
             Heartbeat(),
             Tally(now_ms),
             now_ms,
-            self.forgetting.__len__,
+            lambda: sum(len(users) for users in self._around.buckets),
             self.damages,
             self._disk,
         )
@@ -142,13 +140,15 @@ class Process:
         self._kafka = kafka
         return kafka
 
-    def user_logic(self, resume_state: tuple[Any, ...] | None) -> UserLogic:
-        """Return the state of one user."""
-        return UserLogic(resume_state, self._around)
+    def users_logic(self, resume_state: Generation | None) -> UsersLogic:
+        """Return the users of one bucket."""
+        return UsersLogic(resume_state, self._around)
 
     @cached_property
     def _around(self) -> Around:
-        return Around(self.rules, self.ledger, self.stopping, now_ms, self.forgetting)
+        place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
+        users = place if self._has_recovery else None
+        return Around(self.rules, self.ledger, self.stopping, now_ms, users, [])
 
     def micro_batch(self, resume_state: tuple[Any, ...] | None) -> MicroBatch:
         """Return the window of one lane."""

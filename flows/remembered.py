@@ -1,14 +1,20 @@
-"""What a stream remembers of its users, read from its recovery store by another process, while it runs or after."""
+"""What a stream remembers of its users, read from its state directory by another process, while it runs or after."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from connectors.ledger.plain import load_plain
-from flows.steps.user import STATE_VERSION, UserState
+from connectors.users.log import read_log
+from flows.steps.rest import pack, unpack
+from flows.steps.user import UserState
+from flows.users import KIND, read_state
 
 _STEP: Final = "stream.identify"
-_NEWEST: Final = "SELECT ser_change FROM snaps WHERE step_id = ? AND state_key = ? ORDER BY snap_epoch DESC LIMIT 1"
+_NEWEST: Final = "SELECT ser_change, max(snap_epoch) FROM snaps WHERE step_id = ? GROUP BY state_key"
+_TRIES: Final = 5
 
 
 class NothingRememberedError(Exception):
@@ -16,26 +22,42 @@ class NothingRememberedError(Exception):
 
 
 class Remembered:
-    """Looks users up in the recovery stores below a state directory: one, or one for each slice."""
+    """Everybody whom the slices below a state directory remember: one, or one for each slice."""
 
     def __init__(self, directory: Path) -> None:
-        """Open the stores. Raises NothingRememberedError."""
+        """Read it. Raises NothingRememberedError, or ValueError where another version has written it."""
         stores = sorted(directory.glob("recovery/part-*.sqlite3")) + sorted(directory.glob("*/recovery/part-*.sqlite3"))
         if not stores:
             raise NothingRememberedError(f"no recovery store below {directory}; it is made by `python -m flows run`")
-        self._databases = [sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True) for store in stores]
+        self._packed: dict[str, bytes] = {}
+        for store in stores:
+            for _ in range(_TRIES - 1):
+                try:
+                    self._read(store)
+                except FileNotFoundError:  # a running stream has written its log anew
+                    continue
+                break
+            else:
+                self._read(store)
 
     def user(self, key: str) -> UserState | None:
-        """Return the newest stored state of a user, or None."""
-        for database in self._databases:
-            row = database.execute(_NEWEST, (_STEP, key)).fetchone()
-            if row is not None and row[0] is not None:
-                state = load_plain(row[0])
-                # The key stands behind the state's own fields.
-                return UserState(*state[: len(UserState._fields)]) if state[0] == STATE_VERSION else None
-        return None
+        """Return the newest stored state of a user, without the events that wait, or None."""
+        packed = self._packed.get(key)
+        return None if packed is None else unpack(packed)[0]
 
-    def close(self) -> None:
-        """Let go of the stores."""
-        for database in self._databases:
-            database.close()
+    def _read(self, store: Path) -> None:
+        for bucket, generation in _generations(store):
+            for key, stored in read_log(store.parent.parent / "users" / bucket, generation):
+                if stored is None:
+                    self._packed.pop(key, None)
+                else:
+                    state, partition = read_state(stored)
+                    self._packed[key] = pack(state._replace(held=()), partition)
+
+
+def _generations(store: Path) -> Iterator[tuple[str, int]]:
+    with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        for serialized, _ in database.execute(_NEWEST, (_STEP,)):
+            state = load_plain(serialized) if serialized is not None else None
+            if state is not None and state[0] == KIND:
+                yield state[2], state[3]

@@ -11,6 +11,7 @@ import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
 from connectors.kafka.errors import KafkaSetupError
+from flows.identify import in_bucket
 from flows.process import now_ms
 from flows.replaying.process import Replay
 from flows.replaying.stages import read_again
@@ -47,7 +48,8 @@ def build(process: Replay) -> Dataflow:
     )
 
     # What the event says itself, what its letter remembers of it, what the user's other letters teach.
-    identified = op.stateful_batch("identify", events, process.user_logic)  # type: ignore[arg-type]  # no reminders
+    keyed = op.flat_map_batch("users", events, lambda batch: [in_bucket(key, each) for key, each in batch])
+    identified = op.stateful_batch("identify", keyed, process.users_logic)
 
     # From here on as in the stream, with today's settings; what is refused again is a dead letter again.
     parcels = op.flat_map_batch("translate", identified, translate_events(syncs, translates, ledger, now_ms))

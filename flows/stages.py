@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from connectors.appsflyer.items import Item
 from connectors.appsflyer.parcel import Parcel
 from connectors.ledger.ledger import Ledger
-from flows.forgetting import Forgetting
-from flows.identify import Outgoing, Selected
+from flows.identify import Keyed, Outgoing, in_bucket
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Position, Record
 from flows.steps.identity import as_text
@@ -17,8 +16,6 @@ from flows.steps.translate import TooLarge, Translate
 from flows.steps.warm_up import Lesson, WarmUp
 
 DEAD_LETTER_LANE = "dead letters"
-_MOST_REMINDERS = 100
-"""In one batch, so that many users who are due at a time do not hold up the events."""
 
 
 def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], Iterable[Event | Refused]]:
@@ -48,29 +45,28 @@ def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], 
 
 
 def select_events(
-    select: Select, ledger: Ledger, forgetting: Forgetting, now_ms: Callable[[], int], warm_up: WarmUp
-) -> Callable[[list[Event | Refused]], Iterable[tuple[str, Selected | Lesson | None]]]:
-    """Events → (user key, event and its targets); what no sync wants goes on too, for it may teach an identifier.
+    select: Select, ledger: Ledger, warm_up: WarmUp
+) -> Callable[[list[Event | Refused]], Iterable[tuple[str, Keyed]]]:
+    """Events → (bucket, (user key, event and its targets)).
 
-    Among them go the reminders of users who may be forgotten.
+    What no sync wants goes on too, for it may teach an identifier.
     """
 
-    def step(decoded: list[Event | Refused]) -> Iterable[tuple[str, Selected | Lesson | None]]:
-        due = forgetting.due(now_ms() // 1000, _MOST_REMINDERS)
-        keyed: list[tuple[str, Selected | Lesson | None]] = [(key, None) for key in due]
+    def step(decoded: list[Event | Refused]) -> Iterable[tuple[str, Keyed]]:
+        keyed: list[tuple[str, Keyed]] = []
         for event in decoded:
             if isinstance(event, Refused):
                 continue
             targets, filtered = select(event)
             if warm_up.borders and warm_up.covers(event.position):
-                keyed.append((event.user_key, Lesson(event, targets)))
+                keyed.append(in_bucket(event.user_key, Lesson(event, targets)))
                 continue
             for sync, reason in filtered:
                 ledger.filtered(event.position, sync, reason)
             for target in targets:
                 if target.copy:
                     ledger.open_copy(event.position, target.sync, target.copy)
-            keyed.append((event.user_key, (event, targets, None)))
+            keyed.append(in_bucket(event.user_key, (event, targets, None)))
         return keyed
 
     return step

@@ -30,11 +30,11 @@ def build(process: Process) -> Dataflow:
     decoded = op.flat_map_batch("decode", records, decode_records(ledger, process.warm_up))
     letters = op.flat_map_batch("refused letters", decoded, refused_letters(now_ms))
 
-    # «Send events»: which syncs send it, under which names. Keyed by user, else device.
+    # «Send events»: which syncs send it, under which names. Keyed by the bucket of the user, else device.
     selected = op.flat_map_batch("select", decoded, compiled.select)
 
     # The user's state: device identifiers and OS, duplicates, events that wait for their AppsFlyer id.
-    identified = op.stateful_batch("identify", selected, process.user_logic)
+    identified = op.stateful_batch("identify", selected, process.users_logic)
 
     # AppsFlyer's request body, at most 1 KB. Keyed by lane: one sync's requests to one app.
     parcels = op.flat_map_batch("translate", identified, compiled.translate)

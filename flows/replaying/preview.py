@@ -17,8 +17,7 @@ from connectors.ledger.marks import Marks
 from connectors.letter_source import LetterReader
 from connectors.letters import Letter, StoredLetter
 from connectors.stopping import Stopping
-from flows.forgetting import Forgetting
-from flows.identify import Around, UserLogic
+from flows.identify import Around, UsersLogic
 from flows.printable import printable
 from flows.process import now_ms
 from flows.replaying.choice import Choice, LeftOut
@@ -64,9 +63,8 @@ class Preview:
         translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
         self._translate = translate_events(syncs, translates, self._ledger, now_ms)
         self._rules = replay_rules(identity_rules(settings))
-        forgetting = Forgetting(self._rules.remember_s)
-        self._around = Around(self._rules, self._ledger, Stopping(), now_ms, forgetting)
-        self._users: dict[str, UserLogic] = {}
+        self._around = Around(self._rules, self._ledger, Stopping(), now_ms, None, [])
+        self._users: dict[str, UsersLogic] = {}
         self.letters: Counter[Group] = Counter()
         """Letters that the filters match."""
         self.fates: Counter[tuple[Group, str]] = Counter()
@@ -123,17 +121,17 @@ class Preview:
         self._not_taken.clear()
         fates = []
         for key, each in self._read([letter]):
-            outgoing = [each] if isinstance(each, DeadLetter) else self._user(key).on_batch([each])[0]
+            outgoing = [each] if isinstance(each, DeadLetter) else self._user(key).on_batch([(key, each)])[0]
             for _, item in self._translate([(key, one) for one in outgoing]):
                 again = f"would be dead letters again: {item.reason.value}" if isinstance(item, DeadLetter) else ""
                 fates.append("would be sent" if isinstance(item, Parcel) else again)
         fates += [f"would be filtered: {reason}" for reason in (self._filtered() - before).elements()]
         return [*fates, *self._not_taken]
 
-    def _user(self, key: str) -> UserLogic:
+    def _user(self, key: str) -> UsersLogic:
         user = self._users.get(key)
         if user is None:
-            user = self._users[key] = UserLogic(None, self._around)
+            user = self._users[key] = UsersLogic(None, self._around)
         return user
 
     def _filtered(self) -> Counter[str]:

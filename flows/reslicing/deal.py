@@ -5,6 +5,7 @@ users, events that wait and unfinished deliveries, and with the journal of what 
 """
 
 import pickle
+import sqlite3
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -17,12 +18,15 @@ from connectors.appsflyer.parcel import Attempts
 from connectors.appsflyer.sink import PART
 from connectors.ledger.journal import Journal, read_segment
 from connectors.ledger.overflow import Overflow
+from connectors.ledger.plain import load_plain
+from connectors.users.log import read_log, write_log
 from flows import window
 from flows.reslicing.places import Places
 from flows.reslicing.store import SOURCE_STEP, NewStore, Stored, read_store
 from flows.steps.event import Position
 from flows.steps.merging import merge_users
 from flows.steps.user import STATE_VERSION, UserState
+from flows.users import GENERATION_VERSION, KIND, bucket_of
 
 _USERS, _WINDOW, _SINK = "stream.identify", "stream.window", "stream.deliver"
 _FIELDS: Final = len(UserState._fields)
@@ -44,6 +48,9 @@ class NewSlice:
         directory.mkdir(parents=True)
         self._directory = directory
         self.store = NewStore(directory / "recovery")
+        self._users = sqlite3.connect("", isolation_level=None)  # on a disk, and gone when it is closed
+        self._users.execute("CREATE TABLE users (key TEXT PRIMARY KEY, bucket TEXT, state BLOB) WITHOUT ROWID")
+        self._users.execute("BEGIN")
         self.journal = Journal(directory / "journal")
         self._fates = 0
         self._items: list[PackedItem] = []
@@ -51,10 +58,11 @@ class NewSlice:
 
     def add_user(self, key: str, state: UserState, added: tuple[Any, ...]) -> None:
         """Add what is known of a user; to what another slice knew of them, too."""
-        there = self.store.get(_USERS, key)
+        there = self._users.execute("SELECT state FROM users WHERE key = ?", (key,)).fetchone()
         if there is not None:
-            state = merge_users(UserState(*there[:_FIELDS]), state)
-        self.store.put(_USERS, key, pickle.dumps((*state, *added)))
+            state = merge_users(UserState(*load_plain(there[0])[:_FIELDS]), state)
+        row = (key, bucket_of(key), pickle.dumps((*state, *added)))
+        self._users.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?)", row)
 
     def add_item(self, item: PackedItem) -> None:
         """Add what was to be delivered."""
@@ -78,10 +86,19 @@ class NewSlice:
         """Write the rest."""
         marks = {lane: overflow.mark() for lane, overflow in self._overflows.items()}
         self.store.put(_SINK, PART, pickle.dumps((unfinished.STATE_VERSION, self._items, marks)))
+        self._write_users()
         for overflow in self._overflows.values():
             overflow.close()
         self.journal.close()
         self.store.close()
+
+    def _write_users(self) -> None:
+        for (bucket,) in self._users.execute("SELECT DISTINCT bucket FROM users").fetchall():
+            rows = self._users.execute("SELECT key, state FROM users WHERE bucket = ?", (bucket,))
+            records = ((key, load_plain(state)) for key, state in rows)
+            generation = write_log(self._directory / "users" / bucket, records)
+            self.store.put(_USERS, bucket, pickle.dumps((KIND, GENERATION_VERSION, bucket, generation)))
+        self._users.close()
 
 
 class Dealer:
@@ -115,7 +132,7 @@ class Dealer:
             if stored.step == SOURCE_STEP:
                 self._deal_partition(index, stored, new)
             elif stored.step == _USERS:
-                self._deal_user(stored, new)
+                self._deal_users(directory, stored, new)
             elif stored.step == _WINDOW:
                 _is_of(window.STATE_VERSION, stored)
                 self._deal_items([(item, tuple(Attempts())) for item in stored.state[1]], new)
@@ -144,10 +161,27 @@ class Dealer:
         if stored.state is not None:
             self._of(new, partition).store.put(SOURCE_STEP, stored.key, pickle.dumps(stored.state))
 
-    def _deal_user(self, stored: Stored, new: Sequence[NewSlice]) -> None:
+    def _deal_users(self, directory: Path, stored: Stored, new: Sequence[NewSlice]) -> None:
+        """Deal out a bucket of users; or one user, as the first versions stored each."""
+        if stored.state[0] != KIND:
+            _is_of(STATE_VERSION, stored)
+            self._deal_user(stored.key, stored.state, new)
+            return
+        _, version, bucket, generation = stored.state
+        if version != GENERATION_VERSION:
+            raise StateError(f"{directory}: its users are of version {version}; this is version {GENERATION_VERSION}")
+        newest: dict[str, bytes] = {}
+        for key, state in read_log(directory / "users" / bucket, generation):
+            if state is None:
+                newest.pop(key, None)
+            else:
+                newest[key] = pickle.dumps(state)
+        for key, pickled in newest.items():
+            self._deal_user(key, load_plain(pickled), new)
+
+    def _deal_user(self, key: str, stored: tuple[Any, ...], new: Sequence[NewSlice]) -> None:
         """Give a user to the slice of the partition that they were heard of in, and each held event to its own."""
-        _is_of(STATE_VERSION, stored)
-        state, added = UserState(*stored.state[:_FIELDS]), stored.state[_FIELDS:]
+        state, added = UserState(*stored[:_FIELDS]), stored[_FIELDS:]
         partition = added[1] if len(added) > 1 else None
         self.users += 1
         self.held += len(state.held)
@@ -156,7 +190,7 @@ class Dealer:
         for each in state.held:
             held.setdefault(Position(*each[3]).partition % self._after, []).append(each)  # type: ignore[misc]  # a position's values
         for home, waiting in held.items():
-            new[home].add_user(stored.key, state._replace(held=tuple(waiting)), added)
+            new[home].add_user(key, state._replace(held=tuple(waiting)), added)
 
     def _deal_items(self, items: Sequence[PackedItem], new: Sequence[NewSlice]) -> None:
         for item in items:

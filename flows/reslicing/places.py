@@ -8,7 +8,7 @@ STAGING: Final = ".reslice"
 """Below a state directory: what is being prepared. Nothing starts beside it."""
 READY: Final = "ready"
 """In the first staging directory: everything is prepared, and only has to be put in its place."""
-PARTS: Final = ("recovery", "journal", "overflow")
+PARTS: Final = ("recovery", "users", "journal", "overflow")
 """What the state of a slice consists of."""
 
 

@@ -18,23 +18,24 @@ _names: list[tuple[str, ...]] = []
 _lock: Final = Lock()
 
 
-def pack(state: UserState) -> bytes:
-    """Return a state without held events as bytes."""
+def pack(state: UserState, partition: int | None) -> bytes:
+    """Return a state without held events, and the partition that the user is of, as bytes."""
     devices = []
     for key, stored in state.devices.items():
-        seen_ms, touched_s, names, values, times_ms = stored if len(stored) == 5 else Device.restore(stored).state()  # noqa: PLR2004 - of an earlier version
+        current = stored if len(stored) == 5 else Device.restore(stored).state()  # noqa: PLR2004 - of an earlier version
+        seen_ms, touched_s, names, values, times_ms = current
         devices.append((key, seen_ms, touched_s, _number(names), values, times_ms))
-    return marshal.dumps((state.touched_s, state.insert_ids, state.first_seen_ms or None, devices))
+    return marshal.dumps((state.touched_s, partition, state.insert_ids, state.first_seen_ms or None, devices))
 
 
-def unpack(packed: bytes) -> UserState:
-    """Return the state that was packed."""
-    touched_s, insert_ids, first_seen_ms, packed_devices = marshal.loads(packed)  # noqa: S302 - of this process
+def unpack(packed: bytes) -> tuple[UserState, int | None]:
+    """Return what was packed."""
+    touched_s, partition, insert_ids, first_seen_ms, packed_devices = marshal.loads(packed)  # noqa: S302 - our own
     devices: dict[str, Any] = {}
     for key, seen_ms, device_touched_s, number, values, times_ms in packed_devices:
         names = _names[number] if type(number) is int else number
         devices[key] = (seen_ms, device_touched_s, names, values, times_ms)
-    return UserState(STATE_VERSION, devices, insert_ids, first_seen_ms or {}, (), touched_s)
+    return UserState(STATE_VERSION, devices, insert_ids, first_seen_ms or {}, (), touched_s), partition
 
 
 def _number(names: tuple[str, ...]) -> int | tuple[str, ...]:

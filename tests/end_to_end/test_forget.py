@@ -106,7 +106,6 @@ def test_a_forgotten_user_is_unknown_to_the_next_run_and_others_are_not(stream: 
         assert remembered.user(f"u:{GONE}") is None
         assert remembered.user(f"d:{DEVICE}") is None
         assert remembered.user(f"u:{KEPT}") is not None
-        remembered.close()
         # Others' letters are as they were, in files of the same size: replays go by lines and sizes.
         assert [each.value for each in read_letters(stream.directory / "letters")] == [
             each.value for each in letters if b"stranger" in each.value

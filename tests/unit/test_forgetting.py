@@ -1,5 +1,6 @@
 """Users who are never heard of again are forgotten, without a schedule for each of them."""
 
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -8,101 +9,104 @@ from hypothesis import strategies as st
 from connectors.ledger.ledger import Ledger
 from connectors.stopping import Stopping
 from flows.forgetting import Forgetting
-from flows.identify import Around, Selected, UserLogic
+from flows.identify import Around, Keyed, UsersLogic
 from flows.steps.decode import decode
 from flows.steps.event import Event, Record
 from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.steps.select import Target
 from flows.steps.user import Rules
+from flows.users import bucket_of
 
 DAY_S = 86_400
 REMEMBER_S = 90 * DAY_S
+STEP_S = REMEMBER_S // 64 + 1
 START_S = 1_795_000_000
 RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], REMEMBER_S, 100, 300_000, 0, 100)
+OTHER = next(f"o{number}" for number in range(100) if bucket_of(f"u:o{number}") == bucket_of("u:u1"))
+"""Somebody in the bucket of «u1»."""
 
 
 class World:
-    """One user, a clock and the list of who is to be reminded."""
+    """A bucket of users, and a clock."""
 
-    def __init__(self) -> None:
-        self.now_s = START_S
+    def __init__(self, directory: Path | None = None, state: Any = None, now_s: int = START_S) -> None:
+        self.now_s = now_s
         self.ledger = Ledger(["one"], 100)
-        self.forgetting = Forgetting(REMEMBER_S)
+        around = Around(RULES, self.ledger, Stopping(), lambda: self.now_s * 1000, directory, [])
+        self.logic = UsersLogic(state, around)
+        self.around = around
 
-    def logic(self, state: tuple[Any, ...] | None = None) -> UserLogic:
-        return UserLogic(state, Around(RULES, self.ledger, Stopping(), lambda: self.now_s * 1000, self.forgetting))
+    @property
+    def remembered(self) -> int:
+        """How many users are remembered, after somebody else was heard of, who is one of them."""
+        self.logic.on_batch([teaches(OTHER)])
+        (users,) = self.around.buckets
+        return len(users) - 1
 
-    def reminded(self) -> list[str]:
-        return list(self.forgetting.due(self.now_s, 100))
 
-
-def teaches(*, held: bool = False) -> Selected:
-    value = b'{"event_type":"Open","user_id":"u1","device_id":"d","platform":"iOS","user_properties":{%s}}' % (
-        b"" if held else b'"appsflyer_id":"1700000000000-7654321"'
+def teaches(user: str = "u1", *, held: bool = False) -> Keyed:
+    value = b'{"event_type":"Open","user_id":"%s","device_id":"d","platform":"iOS","user_properties":{%s}}' % (
+        user.encode(),
+        b"" if held else b'"appsflyer_id":"1700000000000-7654321"',
     )
     (event,) = decode(Record(value, None, "events", 0, 0, START_S * 1000))
     assert isinstance(event, Event)
-    return (event, (Target(0, 0, "open"),) if held else (), None)
+    return event.user_key, (event, (Target(0, 0, "open"),) if held else (), None)
 
 
-def test_a_user_without_held_events_has_no_schedule() -> None:
-    """Bytewax looks at every schedule at every activation: a million of them would stand still."""
-    logic = World().logic()
-    logic.on_batch([teaches()])
-    assert logic.notify_at() is None
-
-
-def test_a_user_who_is_not_heard_of_again_is_reminded_and_forgotten() -> None:
-    """At most 1/64 of the remembered time late, and never early."""
+def test_users_without_held_events_have_no_schedule() -> None:
+    """A million of them would stand still."""
     world = World()
-    logic = world.logic()
-    assert logic.on_batch([teaches()])[1] is UserLogic.RETAIN
-    world.now_s = START_S + REMEMBER_S - 1
-    assert world.reminded() == []
-    world.now_s = START_S + REMEMBER_S + REMEMBER_S // 64 + 1
-    assert world.reminded() == ["u:u1"]
-    assert logic.on_batch([None]) == ([], UserLogic.DISCARD)
-    assert world.reminded() == []
+    world.logic.on_batch([teaches()])
+    assert world.logic.notify_at() is None
 
 
-def test_a_user_who_was_heard_of_stays_and_is_reminded_again() -> None:
-    """An event between pushes it off; one that comes with the reminder does, too."""
+def test_a_user_who_is_not_heard_of_again_is_forgotten() -> None:
+    """At most 1/64 of the remembered time late, and never early; whether at rest or not."""
+    for rests in (False, True):
+        world = World()
+        world.logic.on_batch([teaches()])
+        if rests:
+            world.logic.snapshot()
+        world.now_s = START_S + REMEMBER_S - 1
+        assert world.remembered == 1
+        world.now_s = START_S + REMEMBER_S + STEP_S
+        assert world.remembered == 0
+
+
+def test_a_user_who_was_heard_of_stays() -> None:
+    """However often."""
     world = World()
-    logic = world.logic()
-    logic.on_batch([teaches()])
-    for _ in range(3):
-        world.now_s += REMEMBER_S + REMEMBER_S // 64 + 1
-        assert world.reminded() == ["u:u1"]
-        assert logic.on_batch([None, teaches()])[1] is UserLogic.RETAIN
-    world.now_s += REMEMBER_S + REMEMBER_S // 64 + 1
-    assert world.reminded() == ["u:u1"]
-    assert logic.on_batch([None])[1] is UserLogic.DISCARD
+    for _ in range(4):
+        world.logic.on_batch([teaches()])
+        world.logic.snapshot()
+        world.now_s += REMEMBER_S - 1
+        assert world.remembered == 1
+    world.now_s += STEP_S + 1
+    assert world.remembered == 0
 
 
-def test_a_user_of_an_earlier_run_is_forgotten_though_never_touched_again() -> None:
-    """What comes out of the recovery store is listed as well."""
-    first = World()
-    logic = first.logic()
-    logic.on_batch([teaches()])
-    second = World()
-    second.now_s = START_S + DAY_S
-    restored = second.logic(logic.snapshot())
-    second.now_s = START_S + REMEMBER_S + REMEMBER_S // 64 + 1
-    assert second.reminded() == ["u:u1"]
-    assert restored.on_batch([None])[1] is UserLogic.DISCARD
+def test_a_user_of_an_earlier_run_is_forgotten_though_never_touched_again(tmp_path: Path) -> None:
+    """What a start takes up is listed as well; and who is forgotten is not taken up by the next."""
+    first = World(tmp_path)
+    first.logic.on_batch([teaches()])
+    second = World(tmp_path, first.logic.snapshot(), START_S + DAY_S)
+    assert second.remembered == 1
+    second.now_s = START_S + REMEMBER_S + STEP_S
+    assert second.remembered == 0
+    assert World(tmp_path, second.logic.snapshot(), second.now_s).remembered == 0
 
 
 def test_a_user_with_a_held_event_is_not_forgotten() -> None:
     """It has a schedule, for its event, and stays until that is decided on."""
     world = World()
-    world.ledger.open(teaches(held=True)[0].position)
-    logic = world.logic()
-    logic.on_batch([teaches(held=True)])
-    assert logic.notify_at() is not None
+    key, value = teaches(held=True)
+    assert isinstance(value, tuple)
+    world.ledger.open(value[0].position)
+    world.logic.on_batch([(key, value)])
+    assert world.logic.notify_at() is not None
     world.now_s += 2 * REMEMBER_S
-    assert world.reminded() == ["u:u1"]
-    assert logic.on_batch([None])[1] is UserLogic.RETAIN
-    assert world.reminded() == []
+    assert world.remembered == 1
 
 
 @given(

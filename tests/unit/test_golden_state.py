@@ -1,7 +1,8 @@
 """State that an earlier version wrote is understood, or refused with what to do.
 
-`golden/state-1.pickle` was written by version 1 and is never written again: it holds builtins only, so that classes may
-be renamed. A change that cannot read it needs a new version number and a reader of the old one, or a clear refusal.
+`golden/state-1.pickle` and `golden/users-1.users` were written by version 1 and are never written again: they hold
+builtins only, so that classes may be renamed. A change that cannot read them needs a new version number and a reader of
+the old one, or a clear refusal.
 """
 
 import pickle
@@ -16,8 +17,8 @@ from connectors.appsflyer.items import resume_items, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.ledger.ledger import Ledger
 from connectors.stopping import Stopping
-from flows.forgetting import Forgetting
-from flows.identify import Around, UserLogic
+from connectors.users.log import read_log, write_log
+from flows.identify import Around, UsersLogic
 from flows.steps.decision import Identified
 from flows.steps.decode import decode
 from flows.steps.event import Event, Position, Record
@@ -25,9 +26,11 @@ from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.steps.outcome import DeadLetter, DeadLetterReason
 from flows.steps.select import Target
 from flows.steps.user import Rules
+from flows.users import GENERATION_VERSION, KIND, bucket_of, read_state
 from flows.window import MicroBatch
 
 GOLDEN = (Path(__file__).parent / "golden" / "state-1.pickle").read_bytes()
+GOLDEN_LOG = (Path(__file__).parent / "golden" / "users-1.users").read_bytes()
 RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 300_000, 0, 100)
 TEACHES = (
     b'{"event_type":"Open","user_id":"u1","device_id":"tablet","platform":"iOS","time":1795000000300,'
@@ -42,8 +45,15 @@ def golden() -> dict[str, Any]:
     return state
 
 
-def _logic(state: tuple[Any, ...], ledger: Ledger) -> UserLogic:
-    return UserLogic(state, Around(RULES, ledger, Stopping(), lambda: 1_795_000_000_400, Forgetting(RULES.remember_s)))
+class _World:
+    """A bucket that begins with one user, as a start finds them in its log."""
+
+    def __init__(self, stored: tuple[Any, ...], directory: Path) -> None:
+        self.ledger = Ledger(["one"], 100)
+        bucket = bucket_of("u:u1")
+        generation = write_log(directory / bucket, [("u:u1", stored)])
+        around = Around(RULES, self.ledger, Stopping(), lambda: 1_795_000_000_400, directory, [])
+        self.logic = UsersLogic((KIND, GENERATION_VERSION, bucket, generation), around)
 
 
 def test_a_snapshot_holds_builtins_only() -> None:
@@ -52,18 +62,27 @@ def test_a_snapshot_holds_builtins_only() -> None:
     assert not names & {"GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"}
 
 
-def test_a_users_state_is_understood(golden: dict[str, Any]) -> None:
+def test_a_users_state_is_understood(golden: dict[str, Any], tmp_path: Path) -> None:
     """The devices are known, what was taken is a duplicate, and the held event goes out when its id is taught."""
-    ledger = Ledger(["one"], 100)
-    logic = _logic(golden["user"], ledger)
-    assert ledger.pending(0) == 1
+    world = _World(golden["user"], tmp_path)
+    assert world.ledger.pending(0) == 1
     (event,) = decode(Record(TEACHES, None, "events", 3, 9, 0))
     assert isinstance(event, Event)
-    ledger.open(event.position)
-    outgoing, _ = logic.on_batch([(event, (Target(0, 0, "open"),), None)])
+    world.ledger.open(event.position)
+    outgoing, _ = world.logic.on_batch([("u:u1", (event, (Target(0, 0, "open"),), None))])
     identified = [each for each in outgoing if isinstance(each, Identified)]
     assert [each.event.position for each in identified] == [event.position, Position("events", 3, 2)]
     assert {each.identity.values["appsflyer_id"] for each in identified} == {"1700000000000-7654321"}
+
+
+def test_a_log_of_users_is_understood(tmp_path: Path) -> None:
+    """As this version's first day wrote it: two users, of whom the second was forgotten."""
+    (tmp_path / "000000001.users").write_bytes(GOLDEN_LOG)
+    found = dict(read_log(tmp_path, 2))
+    assert found["u:gone"] is None
+    state, partition = read_state(found["u:u1"] or ())
+    assert partition == 3
+    assert state.devices["itablet"][0] == 1_795_000_000_300
 
 
 def test_the_windows_and_the_sinks_state_are_understood(golden: dict[str, Any]) -> None:
@@ -85,15 +104,15 @@ def test_the_windows_and_the_sinks_state_are_understood(golden: dict[str, Any]) 
     assert marks == {}
 
 
-def test_another_versions_state_is_refused_with_what_to_do(golden: dict[str, Any]) -> None:
+def test_another_versions_state_is_refused_with_what_to_do(golden: dict[str, Any], tmp_path: Path) -> None:
     """The message names both versions and the way out."""
     with pytest.raises(ValueError, match=r"version 99; this is version 1: start with a new state directory"):
-        _logic((99, *golden["user"][1:]), Ledger(["one"], 100))
+        _World((99, *golden["user"][1:]), tmp_path)
 
 
-def test_a_held_event_that_cannot_be_read_stops_the_start(golden: dict[str, Any]) -> None:
+def test_a_held_event_that_cannot_be_read_stops_the_start(golden: dict[str, Any], tmp_path: Path) -> None:
     """It would otherwise leave without an outcome."""
     version, devices, insert_ids, first_seen, held, touched = golden["user"]
     broken = tuple((b"{}", *each[1:]) for each in held)
     with pytest.raises(ValueError, match=r"events/3/2.* cannot read"):
-        _logic((version, devices, insert_ids, first_seen, broken, touched), Ledger(["one"], 100))
+        _World((version, devices, insert_ids, first_seen, broken, touched), tmp_path)

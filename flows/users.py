@@ -1,0 +1,239 @@
+"""The users of one bucket: awake from an event to the next snapshot, else at rest as bytes; stored in their own log.
+
+Users are dealt into a few buckets by their keys. A bucket is one key of the engine's, and one log on the disk.
+"""
+
+import logging
+import zlib
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any, Final
+
+from connectors.ledger.ledger import Ledger
+from connectors.limited_log import LimitedLog
+from connectors.users.log import State, UserLog
+from flows.forgetting import Forgetting
+from flows.steps.decision import Held
+from flows.steps.decode import Refused, decode
+from flows.steps.event import Position, Record
+from flows.steps.rest import pack, unpack
+from flows.steps.select import Target
+from flows.steps.user import STATE_VERSION, Rules, User, UserState
+
+KIND: Final = "users"
+GENERATION_VERSION: Final = 1
+"""What the engine stores of a bucket begins with these two: (kind, version, bucket, generation of its log)."""
+BUCKETS: Final = 4
+"""So many workers of one process can share the users."""
+_FIELDS: Final = len(UserState._fields)
+_MOST_REMINDERS: Final = 100
+"""With one batch, so that many users whose time is over do not hold up the events."""
+
+_limited = LimitedLog()
+
+
+def bucket_of(key: str) -> str:
+    """Return the bucket of a user."""
+    return f"{zlib.crc32(key.encode('utf-8', 'surrogatepass')) % BUCKETS}"
+
+
+class Users:
+    """Some users, by key. Not safe for use by several threads, apart from `len`."""
+
+    def __init__(self, rules: Rules, ledger: Ledger, directory: Path | None) -> None:
+        """Begin with nobody; `directory` is where their log is, None for users that no start takes up again."""
+        self._rules = rules
+        self._ledger = ledger
+        self._log = UserLog(directory, self) if directory is not None else None
+        self._awake: dict[str, tuple[User, int | None]] = {}
+        self._resting: dict[str, bytes] = {}
+        self._changed: set[str] = set()
+        self._due: list[tuple[int, str]] = []
+        """When users with held events are to be looked at, soonest first."""
+        self._noted: dict[str, int] = {}
+        """When each of them is, at the latest."""
+        self._forgetting = Forgetting(rules.remember_s)
+
+    def __len__(self) -> int:
+        """Return how many users are remembered."""
+        return len(self._awake) + len(self._resting)
+
+    def resume(self, generation: int, now_ms: int) -> None:
+        """Take up everybody as of a generation of the log; 0 is nobody. Raises UserLogError, ValueError, OSError."""
+        if self._log is None:
+            return
+        holding: dict[str, State] = {}
+
+        def take(key: str, stored: State | None) -> None:
+            holding.pop(key, None)
+            if stored is None:
+                self._resting.pop(key, None)
+                return
+            state, partition = read_state(stored)
+            if key not in self._resting:  # noted once: a reminder that comes too early is put off
+                self._forgetting.note(key, max(state.touched_s + self._rules.remember_s, now_ms // 1000))
+            if state.held:
+                holding[key] = stored
+            self._resting[key] = pack(state._replace(held=()), partition)
+
+        self._log.resume(generation, take)
+        for key, stored in holding.items():
+            self._hold_again(key, stored)
+
+    def of(self, key: str, partition: int | None, now_ms: int) -> User:
+        """Return a user, awake, of whom something is heard now."""
+        self._changed.add(key)
+        known = self._awake.get(key)
+        if known is not None:
+            return known[0]
+        user = User(self._rules)
+        packed = self._resting.pop(key, None)
+        if packed is not None:
+            state, partition = unpack(packed)
+            user.restore(state, ())
+        else:
+            self._forgetting.note(key, max(now_ms // 1000 + self._rules.remember_s, now_ms // 1000))
+        self._awake[key] = user, partition
+        return user
+
+    def has_held(self, key: str, user: User) -> None:
+        """Note when a user's held events are due."""
+        due_ms = user.due_ms()
+        if due_ms is not None and due_ms < self._noted.get(key, due_ms + 1):
+            self._noted[key] = due_ms
+            heappush(self._due, (due_ms, key))
+
+    def due_ms(self) -> int | None:
+        """Return when `due` is to be asked next, in ms since the epoch; None if nobody has a held event."""
+        return self._due[0][0] if self._due else None
+
+    def due(self, now_ms: int) -> list[tuple[str, User]]:
+        """Return whose held events are due."""
+        found: dict[str, User] = {}
+        while self._due and self._due[0][0] <= now_ms:
+            noted_ms, key = heappop(self._due)
+            if self._noted.get(key) == noted_ms:
+                del self._noted[key]
+            known = self._awake.get(key)
+            if known is None:
+                continue
+            due_ms = known[0].due_ms()
+            if due_ms is not None and due_ms <= now_ms:
+                self._changed.add(key)
+                found[key] = known[0]
+            else:  # it was put off since
+                self.has_held(key, known[0])
+        return list(found.items())
+
+    def with_held(self) -> list[tuple[str, User]]:
+        """Return everybody who has a held event."""
+        found = [(key, user) for key, (user, _) in self._awake.items() if user.held]
+        self._changed.update(key for key, _ in found)
+        return found
+
+    def forget(self, now_ms: int) -> None:
+        """Forget those who were not heard of for as long as users are remembered."""
+        for key in self._forgetting.due(now_ms // 1000, _MOST_REMINDERS):
+            known = self._awake.get(key)
+            packed = self._resting.get(key)
+            if known is None and packed is None:
+                continue
+            user = known[0] if known is not None else User(self._rules)
+            if packed is not None:
+                user.restore(unpack(packed)[0], ())
+            if user.is_forgotten(now_ms):
+                self._awake.pop(key, None)
+                self._resting.pop(key, None)
+                self._changed.add(key)
+            else:
+                self._forgetting.note(key, max(user.forgotten_s, now_ms // 1000))
+
+    def snapshot(self) -> int:
+        """Store what has changed, let everybody without held events rest, and return the generation. Raises OSError."""
+        records: list[tuple[str, State | None]] = []
+        for key in self._changed:
+            known = self._awake.get(key)
+            if known is None:
+                records.append((key, None))
+                continue
+            user, partition = known
+            state = user.state(self._ledger.sync_names)
+            records.append((key, (*state, key, partition)))
+            if not user.held:
+                self._resting[key] = pack(state, partition)
+                del self._awake[key]
+        generation = self._log.save(records) if self._log is not None else 0
+        self._changed.clear()
+        return generation
+
+    def keys(self) -> Sequence[str]:
+        """Return everybody's key."""
+        return [*self._awake, *self._resting]
+
+    def state_of(self, key: str) -> State | None:
+        """Return a user as they are stored: see `read_state`."""
+        known = self._awake.get(key)
+        if known is not None:
+            user, partition = known
+            return (*user.state(self._ledger.sync_names), key, partition)
+        packed = self._resting.get(key)
+        if packed is None:
+            return None
+        state, partition = unpack(packed)
+        return (*state, key, partition)
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._log is not None:
+            self._log.close()
+
+    def _hold_again(self, key: str, stored: State) -> None:
+        """Take up a user whose events wait."""
+        state, partition = read_state(stored)
+        held = [each for packed in state.held if (each := _unpack_held(packed, self._ledger)) is not None]
+        user = User(self._rules)
+        user.restore(state, held)
+        if not held:
+            return
+        del self._resting[key]
+        self._awake[key] = user, partition
+        self.has_held(key, user)
+        for each in held:
+            for target in each.targets:
+                self._ledger.resume(each.event.position, target.sync, target.copy)
+        self._ledger.held(len(held))
+
+
+def read_state(stored: State) -> tuple[UserState, int | None]:
+    """Return a user's state as it was stored, and the partition that they were first heard of in.
+
+    Raises ValueError where another version has written it.
+    """
+    if stored[0] != STATE_VERSION:
+        raise ValueError(
+            f"the state directory holds users of version {stored[0]}; this is version {STATE_VERSION}: "
+            "start with a new state directory, from the group's committed offsets"
+        )
+    added: Sequence[Any] = stored[_FIELDS:]  # the user's key, and the partition; the first versions had neither
+    return UserState(*stored[:_FIELDS]), added[1] if len(added) > 1 else None
+
+
+def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held | None:
+    """Return a held event as it was; only its bytes are stored, so it is decoded again."""
+    raw, key, received_ms, place, targets, until_ms, settling = packed
+    position = Position(*place)
+    event = decode(Record(raw, key, position.source, position.partition, position.offset, received_ms))[0]
+    names = ledger.sync_names
+    known = tuple(Target(names.index(sync), copy, send_as) for sync, copy, send_as in targets if sync in names)
+    if not known:
+        _limited.say(
+            logging.WARNING, "a held event was for syncs that are not enabled any more", position=str(position)
+        )
+        return None
+    if isinstance(event, Refused):  # dropping it would leave it without an outcome
+        raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type
+            f"the state directory holds an event ({position}) that this version cannot read: {event.error}; "
+            "go on with the version that wrote it, or start with a new state directory"
+        )
+    return Held(event._replace(position=position), known, until_ms, settling)

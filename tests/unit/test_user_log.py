@@ -1,0 +1,221 @@
+"""The log of users: a start finds exactly what the engine's snapshot stands for, whatever came after it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import connectors.users.log as user_log
+from connectors.users.log import State, UserLog, UserLogError, erase, read_log, write_log
+
+SECRET = "ada@example.com"  # noqa: S105 - a user's id
+
+
+class People:
+    """Everybody, as the flow has them in memory."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, State] = {}
+        self.changed: dict[str, State | None] = {}
+
+    def __len__(self) -> int:
+        """Return how many."""
+        return len(self.known)
+
+    def keys(self) -> Sequence[str]:
+        return list(self.known)
+
+    def state_of(self, key: str) -> State | None:
+        return self.known.get(key)
+
+    def put(self, key: str, state: State | None) -> None:
+        """Change somebody."""
+        self.changed[key] = state
+        self.take(key, state)
+
+    def take(self, key: str, state: State | None) -> None:
+        """Take somebody up."""
+        if state is None:
+            self.known.pop(key, None)
+        else:
+            self.known[key] = state
+
+    def save(self, log: UserLog) -> int:
+        changed, self.changed = self.changed, {}
+        return log.save(list(changed.items()))
+
+
+def opened(directory: Path, generation: int = 0) -> tuple[UserLog, People]:
+    people = People()
+    log = UserLog(directory, people)
+    log.resume(generation, people.take)
+    return log, people
+
+
+def size(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.glob("*.users"))
+
+
+@pytest.fixture
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rewrite as soon as half of a log is out of date, two users at a time."""
+    monkeypatch.setattr(user_log, "_SPARE_RECORDS", 4)
+    monkeypatch.setattr(user_log, "_LEAST_REWRITTEN", 2)
+    monkeypatch.setattr(user_log, "_CHUNK", 3)
+
+
+steps = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from("abcdefgh"), st.one_of(st.none(), st.integers(0, 99)), max_size=6),
+        st.sampled_from(["", "", "", "torn", "back"]),
+    ),
+    max_size=30,
+)
+
+
+@pytest.mark.usefixtures("_often")
+@settings(max_examples=200)
+@given(steps)
+def test_a_start_finds_what_the_snapshot_stands_for(
+    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[dict[str, int | None], str]]
+) -> None:
+    """After any changes, forgetting, rewriting, a crash in the middle of a write, and a step back by one snapshot."""
+    directory = tmp_path_factory.mktemp("log")
+    log, people = opened(directory)
+    history: list[tuple[int, dict[str, Any]]] = []
+    for changes, then in story:
+        for key, value in changes.items():
+            people.put(key, None if value is None else (value,))
+        history.append((people.save(log), dict(people.known)))
+        if not then:
+            continue
+        log.close()
+        if then == "torn":
+            with max(directory.glob("*.users")).open("ab") as file:
+                file.write(b"\0\0\0\5half")
+        elif len(history) > 1:
+            history.pop()
+        generation, known = history[-1]
+        log, people = opened(directory, generation)
+        assert people.known == known
+    log.close()
+
+
+@pytest.mark.usefixtures("_often")
+def test_a_log_stays_in_proportion_to_its_users(tmp_path: Path) -> None:
+    """However often they change: about twice what all of them take, and what changes meanwhile."""
+    log, people = opened(tmp_path)
+    for round_ in range(400):
+        for key in "abcdefgh"[round_ % 3 :: 3]:
+            people.put(key, (round_, "x" * 100))
+        people.save(log)
+    assert size(tmp_path) < 10_000
+    generation = people.save(log)
+    log.close()
+    assert opened(tmp_path, generation)[1].known == people.known
+
+
+def test_nothing_is_written_where_nothing_has_changed(tmp_path: Path) -> None:
+    """And the generation stays the same."""
+    log, people = opened(tmp_path)
+    people.put("a", (1,))
+    assert people.save(log) == 1
+    before = size(tmp_path)
+    assert people.save(log) == 1
+    assert size(tmp_path) == before
+
+
+def test_a_fresh_engine_begins_with_nobody(tmp_path: Path) -> None:
+    """What an older run left is of no snapshot that there is."""
+    log, people = opened(tmp_path)
+    people.put("a", (1,))
+    people.save(log)
+    log.close()
+    assert opened(tmp_path)[1].known == {}
+    assert size(tmp_path) == 0
+
+
+def test_a_log_that_ends_too_early_is_refused(tmp_path: Path) -> None:
+    """As when only one of the two was put back from a copy."""
+    log, people = opened(tmp_path)
+    people.put("a", (1,))
+    people.save(log)
+    log.close()
+    with pytest.raises(UserLogError, match=r"up to snapshot 1, and the recovery store goes on at 2.*put both back"):
+        opened(tmp_path, 2)
+
+
+@pytest.mark.usefixtures("_often")
+def test_a_log_that_was_rewritten_since_is_refused(tmp_path: Path) -> None:
+    """Its older generations are gone."""
+    log, people = opened(tmp_path)
+    for round_ in range(60):
+        people.put("abcd"[round_ % 4], (round_,))
+        people.save(log)
+    log.close()
+    with pytest.raises(UserLogError, match=r"written anew since snapshot 1"):
+        opened(tmp_path, 1)
+
+
+@pytest.mark.usefixtures("_often")
+def test_damage_in_the_middle_is_refused(tmp_path: Path) -> None:
+    """Not taken for the end: users would be forgotten without a word."""
+    log, people = opened(tmp_path)
+    while len(list(tmp_path.glob("*.users"))) < 2:
+        people.put("a", (1,))
+        generation = people.save(log)
+    log.close()
+    first = min(tmp_path.glob("*.users"))
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 1
+    first.write_bytes(content)
+    with pytest.raises(UserLogError, match=r"000000001\.users is damaged at byte \d+"):
+        opened(tmp_path, generation)
+
+
+def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a generation would be in the way of the next."""
+    log, people = opened(tmp_path)
+    people.put("a", (1,))
+    people.save(log)
+    before = size(tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.write", full)
+        people.put("b", (2,))
+        with pytest.raises(OSError, match="No space"):
+            log.save([("b", (2,))])
+    assert size(tmp_path) == before
+    assert log.save([("b", (2,))]) == 2
+
+
+def test_a_dealt_log_is_resumed(tmp_path: Path) -> None:
+    """As `reslice` writes it."""
+    generation = write_log(tmp_path / "new", ((f"user-{number}", (number,)) for number in range(1200)))
+    people = opened(tmp_path / "new", generation)[1]
+    assert people.known == {f"user-{number}": (number,) for number in range(1200)}
+    assert dict(read_log(tmp_path / "new", generation)) == people.known
+
+
+def test_erased_users_are_gone_from_the_disk(tmp_path: Path) -> None:
+    """Every version of them, and nobody else; what was there is overwritten, and the log goes on."""
+    log, people = opened(tmp_path)
+    for number in range(3):
+        people.put(f"u:{SECRET}", (number, SECRET))
+        people.put("u:bob", (number,))
+        generation = people.save(log)
+    log.close()
+    (path,) = tmp_path.glob("*.users")
+    with path.open("rb") as held_open:
+        assert erase(tmp_path, {f"u:{SECRET}", "u:nobody"}) == {f"u:{SECRET}"}
+        assert SECRET.encode() not in held_open.read(), "the old blocks are overwritten"
+    assert SECRET.encode() not in path.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+    assert opened(tmp_path, generation)[1].known == {"u:bob": (2,)}
+    assert erase(tmp_path, {f"u:{SECRET}"}) == set()

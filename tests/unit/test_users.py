@@ -1,0 +1,171 @@
+"""Users in buckets: rest, snapshots and restarts change nothing about what is decided on their events."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.ledger.ledger import Ledger
+from connectors.stopping import Stopping
+from flows.identify import Around, Outgoing, UsersLogic
+from flows.steps.decision import Identified
+from flows.steps.decode import decode
+from flows.steps.event import Event, Record
+from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.steps.outcome import DeadLetter
+from flows.steps.select import Target
+from flows.steps.user import Rules
+from flows.users import BUCKETS, KIND, bucket_of
+
+NOW_MS = 1_795_000_000_000
+RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 3, 0, 1000, 100)
+HOLDING = RULES._replace(hold_ms=5000, settle_ms=0)
+
+identifiers = st.fixed_dictionaries(
+    {},
+    optional={
+        "appsflyer_id": st.sampled_from(["1700000000000-0000001", "1700000000000-0000002"]),
+        "idfa": st.sampled_from(["CDDA802E-FB9C-47AD-9866-0794D394C912", "00000000-0000-0000-0000-000000000000"]),
+        "app_set_id": st.just({"scope": 1, "id": "cdda802e-fb9c-47ad-9866-0794d394c912"}),
+        "att": st.integers(0, 3),
+    },
+)
+fields = st.fixed_dictionaries(
+    {
+        "event_type": st.sampled_from(["open", "$identify"]),
+        "user_id": st.sampled_from(["ada", "bob", "cy", "di"]),
+        "platform": st.sampled_from(["iOS", "Android", None]),
+        "device_id": st.sampled_from(["d1", "d2", None]),
+        "insert_id": st.sampled_from(["i1", "i2", "i3", "i4", None]),
+        "os_version": st.sampled_from(["17.4", None]),
+        "user_properties": identifiers,
+    }
+)
+happenings = st.tuples(fields, st.sampled_from(["", "", "snapshot", "restart"]))
+
+
+class World:
+    """One bucket's logic, a clock, and a place for its log."""
+
+    def __init__(self, rules: Rules = RULES, directory: Path | None = None) -> None:
+        self.rules = rules
+        self.directory = directory
+        self.now_ms = NOW_MS
+        self.ledger = Ledger(["one"], 10_000)
+        self.stopping = Stopping()
+        self.logic = self.start(None)
+
+    def start(self, state: Any) -> UsersLogic:
+        """Return the logic as a start makes it."""
+        self.users: list[Any] = []
+        around = Around(self.rules, self.ledger, self.stopping, lambda: self.now_ms, self.directory, self.users)
+        self.logic = UsersLogic(state, around)
+        return self.logic
+
+    def restart(self) -> None:
+        """Take a snapshot, and begin anew from it."""
+        state = self.logic.snapshot()
+        for each in self.users:
+            each.close()
+        self.ledger = Ledger(["one"], 10_000)
+        self.start(state)
+
+    def happen(self, offset: int, **body: Any) -> list[Outgoing]:
+        """Let an event of a user happen."""
+        whole = {"event_type": "open", "time": NOW_MS - 60_000 + offset, **body}
+        (event,) = decode(Record(json.dumps(whole).encode(), b"key", "events", 2, offset, NOW_MS))
+        assert isinstance(event, Event)
+        self.ledger.open(event.position)
+        return self.logic.on_batch([(event.user_key, (event, (Target(0, 0, "open"),), None))])[0]
+
+    def remembered(self) -> int:
+        return sum(len(each) for each in self.users)
+
+
+@given(story=st.lists(happenings, max_size=14))
+def test_rest_and_restarts_change_nothing(
+    tmp_path_factory: pytest.TempPathFactory, story: Sequence[tuple[dict[str, Any], str]]
+) -> None:
+    """Whatever is stored and taken up again in between, the same goes out, and the same is remembered."""
+    restless, resting = World(), World(directory=tmp_path_factory.mktemp("users"))
+    for offset, (body, then) in enumerate(story):
+        assert resting.happen(offset, **body) == restless.happen(offset, **body)
+        if then == "snapshot":
+            resting.logic.snapshot()
+        elif then:
+            resting.restart()
+    assert resting.remembered() == restless.remembered()
+    for users in resting.users:
+        for key in users.keys():  # noqa: SIM118 - no dictionary
+            assert users.state_of(key) == restless.users[0].state_of(key)
+
+
+def test_what_the_engine_stores_is_small(tmp_path: Path) -> None:
+    """However many users there are: it looks at all of its own rows with each snapshot."""
+    world = World(directory=tmp_path)
+    world.happen(0, user_id="ada")
+    assert world.logic.snapshot() == (KIND, 1, bucket_of("u:ada"), 1)
+    assert world.logic.snapshot() == (KIND, 1, bucket_of("u:ada"), 1), "nothing has changed"
+
+
+def test_without_a_recovery_store_nothing_is_written(tmp_path: Path) -> None:
+    """No start would take it up."""
+    world = World()
+    world.happen(0, user_id="ada")
+    assert world.logic.snapshot()[3] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_held_events_outlive_a_restart_and_are_decided_on_in_time(tmp_path: Path) -> None:
+    """They are counted as held; when their time comes they are given up, and when their id comes they go."""
+    world = World(HOLDING, tmp_path)
+    for offset, user in enumerate(("ada", "bob")):
+        assert world.happen(offset, user_id=user, platform="iOS", device_id="d") == []
+    for _ in range(2):
+        world.restart()
+        assert world.ledger.held_events == 2
+        assert world.logic.notify_at() is not None
+    (identified,) = world.happen(
+        9, user_id="bob", event_type="$identify", device_id="d", platform="iOS",
+        user_properties={"appsflyer_id": "1700000000000-0000001"},
+    )[:1]  # fmt: skip
+    assert isinstance(identified, Identified)
+    world.now_ms += 4999
+    assert world.logic.on_notify()[0] == []
+    world.now_ms += 1
+    (letter,) = world.logic.on_notify()[0]
+    assert isinstance(letter, DeadLetter)
+    assert letter.position.offset == 0
+    assert world.ledger.held_events == 0
+    assert world.logic.notify_at() is None
+
+
+def test_at_a_stop_held_events_stay_and_at_an_end_they_are_decided_on(tmp_path: Path) -> None:
+    """Bytewax calls on_eof for both."""
+    world = World(HOLDING, tmp_path)
+    world.happen(0, user_id="ada", platform="iOS", device_id="d")
+    world.stopping.request()
+    assert world.logic.on_eof() == ([], UsersLogic.RETAIN)
+    assert world.ledger.held_events == 1
+    world.stopping.requested = False
+    assert len(world.logic.on_eof()[0]) == 1
+    assert world.ledger.held_events == 0
+
+
+def test_users_are_spread_over_the_buckets() -> None:
+    """So that several workers have something to do."""
+    counts = [0] * BUCKETS
+    for number in range(10_000):
+        counts[int(bucket_of(f"u:user-{number}"))] += 1
+    assert min(counts) > 0.9 * 10_000 / BUCKETS
+
+
+@pytest.mark.parametrize("state", [(1, {}, b"", {}, (), 5, "u:ada", 0), ("users", 2, "0", 7)])
+def test_what_another_version_stored_is_refused_with_what_to_do(state: Any) -> None:
+    """Users under keys of their own, as the first versions stored them, or a later version's."""
+    with pytest.raises(ValueError, match=r"another version.* reslice"):
+        World().start(state)
