@@ -70,15 +70,14 @@ def _report(figures: Figures, machine: str) -> Iterator[str]:
     yield "|---|---:|"
     latency = ", ".join(f"{name} {value} ms" for name, value in figures.live_latency_ms.items())
     stalls = ", ".join(f"{each:,} ms" for each in figures.stalls_ms)
+    memory = f"{_mb(figures.rss_idle)} → {_mb(figures.rss_few)} → {_mb(figures.rss_full)}"
     written = f"{_mb(figures.written_per_epoch)} per epoch"
     for name, value in (
-        ("memory per user", f"{figures.bytes_per_user:,.0f} bytes"),
-        (
-            f"memory of the process with {FEW_USERS:,} users → with all",
-            f"{_mb(figures.rss_few)} → {_mb(figures.rss_full)}",
-        ),
+        ("memory per user, after a start with them", f"{figures.bytes_per_user_started:,.0f} bytes"),
+        (f"memory per user, beyond the first {FEW_USERS:,}, while it runs", f"{figures.bytes_per_user:,.0f} bytes"),
+        ("memory: idle → few users → all users", memory),
         ("filled in", f"{figures.fill_seconds:,.0f} s"),
-        ("recovery store", f"{_mb(figures.store_bytes)}, {figures.store_bytes / figures.users:,.0f} bytes per user"),
+        ("state directory", f"{_mb(figures.state_bytes)}, {figures.state_bytes / figures.users:,.0f} bytes per user"),
         (f"written at {figures.live_rate:,.0f} events/s of random users", written),
         ("CPU at that rate", f"{figures.cpu_live:.0%} of a core"),
         ("broker to answer at that rate", latency),

@@ -1,16 +1,14 @@
 """Measures what remembering users costs, through the real flow: fill it, snapshot it under load, stop it, start it."""
 
 import itertools
-import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import psutil
 
+from connectors.ledger.disk import BALLAST
 from tests.load.answers import AnswerLog
 from tests.load.children import Child
 from tests.load.latencies import percentile
@@ -21,7 +19,9 @@ from tests.load.stream import Stream
 from tests.load.waiting import NotStartedError
 
 FEW_USERS: Final = 2000
-"""So many are remembered when the measuring begins: whatever a process needs anyway is there by then."""
+"""So many are remembered when the measuring begins."""
+_FEW_EVENTS: Final = 20
+"""Of each of them: together more than `max_pending`, so that what events under way take is there by then as well."""
 _AFTER_RESTART: Final = 200
 _SLOWEST_PER_SECOND: Final = 400
 """Events per second that a fill must reach, or it is broken off."""
@@ -43,12 +43,15 @@ class Figures:
     epoch_seconds: int = 0
     live_rate: float = 0.0
     fill_seconds: float = 0.0
+    rss_idle: int = 0
+    """Of a process that remembers nobody and has done nothing yet."""
     rss_few: int = 0
     rss_full: int = 0
     bytes_per_user: float = 0.0
-    store_bytes: int = 0
-    """Of the recovery store after the stop, its write-ahead log among it."""
-    store_rows: int = 0
+    bytes_per_user_started: float = 0.0
+    """After a start, when nothing has happened yet."""
+    state_bytes: int = 0
+    """Of the state directory after the stop, without the ballast."""
     live_latency_ms: dict[str, int | None] = field(default_factory=dict)
     written_per_epoch: float = 0.0
     """What the process wrote to its disk under the live load."""
@@ -82,7 +85,8 @@ class Measure:
         figures = self._figures
         with self._rig.stream() as stream:
             stream.await_ready(self._is_over)
-            self._fill(stream, FEW_USERS, 3)
+            figures.rss_idle = self._settled_rss(stream)
+            self._fill(stream, FEW_USERS, _FEW_EVENTS)
             figures.rss_few = self._settled_rss(stream)
             begun = time.monotonic()
             self._fill(stream, figures.users, figures.events_per_user)
@@ -97,9 +101,8 @@ class Measure:
             if stream.crashed:
                 raise NotStartedError(stream.crashed[0])
             figures.stop_seconds = time.monotonic() - begun
-        store = self._rig.settings.state.directory / "recovery"
-        figures.store_bytes = sum(path.stat().st_size for path in store.iterdir())
-        figures.store_rows = _rows(store)
+        files = (path for path in self._rig.settings.state.directory.rglob("*") if path.is_file())
+        figures.state_bytes = sum(path.stat().st_size for path in files if path.name != BALLAST)
         self._restart()
 
     def _fill(self, stream: Stream, users: int, events_each: int) -> None:
@@ -169,6 +172,7 @@ class Measure:
                     figures.start_seconds = (seen[0] - begun_ms) / 1000
                 figures.delivered_from_memory = len(seen)
                 figures.rss_started = self._settled_rss(stream)
+                figures.bytes_per_user_started = (figures.rss_started - figures.rss_idle) / figures.users
 
     def _produce(self, name: str, **wanted: Any) -> tuple[Child, Produced]:
         self._seed += 1
@@ -201,14 +205,6 @@ class Measure:
         stream.raise_if_ended()
         if self._is_over():
             raise KeyboardInterrupt
-
-
-def _rows(store: Path) -> int:
-    rows = 0
-    for path in store.glob("part-*.sqlite3"):
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            rows += database.execute("SELECT count(*) FROM snaps").fetchone()[0]
-    return rows
 
 
 __all__ = ["FEW_USERS", "Figures", "Measure", "NotStartedError", "TooSlowError"]
