@@ -55,7 +55,7 @@ load: setup ## a load test on this machine, with a report: RATE=2000 MINUTES=10 
 		ANSWER_MS ENDPOINT LIMIT ARCHIVE SETTINGS SEED DIRECTORY)
 
 memory: setup ## what remembering users costs, and how long a start with them takes; USERS=1000000
-	@$(PYTHON) -m tests.load.memory $(call flags,USERS EVENTS RATE EPOCHS EPOCH_SECONDS DIRECTORY)
+	@$(PYTHON) -m tests.load.memory $(call flags,USERS EVENTS SELECTED RATE EPOCHS EPOCH_SECONDS DIRECTORY)
 
 bench: .venv/.bench ## this stream, its peers and the limits side by side; EVENTS=200000 ROUNDS=3 ONLY=stream,go
 	$(PYTHON) -m tests.bench compare $(call flags,EVENTS USERS ROUNDS ONLY) $(if $(ONLY),,--record)

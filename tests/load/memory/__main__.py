@@ -1,7 +1,7 @@
 """`make memory`: what it costs to remember many users, and how long a start with them takes.
 
 make memory                        100,000 users, one event each
-make memory USERS=1000000          a million; some minutes
+make memory USERS=1000000 SELECTED=0.1    a million; some minutes
 make memory USERS=20000 EVENTS=100 each with as many insert ids as are remembered
 """
 
@@ -32,6 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     add = parser.add_argument
     add("--users", type=whole(2 * FEW_USERS, 5_000_000), default=100_000, help="how many (default: 100,000)")
     add("--events", type=whole(1, 1000), default=1, help="events of each before the measuring (default: 1)")
+    add(
+        "--selected",
+        type=number(0, 1),
+        default=1.0,
+        help="share of these that are delivered, not only read (default: 1)",
+    )
     add("--rate", type=number(1, 20_000), default=500.0, help="events/s while snapshots are looked at (default: 500)")
     add("--epochs", type=whole(1, 60), default=6, help="how many snapshots are looked at (default: 6)")
     add("--epoch-seconds", type=whole(1, 600), default=10, help="[state] epoch_seconds (default: 10)")
@@ -41,7 +47,11 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(highlight=False)
     directory = args.directory / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}"
     figures = Figures(
-        users=args.users, events_per_user=args.events, epoch_seconds=args.epoch_seconds, live_rate=args.rate
+        users=args.users,
+        events_per_user=args.events,
+        selected=args.selected,
+        epoch_seconds=args.epoch_seconds,
+        live_rate=args.rate,
     )
     text = f"{DEFAULT}\n[state]\nepoch_seconds = {args.epoch_seconds}\n"
     try:
@@ -62,7 +72,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _report(figures: Figures, machine: str) -> Iterator[str]:
-    yield f"# {figures.users:,} remembered users, {figures.events_per_user} delivered events each"
+    each = f"{figures.events_per_user} events each, {figures.selected:.0%} delivered"
+    yield f"# {figures.users:,} remembered users, {each}"
     yield ""
     yield f"One slice, epochs of {figures.epoch_seconds} s; {machine}."
     yield ""

@@ -40,6 +40,8 @@ class Figures:
 
     users: int = 0
     events_per_user: int = 0
+    selected: float = 1.0
+    """Share of these events that a sync selects; the others teach just as much, and are not delivered."""
     epoch_seconds: int = 0
     live_rate: float = 0.0
     fill_seconds: float = 0.0
@@ -110,7 +112,8 @@ class Measure:
         count = users * events_each
         self._tell(f"{users:,} users send {events_each} events each")
         before = self._status(stream)["read"]
-        generator, _ = self._produce("fill", events=count, rate=0.0, users=users, skew=-1.0)
+        wanted = {"users": users, "skew": -1.0, "selected": self._figures.selected}
+        generator, _ = self._produce("fill", events=count, rate=0.0, **wanted)
         until = time.monotonic() + 60 + count / _SLOWEST_PER_SECOND
         try:
             while not self._is_done(status := self._status(stream), before + count):
