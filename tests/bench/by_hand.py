@@ -26,7 +26,7 @@ from flows.steps.event import Event, Position, Record
 from flows.window import MicroBatch, utc_now
 
 if TYPE_CHECKING:
-    from flows.identify import UserLogic
+    from flows.identify import UsersLogic
 
 _STALL_SECONDS = 60.0
 _IDLE_SECONDS = 0.001
@@ -44,7 +44,7 @@ class ByHand:
         self.parts = [source.build_part("source", name, None) for name in source.list_parts()]  # type: ignore[attr-defined]  # the Kafka source
         self.sink = self.process.sink().build_part("deliver", PART, None)
         self.decode = decode_records(self.process.ledger, self.process.warm_up)
-        self.users: dict[str, UserLogic] = {}
+        self.users: dict[str, UsersLogic] = {}
         self.windows: dict[str, MicroBatch] = {}
         self.cpu: dict[str, float] = defaultdict(float)
         self.read = 0
@@ -91,13 +91,13 @@ class ByHand:
 
     def _identify(self, grouped: dict[str, list[Any]]) -> list[tuple[str, Any]]:
         identified = []
-        for key, values in grouped.items():
-            user = self.users.get(key)
-            if user is None:
-                user = self.users[key] = self.process.user_logic(None)
-            outgoing, _ = user.on_batch(values)
-            user.notify_at()  # the engine asks after each call
-            identified += [(key, each) for each in outgoing]
+        for bucket, values in grouped.items():
+            users = self.users.get(bucket)
+            if users is None:
+                users = self.users[bucket] = self.process.users_logic(None)
+            outgoing, _ = users.on_batch(values)
+            users.notify_at()  # the engine asks after each call
+            identified += [(bucket, each) for each in outgoing]
         return identified
 
     def _window(self, lanes: dict[str, list[Item]]) -> list[list[Item]]:
