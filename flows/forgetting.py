@@ -1,8 +1,7 @@
 """Forgetting: when each remembered user is to be looked at again.
 
-Bytewax asks every key's schedule at every activation, so one schedule for each of a million users would cost more than
-everything else together. Users are listed here instead, once each, by the time at which they may be forgotten, and the
-stream sends those that are due a reminder among its events. A stream without any events reminds nobody until the next.
+Users are listed once each, by the time at which they may be forgotten, and looked at while events come: a stream
+without any events forgets nobody until the next.
 """
 
 from collections import deque
@@ -14,7 +13,7 @@ _STEPS: Final = 64
 
 
 class Forgetting:
-    """Who is to be reminded when. Every worker of the process may call it, for a list's own operations are atomic."""
+    """Who is to be looked at when."""
 
     def __init__(self, remember_s: int) -> None:
         self._step_s = max(remember_s // _STEPS, 1)
@@ -25,7 +24,7 @@ class Forgetting:
         return sum(len(keys) for keys in list(self._due.values()))
 
     def note(self, key: str, due_s: int) -> None:
-        """List a user that may be forgotten at that time. Each is to be listed again only after its reminder."""
+        """List a user that may be forgotten at that time. Each is to be listed again only after `due` has named it."""
         step = due_s // self._step_s + 1
         self._due.setdefault(step, deque()).append(key)
 

@@ -6,8 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from bytewax.inputs import Source
@@ -48,6 +47,9 @@ from flows.steps.event import PLATFORMS, Record
 from flows.steps.outcome import DeadLetter
 from flows.steps.warm_up import WarmUp
 from flows.window import MicroBatch, utc_now
+
+if TYPE_CHECKING:
+    from flows.users import Users
 
 log = structlog.get_logger()
 
@@ -94,6 +96,7 @@ class Process:
         )
         self.unfinished = Unfinished(self.ledger, self.journal, directory / "overflow")
         self.damages: list[str] = []
+        self._buckets: list[Users] = []
         self._kafka: KafkaInput | None = None
         self._is_closed = False
         self.rules = identity_rules(settings)
@@ -110,7 +113,7 @@ class Process:
             Heartbeat(),
             Tally(now_ms),
             now_ms,
-            lambda: sum(len(users) for users in self._around.buckets),
+            lambda: sum(map(len, self._buckets)),
             self.damages,
             self._disk,
         )
@@ -142,13 +145,9 @@ class Process:
 
     def users_logic(self, resume_state: Generation | None) -> UsersLogic:
         """Return the users of one bucket."""
-        return UsersLogic(resume_state, self._around)
-
-    @cached_property
-    def _around(self) -> Around:
         place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
         users = place if self._has_recovery else None
-        return Around(self.rules, self.ledger, self.stopping, now_ms, users, [])
+        return UsersLogic(resume_state, Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets))
 
     def micro_batch(self, resume_state: tuple[Any, ...] | None) -> MicroBatch:
         """Return the window of one lane."""

@@ -1,4 +1,4 @@
-"""The users of one bucket: awake from an event to the next snapshot, else at rest as bytes; stored in their own log.
+"""The users of one bucket: awake from an event to the second snapshot after it, else at rest; stored in their own log.
 
 Users are dealt into a few buckets by their keys. A bucket is one key of the engine's, and one log on the disk.
 """
@@ -49,6 +49,9 @@ class Users:
         self._awake: dict[str, tuple[User, int | None]] = {}
         self._resting: dict[str, bytes] = {}
         self._changed: set[str] = set()
+        """Of whom something was heard since the last snapshot."""
+        self._quiet: set[str] = set()
+        """Who changed between the two snapshots before, and rests at the next one unless heard of until then."""
         self._due: list[tuple[int, str]] = []
         """When users with held events are to be looked at, soonest first."""
         self._noted: dict[str, int] = {}
@@ -150,7 +153,10 @@ class Users:
                 self._forgetting.note(key, max(user.forgotten_s, now_ms // 1000))
 
     def snapshot(self) -> int:
-        """Store what has changed, let everybody without held events rest, and return the generation. Raises OSError."""
+        """Store what has changed, and return the generation. Raises OSError.
+
+        Who was not heard of since the snapshot before, and has no held events, is at rest from then on.
+        """
         records: list[tuple[str, State | None]] = []
         for key in self._changed:
             known = self._awake.get(key)
@@ -158,13 +164,15 @@ class Users:
                 records.append((key, None))
                 continue
             user, partition = known
-            state = user.state(self._ledger.sync_names)
-            records.append((key, (*state, key, partition)))
-            if not user.held:
-                self._resting[key] = pack(state, partition)
-                del self._awake[key]
+            records.append((key, (*user.state(self._ledger.sync_names), key, partition)))
         generation = self._log.save(records) if self._log is not None else 0
-        self._changed.clear()
+        for key in self._quiet - self._changed:
+            known = self._awake.get(key)
+            if known is not None and not known[0].held:
+                user, partition = known
+                self._resting[key] = pack(user.state(self._ledger.sync_names), partition)
+                del self._awake[key]
+        self._quiet, self._changed = self._changed, set()
         return generation
 
     def keys(self) -> Sequence[str]:

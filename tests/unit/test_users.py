@@ -112,6 +112,24 @@ def test_what_the_engine_stores_is_small(tmp_path: Path) -> None:
     assert world.logic.snapshot() == (KIND, 1, bucket_of("u:ada"), 1), "nothing has changed"
 
 
+def test_a_user_rests_at_the_second_snapshot_after_the_last_event(tmp_path: Path) -> None:
+    """Who is heard of again and again is not packed and unpacked each time; who waits for an identifier stays awake."""
+    world = World(HOLDING, tmp_path)
+    world.happen(
+        0, user_id="ada", platform="iOS", device_id="d", user_properties={"appsflyer_id": "1700000000000-0000001"}
+    )
+    world.happen(1, user_id="bob", platform="iOS", device_id="d")
+    (users,) = world.users
+    awake = []
+    for heard_of in (True, False, False):
+        world.logic.snapshot()
+        awake.append(set(users._awake))
+        if heard_of:
+            world.happen(2, user_id="ada", platform="iOS", device_id="d")
+    assert awake == [{"u:ada", "u:bob"}, {"u:ada", "u:bob"}, {"u:bob"}]
+    assert len(users) == 2
+
+
 def test_without_a_recovery_store_nothing_is_written(tmp_path: Path) -> None:
     """No start would take it up."""
     world = World()
