@@ -36,6 +36,7 @@ from connectors.metrics.parts import Parts
 from connectors.postbox import Postbox
 from connectors.secrets import Secret
 from connectors.stopping import Stopping
+from connectors.users.log import UserLogError
 from flows import summary
 from flows.compiled import Compiled
 from flows.identify import Around, Generation, UsersLogic
@@ -144,10 +145,17 @@ class Process:
         return kafka
 
     def users_logic(self, resume_state: Generation | None) -> UsersLogic:
-        """Return the users of one bucket."""
+        """Return the users of one bucket; end the process where they cannot be taken up, with exit 2."""
         place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
         users = place if self._has_recovery else None
-        return UsersLogic(resume_state, Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets))
+        around = Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets)
+        try:
+            return UsersLogic(resume_state, around)
+        except (UserLogError, ValueError) as problem:
+            log.error("the stream cannot go on from its state", why=str(problem))
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(2)  # an exception would come out of the engine as a panic of a hundred lines
 
     def micro_batch(self, resume_state: tuple[Any, ...] | None) -> MicroBatch:
         """Return the window of one lane."""

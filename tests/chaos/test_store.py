@@ -36,3 +36,27 @@ def test_a_damaged_store_is_refused_and_can_be_removed(world: World, adds_up: Id
     assert last.stop() == 0, last.log
     adds_up(last.summary)
     world.conclude(fired=1, copies_allowed=MAX_IN_FLIGHT + UNWRITTEN_ANSWERS + PARTITIONS)
+
+
+def test_users_that_do_not_fit_the_store_are_refused_until_they_do(world: World, adds_up: Identity) -> None:
+    """Of the log of users and the recovery store one was lost, or put back alone: a start says so, and ends."""
+    world.endpoint()
+    world.configure()
+    world.produce(500)
+    run = world.start()
+    world.await_accepted(world.wanted(), run)
+    assert run.stop() == 0, run.log
+    users = world.stream.directory / "state" / "users"
+    users.rename(users.with_name("elsewhere"))
+    refused = world.start()
+    assert refused.wait() == 2, refused.log
+    assert "they are not of the same run" in refused.log
+    assert "Traceback" not in refused.log
+    shutil.rmtree(users)
+    users.with_name("elsewhere").rename(users)
+    world.produce(500)
+    last = world.start()
+    world.await_accepted(world.wanted(), last)
+    assert last.stop() == 0, last.log
+    adds_up(last.summary)
+    world.conclude(fired=1)
