@@ -191,8 +191,8 @@ def test_a_file_with_mistakes_changes_nothing(scene: Scene) -> None:
     scene.reload(run, "NO_SUCH_VARIABLE is not set")
     scene.configure(ORDERS.replace("enabled = true", "enabled = false"))
     scene.reload(run, "no sync is enabled")
-    scene.produce("Order", 30)
     scene.produce("Sign Up", 10)
+    scene.produce("Order", 30)  # behind them in every partition, so that they were read before these arrive
     scene.await_names(af_purchase=50)
     assert run.stop() == 0, run.log
     assert scene.names() == {"af_purchase": 50}
