@@ -6,7 +6,6 @@ lines and sizes, which replays go by. What waits to be delivered is not touched:
 outcome; it is counted instead.
 """
 
-import os
 import pickle
 import sqlite3
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from connectors.appsflyer.items import Item, Key, key_of, unpack
+from connectors.durable import write_anew
 from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
 from connectors.ledger.journal import read_segment
 from connectors.ledger.plain import load_plain
@@ -125,7 +125,7 @@ def erase_letters(directory: Path, people: Sequence[Person]) -> int:
         lines = list(_blanked(path, people))
         count = sum(is_theirs for _, is_theirs in lines)
         if count:
-            _replace(path, b"".join(line for line, _ in lines))
+            write_anew(path, b"".join(line for line, _ in lines))
             blanked += count
     return blanked
 
@@ -153,14 +153,3 @@ def _is_about(line: bytes, person: Person) -> bool:
     if any(isinstance(each, Event) and person.is_in(each) for each in events):
         return True
     return not all(isinstance(each, Event) for each in events) and person.as_json in stored.value
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file anew: as a whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

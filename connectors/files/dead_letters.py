@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import orjson
 import structlog
 
+from connectors.durable import sync_entries
 from connectors.files.damage import Damage
 from connectors.letters import LettersUnavailableError, StoredLetter, headers
 from flows.steps.outcome import DeadLetter
@@ -69,8 +70,7 @@ class FileLetterWriter:
         try:
             size_bytes = os.fstat(descriptor).st_size
             if size_bytes == 0:
-                # Without this a new file could be gone after a power failure, with everything in it.
-                _sync_directory(self._directory)
+                sync_entries(self._directory)
             try:
                 rest = memoryview(lines)
                 while rest:
@@ -166,11 +166,3 @@ def _as_json(data: bytes) -> str | dict[str, str]:
 
 def _as_bytes(stored: str | dict[str, str]) -> bytes:
     return stored.encode() if isinstance(stored, str) else base64.b64decode(stored["base64"], validate=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
+from connectors.durable import sync_entries, write_anew
 from connectors.ledger.frames import append_whole, frame, read_frames
 from connectors.ledger.plain import load_plain
 
@@ -91,6 +92,8 @@ class UserLog:
         What was written after it is removed. Raises UserLogError, or OSError.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
+        sync_entries(self._directory.parent)
+        sync_entries(self._directory.parent.parent)
         paths = sorted(self._directory.glob(f"*{_SUFFIX}"))
         self._check(generation)
         reached, end = 0, 0
@@ -164,9 +167,7 @@ class UserLog:
     def _remove_outdated(self) -> None:
         if not self._outdated or self._generation < self._outdated_since + _KEPT_GENERATIONS:
             return
-        fresh = self._directory / f".{_FLOOR}"
-        fresh.write_text(str(self._outdated_since), encoding="ascii")
-        fresh.replace(self._directory / _FLOOR)
+        write_anew(self._directory / _FLOOR, str(self._outdated_since).encode())
         for segment in self._outdated:
             with suppress(OSError):  # it is read and written anew once more, then
                 segment.path.unlink()
@@ -187,6 +188,7 @@ class UserLog:
         self._records = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(self._path(self._number), flags, 0o600)
+        sync_entries(self._directory)  # else a crash of the machine may take the file with all that was written to it
 
     def _path(self, number: int) -> Path:
         return self._directory / f"{number:09d}{_SUFFIX}"
@@ -256,16 +258,10 @@ def erase(directory: Path, keys: Collection[str]) -> set[str]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file anew, as a whole or not at all, and overwrite what it held."""
-    fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write a file anew, and overwrite what it held."""
     with path.open("r+b") as old:
         size = os.fstat(old.fileno()).st_size
-        fresh.replace(path)
+        write_anew(path, content)
         while size > 0:
             size -= old.write(bytes(min(size, 1 << 20)))
         old.flush()
