@@ -30,7 +30,7 @@ _KEPT_GENERATIONS: Final = 3
 _SPARE_RECORDS: Final = 20_000
 """A log is not rewritten before so many records of it are out of date."""
 _LEAST_REWRITTEN: Final = 1000
-_REWRITES: Final = 50
+_REWRITES: Final = 200
 """A rewriting takes at most so many snapshots."""
 
 State = tuple[Any, ...]
