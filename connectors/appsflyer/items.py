@@ -1,6 +1,6 @@
 """Items: what reaches the end of the flow, and how a snapshot holds it: as builtins, for classes may change."""
 
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -15,6 +15,12 @@ log = structlog.get_logger()
 Item = Parcel | DeadLetter
 Key = tuple[Position, str | None, int]
 
+_PARCEL_POSITION: Final = Parcel._fields.index("position")
+_PARCEL_IDENTITY: Final = Parcel._fields.index("identity")
+_LETTER_POSITION: Final = DeadLetter._fields.index("position")
+_LETTER_REASON: Final = DeadLetter._fields.index("reason")
+_LETTER_STAGE: Final = DeadLetter._fields.index("stage")
+
 
 def key_of(item: Item) -> Key:
     """Return the ledger's entry that an item stands for."""
@@ -23,25 +29,28 @@ def key_of(item: Item) -> Key:
 
 def pack(item: Item) -> tuple[Any, ...]:
     """Return an item as builtins."""
-    plain = item._replace(position=tuple(item.position))  # type: ignore[arg-type]  # its class may change, its values stay
-    if isinstance(plain, DeadLetter):
-        return ("letter", *plain._replace(reason=plain.reason.value, stage=plain.stage.value))  # type: ignore[arg-type]
-    if plain.identity is not None:
-        plain = plain._replace(identity=as_text(plain.identity))  # type: ignore[arg-type]  # its values as they are stored
-    return ("parcel", *plain)
+    values: list[Any] = list(item)
+    if isinstance(item, DeadLetter):
+        values[_LETTER_POSITION] = tuple(item.position)
+        values[_LETTER_REASON], values[_LETTER_STAGE] = item.reason.value, item.stage.value
+        return ("letter", *values)
+    values[_PARCEL_POSITION] = tuple(item.position)
+    values[_PARCEL_IDENTITY] = None if item.identity is None else as_text(item.identity)
+    return ("parcel", *values)
 
 
 def unpack(packed: tuple[Any, ...]) -> Item:
-    """Return an item from a snapshot."""
+    """Return an item from a snapshot; one of an earlier version may lack the last members."""
     kind, *values = packed
     if kind == "parcel":
-        parcel = Parcel(*values)
-        identity = None if parcel.identity is None else from_text(str(parcel.identity))
-        return parcel._replace(position=Position(*parcel.position), identity=identity)
-    letter = DeadLetter(*values)
-    return letter._replace(
-        reason=DeadLetterReason(letter.reason), stage=Stage(letter.stage), position=Position(*letter.position)
-    )
+        values[_PARCEL_POSITION] = Position(*values[_PARCEL_POSITION])
+        if len(values) > _PARCEL_IDENTITY and values[_PARCEL_IDENTITY] is not None:
+            values[_PARCEL_IDENTITY] = from_text(str(values[_PARCEL_IDENTITY]))
+        return Parcel(*values)
+    values[_LETTER_POSITION] = Position(*values[_LETTER_POSITION])
+    values[_LETTER_REASON] = DeadLetterReason(values[_LETTER_REASON])
+    values[_LETTER_STAGE] = Stage(values[_LETTER_STAGE])
+    return DeadLetter(*values)
 
 
 def pack_items(items: list[Item]) -> list[tuple[Any, ...]]:

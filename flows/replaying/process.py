@@ -6,13 +6,8 @@ from pathlib import Path
 
 import structlog
 
-from connectors.appsflyer.items import Item, key_of
-from connectors.appsflyer.parcel import Parcel
-from connectors.appsflyer.unfinished import Unfinished
 from connectors.files.letter_reader import FileLetterReader
 from connectors.kafka.letter_reader import KafkaLetterReader
-from connectors.ledger.journal import DELIVERED, Journal
-from connectors.ledger.ledger import Ledger
 from connectors.ledger.marks import Marks
 from connectors.letter_source import Begin, LetterInput, LetterReader
 from flows.process import Process
@@ -21,33 +16,11 @@ from flows.replaying.choice import Choice
 from flows.replaying.plan import Plan
 from flows.replaying.progress import Progress
 from flows.replaying.stages import ReplayLedger
+from flows.replaying.unfinished import MarkingUnfinished
 from flows.settings.model import FileDeadLetters, Settings, State
-from flows.steps.outcome import DeadLetter
 from flows.steps.user import Rules
 
 log = structlog.get_logger()
-
-
-class MarkingUnfinished(Unfinished):
-    """Marks what comes to its end."""
-
-    def __init__(self, ledger: Ledger, journal: Journal, overflow_directory: Path, marks: Marks) -> None:
-        super().__init__(ledger, journal, overflow_directory)
-        self._marks = marks
-
-    def delivered(self, parcel: Parcel) -> None:
-        """AppsFlyer has it."""
-        self._marks.record(key_of(parcel), parcel.replays, DELIVERED)
-        super().delivered(parcel)
-
-    def written(self, letter: DeadLetter) -> None:
-        """It is a dead letter again, and that one is durable."""
-        self._marks.record(key_of(letter), letter.replays, letter.reason.value)
-        super().written(letter)
-
-    def _earlier_fate(self, item: Item) -> str | None:
-        # While this replay was interrupted, another one may have brought it to its end.
-        return super()._earlier_fate(item) or self._marks.fate(key_of(item), item.replays - 1)
 
 
 def replay_rules(rules: Rules) -> Rules:

@@ -37,6 +37,8 @@ Test = Callable[[Event], bool]
 _Values = Callable[[Event], list[Any]]
 _Judge = Callable[[list[Any]], bool]
 _MakeJudge = Callable[[Sequence[Scalar]], _Judge]
+_Number = int | float
+"""Not only `float`: a large integer that became one would not be what it was."""
 
 
 def compile_all(conditions: Sequence[Condition]) -> Test:
@@ -141,7 +143,7 @@ def _glob_match(wanted: Sequence[Scalar]) -> _Judge:
     return _some(wanted, lambda text: any(glob.matches(text) for glob in globs))
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> _Number | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -154,7 +156,7 @@ def _number(value: Any) -> float | None:
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 
 
-def _compares(holds: Callable[[float, float], bool]) -> _MakeJudge:
+def _compares(holds: Callable[[_Number, _Number], bool]) -> _MakeJudge:
     def make(wanted: Sequence[Scalar]) -> _Judge:
         limits = [number for number in map(_number, wanted) if number is not None]
 
