@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration chaos price bench profile load memory image manifests dashboard kubernetes compose audit sbom clean
+.PHONY: help setup run test lint types unit integration chaos price bench profile load memory wheel image manifests dashboard kubernetes compose audit sbom clean
 
 PYTHON = .venv/bin/python
 # What was given on make's command line of these names, as flags: WITHOUT_IDS=0.2 is --without-ids 0.2
@@ -68,6 +68,19 @@ profile: .venv/.bench ## where the time goes: the budget of each stage, and a fl
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group bench
 	@touch $@
 
+wheel: dist/.wheel ## dist/*.whl with what an event passes through compiled to C; needs a C compiler: docs/performance.md
+	@ls dist/*.whl
+
+dist/.wheel: .venv/.complete pyproject.toml $(shell find flows connectors -name '*.py')
+	@deploy/build-wheel.sh
+	@touch $@
+
+.venv-compiled/.complete: dist/.wheel # for the benchmark; what is in this directory is no part of it
+	@rm -rf .venv-compiled && $(PYTHON) -m venv --without-pip .venv-compiled
+	@$(PYTHON) -m pip --python .venv-compiled/bin/python install --quiet --disable-pip-version-check \
+		--constraint constraints.txt dist/*.whl
+	@touch $@
+
 image: ## the container image, with podman or docker; IMAGE=registry.example.com/stream:0.1.0 ENGINE=docker
 	@deploy/build-image.sh
 
@@ -107,4 +120,4 @@ sbom: setup .venv-tools/.complete ## dist/sbom.json: every package that the imag
 	@touch $@
 
 clean: ## removes the environment and caches
-	rm -rf .venv .venv-tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-tools .venv-compiled .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
