@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench import document, history, plot, rounds, same_requests, table, traffic
-from tests.bench.contestants import STREAM, Contestant, chosen
+from tests.bench.contestants import Contestant, chosen
 from tests.bench.figures import Figures
 from tests.bench.peers.build import build
 from tests.bench.this_stream import REPOSITORY
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--users", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="names with commas between: h2load libcurl stream go node aiohttp")
+    parser.add_argument("--only", default="", help="names, with commas: h2load libcurl stream compiled go node aiohttp")
     parser.add_argument(
         "--stream-checkout",
         type=Path,
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Measure, and say what came of it. Raises what the parts raise."""
     field = chosen(*filter(None, arguments.only.split(",")), checkouts=[e.resolve() for e in arguments.stream_checkout])
-    with console.status("building the peers"):
-        for each in field:
+    for each in field:
+        with console.status(f"building what is to be built: {each.title}"):
             build(each.name)
     same_requests.check(field, arguments.users, console)
     console.print(f"All forwarders send the same {same_requests.EVENTS:,} events' requests, each once.")
@@ -52,9 +52,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     title += f", {arguments.rounds} rounds: median (least-most)"
     console.print(table.table(field, figures, title))
     console.print(f"\n{table.headroom(field, figures)}")
-    ratios = [f"{spread.median:.2f} times {name}" for name, spread in table.ratios(field, results)]
+    ratios = [f"{ours}: {spread.median:.2f} times {other}" for ours, other, spread in table.ratios(field, results)]
     if ratios:
-        console.print(f"\nThis stream, per CPU-second: {'; '.join(ratios)}")
+        console.print("\nPer CPU-second", *ratios, sep="\n- ")
     if arguments.record or arguments.document:
         path = history.append(BENCHMARKS, history.entry(results, shape, REPOSITORY, arguments.note))
         PLOT.write_text(_plot(field, figures, title), encoding="utf-8")
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         note = f" {arguments.note}" if arguments.note else ""
         content = f"{title}.{note}\n\n{document.markdown(header, body)}"
         if ratios:
-            content += "\n\n" + "\n".join(f"- this stream: {each}" for each in ratios)
+            content += "\n\n" + "\n".join(f"- {each}" for each in ratios)
         content += f"\n\n{table.headroom(field, figures)}"
         document.write(document.PERFORMANCE, "comparison", content)
     return 0
@@ -76,7 +76,7 @@ def _plot(field: list[Contestant], figures: dict[str, Figures], note: str) -> st
         plot.Bar(
             each.title,
             figures[each.name].per_cpu_second,
-            "limit" if each.is_limit else "ours" if each.name.startswith(STREAM) else "peer",
+            "limit" if each.is_limit else "ours" if each.is_ours else "peer",
         )
         for each in field
     ]

@@ -11,9 +11,10 @@ from typing import Final
 from tests.bench import this_stream, traffic
 from tests.bench.job import S2S_KEY, Job
 from tests.bench.measure import Launch
-from tests.bench.peers.build import BuildError, aiohttp_command, go_command, node_command
+from tests.bench.peers.build import BuildError, aiohttp_command, compiled_python, go_command, node_command
 
 STREAM: Final = "stream"
+COMPILED: Final = "compiled"
 LIMIT: Final = "libcurl"
 
 
@@ -29,6 +30,8 @@ class Contestant:
     """Called after a run; raises ContestantError."""
     is_limit: bool = False
     """It only sends: no forwarder with that client can be faster."""
+    is_ours: bool = False
+    """It is this stream, in whatever form."""
 
 
 def chosen(*names: str, checkouts: Sequence[Path] = ()) -> list[Contestant]:
@@ -39,13 +42,21 @@ def chosen(*names: str, checkouts: Sequence[Path] = ()) -> list[Contestant]:
     everyone = [
         Contestant("h2load", "h2load, any client's limit", _h2load, is_limit=True),
         Contestant(LIMIT, "bare libcurl, this client's limit", _libcurl, is_limit=True),
-        Contestant(STREAM, "this stream", this_stream.launches, this_stream.check),
+        Contestant(STREAM, "this stream", this_stream.launches, this_stream.check, is_ours=True),
+        Contestant(
+            COMPILED,
+            "this stream, compiled",
+            partial(this_stream.launches, installed=compiled_python()),
+            this_stream.check,
+            is_ours=True,
+        ),
         *[
             Contestant(
                 f"{STREAM}@{each.name}",
                 f"this stream, {each.name}",
                 partial(this_stream.launches, checkout=each),
                 this_stream.check,
+                is_ours=True,
             )
             for each in checkouts
         ],

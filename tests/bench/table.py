@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from tests.bench.contestants import STREAM, Contestant
+from tests.bench.contestants import COMPILED, STREAM, Contestant
 from tests.bench.figures import Figures, Spread, ratio
 from tests.bench.rounds import Results
 
@@ -33,16 +33,23 @@ def table(field: Sequence[Contestant], figures: Mapping[str, Figures], title: st
     for name in COLUMNS:
         made.add_column(name, justify="right")
     for contestant, row in zip(field, rows(field, figures), strict=True):
-        style = "bold" if contestant.name == STREAM else "dim" if contestant.is_limit else ""
+        style = "bold" if contestant.is_ours else "dim" if contestant.is_limit else ""
         made.add_row(*row, style=style)
     return made
 
 
-def ratios(field: Sequence[Contestant], results: Results) -> list[tuple[str, Spread]]:
-    """Return how this stream compares with each of the others, per CPU-second."""
-    if STREAM not in results:
-        return []
-    return [(each.title, ratio(results[STREAM], results[each.name])) for each in field if each.name != STREAM]
+def ratios(field: Sequence[Contestant], results: Results) -> list[tuple[str, str, Spread]]:
+    """Return how this stream compares with each of the others, and how it does compiled, per CPU-second.
+
+    As (its title, the other's title, how many times as much).
+    """
+    return [
+        (ours.title, other.title, ratio(results[ours.name], results[other.name]))
+        for ours in field
+        if ours.name in (STREAM, COMPILED)
+        for other in field
+        if other is not ours and (ours.name, other.name) != (STREAM, COMPILED)  # the other way round says it
+    ]
 
 
 def headroom(field: Sequence[Contestant], figures: Mapping[str, Figures]) -> str:

@@ -58,9 +58,16 @@ send_as = "{send_as}"
 
 
 def launches(
-    job: Job, checkout: Path = REPOSITORY, slices: int = 1, slice_cores: Sequence[Sequence[int]] = ()
+    job: Job,
+    checkout: Path = REPOSITORY,
+    slices: int = 1,
+    slice_cores: Sequence[Sequence[int]] = (),
+    installed: Path | None = None,
 ) -> list[Launch]:
-    """Return the processes to start: one, or one for each slice."""
+    """Return the processes to start: one, or one for each slice.
+
+    `installed` is an interpreter that has the stream installed; it runs that one, and no checkout.
+    """
     job.directory.mkdir(parents=True, exist_ok=True)
     settings = job.directory / "stream.toml"
     topic, endpoint = job.topic, job.endpoint
@@ -70,7 +77,7 @@ def launches(
     return [
         Launch(
             [
-                str(_python(checkout)),
+                str(installed or _python(checkout)),
                 *("-m", "flows", "run", "--settings", str(settings)),
                 *(("--slice", f"{index}/{slices}") if slices > 1 else ()),
             ],
@@ -78,6 +85,7 @@ def launches(
                 _KEY_VARIABLE: S2S_KEY,
                 "STREAM_SUMMARY": str(_summary(job, index)),
                 "PYTHONPATH": "",
+                "PYTHONSAFEPATH": "1" if installed else "",
                 "PYTHONFAULTHANDLER": "1",
             },
             checkout,

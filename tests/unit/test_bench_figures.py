@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bench import slices
+from tests.bench import slices, table
+from tests.bench.contestants import chosen
 from tests.bench.figures import Figures, Spread, ratio
 from tests.bench.measure import Measurement
 from tests.bench.stages import Hand, budget
@@ -46,6 +47,20 @@ def test_a_ratio_compares_round_by_round_and_refuses_unequal_numbers_of_rounds()
     assert ratio([ONE, slower], [slower, slower]) == pytest.approx((1.5, 1.0, 2.0))
     with pytest.raises(ValueError, match="shorter"):
         ratio([ONE, ONE], [ONE])
+
+
+def test_the_stream_is_compared_with_all_others_and_the_compiled_one_with_the_stream_too() -> None:
+    field = chosen("libcurl", "stream", "compiled", "go")
+    cpu_seconds = {"libcurl": 0.1, "stream": 0.6, "compiled": 0.4, "go": 0.3}
+    results = {name: [replace(ONE, cpu_seconds=taken)] for name, taken in cpu_seconds.items()}
+    assert [(ours, other, round(spread.median, 3)) for ours, other, spread in table.ratios(field, results)] == [
+        ("this stream", "bare libcurl, this client's limit", 0.167),
+        ("this stream", "Go: franz-go, net/http", 0.5),
+        ("this stream, compiled", "bare libcurl, this client's limit", 0.25),
+        ("this stream, compiled", "this stream", 1.5),
+        ("this stream, compiled", "Go: franz-go, net/http", 0.75),
+    ]
+    assert {each.name for each in field if each.is_ours} == {"stream", "compiled"}
 
 
 def test_two_slices_that_need_no_more_cpu_for_an_event_do_twice_the_work() -> None:
