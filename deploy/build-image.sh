@@ -3,6 +3,7 @@
 #
 #   IMAGE=registry.example.com/stream:0.1.0 deploy/build-image.sh     default: localhost/amplitude-appsflyer-stream:dev
 #   ENGINE=docker deploy/build-image.sh                               where both are there
+#   COMPILED=1 deploy/build-image.sh                                  what an event passes through compiled to C
 #
 # An index of your own (pip's index-url, extra-index-url, trusted-host, proxy) reaches the build as a secret: no layer and
 # no history of the image holds it.
@@ -28,6 +29,7 @@ trap 'rm -f "$pip_conf"' EXIT
 options=(--file deploy/Containerfile --tag "$image")
 options+=(--build-arg "VERSION=$(sed -nE 's/^version = "(.*)"/\1/p' pyproject.toml)")
 options+=(--build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)")
+if [ -n "${COMPILED:-}" ]; then options+=(--build-arg "COMPILED=$COMPILED"); fi
 if [ "$(wc -l < "$pip_conf")" -gt 1 ]; then options+=(--secret "id=pip,src=$pip_conf"); fi
 # The health check is a part of Docker's format only.
 case $("$engine" --version) in *podman*) options+=(--format docker) ;; esac
