@@ -66,13 +66,16 @@ class Erased(NamedTuple):
     """Places that still hold something of theirs which is not delivered yet."""
 
 
-def erase_states(stores: Iterable[Path], people: Sequence[Person]) -> int:
-    """Delete what is remembered of them, and overwrite it on the disk. Raises OSError."""
+def erase_states(directory: Path, people: Sequence[Person]) -> int:
+    """Delete what is remembered of them below a state directory, and overwrite it on the disk. Raises OSError.
+
+    Returns in how many logs of users somebody was remembered; also in those whose recovery store is gone.
+    """
     keys = {person.key for person in people}
     return sum(
-        len(erase(store.parent.parent / "users" / bucket, keys))
-        for store in stores
-        for bucket in {bucket_of(key) for key in keys}
+        len(erase(log, keys))
+        for bucket in sorted({bucket_of(key) for key in keys})
+        for log in sorted(directory.rglob(f"users/{bucket}"))
     )
 
 

@@ -116,7 +116,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
 
     def snapshot(self) -> Generation:
         """Store what has changed, and return what a start needs to find it."""
-        return (KIND, GENERATION_VERSION, self._bucket, self._users.snapshot())
+        return (KIND, GENERATION_VERSION, self._bucket, self._users.snapshot(self._around.now_ms()))
 
     def _begin(self, bucket: str, generation: int) -> None:
         around = self._around

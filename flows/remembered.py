@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,28 +31,36 @@ class Remembered:
             raise NothingRememberedError(f"no recovery store below {directory}; it is made by `python -m flows run`")
         self._packed: dict[str, bytes] = {}
         for store in stores:
-            for _ in range(_TRIES - 1):
-                try:
-                    self._read(store)
-                except FileNotFoundError:  # a running stream has written its log anew
-                    continue
-                break
-            else:
-                self._read(store)
+            for key, packed in _read_with_patience(store).items():
+                other = self._packed.get(
+                    key
+                )  # after another dealing of partitions, or where a topic is not keyed by user
+                if other is None or unpack(other)[0].touched_s < unpack(packed)[0].touched_s:
+                    self._packed[key] = packed
 
     def user(self, key: str) -> UserState | None:
         """Return the newest stored state of a user, without the events that wait, or None."""
         packed = self._packed.get(key)
         return None if packed is None else unpack(packed)[0]
 
-    def _read(self, store: Path) -> None:
-        for bucket, generation in _generations(store):
-            for key, stored in read_log(store.parent.parent / "users" / bucket, generation):
-                if stored is None:
-                    self._packed.pop(key, None)
-                else:
-                    state, partition = read_state(stored)
-                    self._packed[key] = pack(state._replace(held=()), partition)
+
+def _read_with_patience(store: Path) -> dict[str, bytes]:
+    for _ in range(_TRIES - 1):
+        with suppress(FileNotFoundError):  # a running stream has written its log anew
+            return _read(store)
+    return _read(store)
+
+
+def _read(store: Path) -> dict[str, bytes]:
+    everybody: dict[str, bytes] = {}
+    for bucket, generation in _generations(store):
+        for key, stored in read_log(store.parent.parent / "users" / bucket, generation):
+            if stored is None:
+                everybody.pop(key, None)
+            else:
+                state, partition = read_state(stored)
+                everybody[key] = pack(state._replace(held=()), partition)
+    return everybody
 
 
 def _generations(store: Path) -> Iterator[tuple[str, int]]:

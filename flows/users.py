@@ -152,7 +152,7 @@ class Users:
             else:
                 self._forgetting.note(key, max(user.forgotten_s, now_ms // 1000))
 
-    def snapshot(self) -> int:
+    def snapshot(self, now_ms: int) -> int:
         """Store what has changed, and return the generation. Raises OSError.
 
         Who was not heard of since the snapshot before, and has no held events, is at rest from then on.
@@ -165,7 +165,7 @@ class Users:
                 continue
             user, partition = known
             records.append((key, (*user.state(self._ledger.sync_names), key, partition)))
-        generation = self._log.save(records) if self._log is not None else 0
+        generation = self._log.save(records, now_ms // 1000) if self._log is not None else 0
         for key in self._quiet - self._changed:
             known = self._awake.get(key)
             if known is not None and not known[0].held:

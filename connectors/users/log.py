@@ -5,7 +5,8 @@ beyond some ten thousand users that is all that a process would do. So the users
 how far this log was written: a generation. A start goes back to the generation that the engine goes back to.
 
 Format of a segment: frames (see `connectors/ledger/frames.py`); the payload is a pickle of builtins,
-`(generation, [(key, state or None for a user that is forgotten), …])`.
+`(generation, [(key, state or None for a user that is forgotten), …])`. The last frame of a generation has no records:
+without it a generation is not whole.
 """
 
 import os
@@ -32,6 +33,10 @@ _SPARE_RECORDS: Final = 20_000
 _LEAST_REWRITTEN: Final = 1000
 _REWRITES: Final = 200
 """A rewriting takes at most so many snapshots."""
+_LONGEST_KEPT_S: Final = 86_400
+"""What is out of date goes within a day in which the log is written to, however little it is: it may be a person's."""
+_FIRST_KEPT_S: Final = 3600
+"""Sooner after a start, for nobody knows how long ago the log was written anew; but not with each of several starts."""
 
 State = tuple[Any, ...]
 """A user as it is stored, of builtins."""
@@ -85,6 +90,8 @@ class UserLog:
         self._outdated: list[_Segment] = []
         """Segments that nothing needs any more, but a start from an older generation."""
         self._outdated_since = 0
+        self._rewrite_at_s = 0
+        """When it is written anew at the latest, in seconds since the epoch."""
 
     def resume(self, generation: int, take: Callable[[str, State | None], None]) -> None:
         """Go back to a generation, 0 for the beginning, and give every record up to it to `take`, oldest first.
@@ -123,17 +130,24 @@ class UserLog:
         self._number, self._records = int(last_segment.path.stem), last_segment.records
         self._descriptor = os.open(last_segment.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.ftruncate(self._descriptor, end)
+        os.fsync(self._descriptor)
+        sync_entries(self._directory)  # else what was removed may come back, behind what is written now
 
-    def save(self, changed: Sequence[Record]) -> int:
+    def save(self, changed: Sequence[Record], now_s: int) -> int:
         """Make durable what has changed, and return the generation that holds it. Raises OSError, with nothing done."""
         if not changed and self._rewriting is None:
             return self._generation
-        records = [*changed, *self._rewritten(len(changed))]
+        records = [*changed, *self._rewritten(len(changed), now_s)]
         generation = self._generation + 1
-        chunks = (records[place : place + _CHUNK] for place in range(0, max(len(records), 1), _CHUNK))
+        chunks = (records[place : place + _CHUNK] for place in (*range(0, len(records), _CHUNK), len(records)))
         data = b"".join(frame(pickle.dumps((generation, chunk), pickle.HIGHEST_PROTOCOL)) for chunk in chunks)
-        append_whole(self._descriptor, data)
-        os.fdatasync(self._descriptor)
+        try:
+            append_whole(self._descriptor, data)
+            os.fdatasync(self._descriptor)
+        except OSError:
+            if self._rewriting is not None:  # its part is in no log yet
+                self._rewriting = iter(self._everybody.keys())
+            raise
         self._generation = generation
         self._records += len(records)
         self._remove_outdated()
@@ -145,11 +159,10 @@ class UserLog:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _rewritten(self, changed: int) -> list[Record]:
+    def _rewritten(self, changed: int, now_s: int) -> list[Record]:
         """Return the next part of everybody where the log is being written anew; begin with that where it is time."""
         if self._rewriting is None:
-            written = self._records + sum(each.records for each in self._sealed)
-            if self._outdated or written + changed <= 2 * len(self._everybody) + _SPARE_RECORDS:
+            if self._outdated or not self._is_to_be_rewritten(changed, now_s):
                 return []
             self._sealed.append(_Segment(self._path(self._number), self._records))
             self.close()
@@ -162,15 +175,28 @@ class UserLog:
             self._rewriting = None
             self._outdated, self._sealed = self._sealed, []
             self._outdated_since = self._generation
+            self._rewrite_at_s = now_s + _LONGEST_KEPT_S
         return [(key, state) for key in part if (state := self._everybody.state_of(key)) is not None]
+
+    def _is_to_be_rewritten(self, changed: int, now_s: int) -> bool:
+        written = self._records + sum(each.records for each in self._sealed)
+        people = len(self._everybody)
+        if now_s >= self._rewrite_at_s:
+            if not self._rewrite_at_s:
+                self._rewrite_at_s = now_s + _FIRST_KEPT_S
+            elif written > people:
+                return True
+        return written + changed > 2 * people + _SPARE_RECORDS
 
     def _remove_outdated(self) -> None:
         if not self._outdated or self._generation < self._outdated_since + _KEPT_GENERATIONS:
             return
         write_anew(self._directory / _FLOOR, str(self._outdated_since).encode())
-        for segment in self._outdated:
-            with suppress(OSError):  # it is read and written anew once more, then
-                segment.path.unlink()
+        with suppress(OSError):
+            while self._outdated:
+                self._outdated[0].path.unlink(missing_ok=True)
+                del self._outdated[0]
+        self._sealed[:0] = self._outdated  # who was forgotten must not come back: the oldest goes first, or none
         self._outdated = []
 
     def _check(self, generation: int) -> None:
@@ -204,12 +230,24 @@ def _read(path: Path, generation: int, take: Callable[[str, State | None], None]
                 return records, last, end, True
             for key, state in chunk:
                 take(key, state)
-            records, last, end = records + len(chunk), of_generation, behind
+            records, end = records + len(chunk), behind
+            if not chunk:
+                last = of_generation
     return records, last, end, False
 
 
 def read_log(directory: Path, generation: int) -> Iterator[Record]:
-    """Yield every record up to a generation, oldest first, without touching anything. Raises OSError."""
+    """Yield every record up to a generation, oldest first, without touching anything.
+
+    Raises FileNotFoundError where the log was written anew since that generation, at the latest at the end; or OSError.
+    """
+    yield from _records(directory, generation)
+    floor = directory / _FLOOR
+    if floor.exists() and generation < int(floor.read_text(encoding="ascii")):
+        raise FileNotFoundError(f"{directory} was written anew since snapshot {generation}")
+
+
+def _records(directory: Path, generation: int) -> Iterator[Record]:
     for path in sorted(directory.glob(f"*{_SUFFIX}")):
         with path.open("rb") as file:
             for payload, _ in read_frames(file):
@@ -238,11 +276,13 @@ def erase(directory: Path, keys: Collection[str]) -> set[str]:
     What stood there is overwritten on the disk.
     """
     remembered: set[str] = set()
-    for path in sorted(directory.glob(f"*{_SUFFIX}")):
+    paths = sorted(directory.glob(f"*{_SUFFIX}"))
+    for path in paths:
         frames: list[bytes] = []
         is_touched = False
+        end = 0
         with path.open("rb") as file:
-            for payload, _ in read_frames(file):
+            for payload, end in read_frames(file):  # noqa: B007 - where the last one ends
                 generation, chunk = load_plain(payload)
                 kept = [(key, state) for key, state in chunk if key not in keys]
                 for key, state in chunk:
@@ -250,8 +290,12 @@ def erase(directory: Path, keys: Collection[str]) -> set[str]:
                         (remembered.discard if state is None else remembered.add)(key)
                 if len(kept) < len(chunk):
                     is_touched = True
+                    if not kept:
+                        continue
                     payload = pickle.dumps((generation, kept), pickle.HIGHEST_PROTOCOL)  # noqa: PLW2901
                 frames.append(frame(payload))
+        if path != paths[-1] and end != path.stat().st_size:  # to write it anew would hide it from the next start
+            raise OSError(f"{path} is damaged at byte {end}; {_ANEW}")
         if is_touched:
             _replace(path, b"".join(frames))
     return remembered

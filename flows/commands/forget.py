@@ -77,7 +77,7 @@ def _forget(settings: Settings, people: list[Person]) -> int:
     stores = sorted(directory.rglob("recovery/part-*.sqlite3"))
     for store in stores:
         erase_delivered(store, people)
-    states = erase_states(stores, people)
+    states = erase_states(directory, people)
     pending = count_pending(stores, sorted(directory.rglob("*.overflow")), people)
     print_line = sys.stdout.write
     print_line(f"recovery stores: {len(stores)} looked through, remembered in {states}, erased\n")

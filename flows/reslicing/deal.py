@@ -48,7 +48,9 @@ class NewSlice:
         directory.mkdir(parents=True)
         self._directory = directory
         self.store = NewStore(directory / "recovery")
-        self._users = sqlite3.connect("", isolation_level=None)  # on a disk, and gone when it is closed
+        self._users = sqlite3.connect(directory / "users.sqlite3", isolation_level=None)  # /tmp may be small
+        self._users.execute("PRAGMA journal_mode = OFF")
+        self._users.execute("PRAGMA synchronous = OFF")
         self._users.execute("CREATE TABLE users (key TEXT PRIMARY KEY, bucket TEXT, state BLOB) WITHOUT ROWID")
         self._users.execute("BEGIN")
         self.journal = Journal(directory / "journal")
@@ -99,6 +101,7 @@ class NewSlice:
             generation = write_log(self._directory / "users" / bucket, records)
             self.store.put(_USERS, bucket, pickle.dumps((KIND, GENERATION_VERSION, bucket, generation)))
         self._users.close()
+        (self._directory / "users.sqlite3").unlink()
 
 
 class Dealer:

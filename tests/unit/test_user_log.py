@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import connectors.users.log as user_log
 from connectors.users.log import State, UserLog, UserLogError, erase, read_log, write_log
 
+NOW_S = 1_795_000_000
 SECRET = "ada@example.com"  # noqa: S105 - a user's id
 
 
@@ -43,9 +44,9 @@ class People:
         else:
             self.known[key] = state
 
-    def save(self, log: UserLog) -> int:
+    def save(self, log: UserLog, now_s: int = NOW_S) -> int:
         changed, self.changed = self.changed, {}
-        return log.save(list(changed.items()))
+        return log.save(list(changed.items()), now_s)
 
 
 def opened(directory: Path, generation: int = 0) -> tuple[UserLog, People]:
@@ -116,6 +117,24 @@ def test_a_log_stays_in_proportion_to_its_users(tmp_path: Path) -> None:
     generation = people.save(log)
     log.close()
     assert opened(tmp_path, generation)[1].known == people.known
+
+
+def test_who_is_forgotten_is_gone_from_the_disk_within_a_day(tmp_path: Path) -> None:
+    """Also where so little is written that nobody would need the room: an hour after a start, then each day."""
+    log, people = opened(tmp_path)
+    now_s = NOW_S
+    for days in range(3):
+        people.put(SECRET, (days,))
+        people.put("other", (days,))
+        people.save(log, now_s)
+        people.put(SECRET, None)
+        for hours in (0, 25):
+            for number in range(6):
+                people.put("other", (days, hours, number))
+                people.save(log, now_s + hours * 3600 + number)
+        assert not [each for each in tmp_path.iterdir() if SECRET.encode() in each.read_bytes()]
+        now_s += 86_400 + 7200
+    log.close()
 
 
 def test_nothing_is_written_where_nothing_has_changed(tmp_path: Path) -> None:
@@ -190,9 +209,9 @@ def test_a_full_disk_leaves_the_log_as_it_was(tmp_path: Path, monkeypatch: pytes
         patched.setattr("os.write", full)
         people.put("b", (2,))
         with pytest.raises(OSError, match="No space"):
-            log.save([("b", (2,))])
+            log.save([("b", (2,))], NOW_S)
     assert size(tmp_path) == before
-    assert log.save([("b", (2,))]) == 2
+    assert log.save([("b", (2,))], NOW_S) == 2
 
 
 def test_a_dealt_log_is_resumed(tmp_path: Path) -> None:
@@ -219,3 +238,75 @@ def test_erased_users_are_gone_from_the_disk(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
     assert opened(tmp_path, generation)[1].known == {"u:bob": (2,)}
     assert erase(tmp_path, {f"u:{SECRET}"}) == set()
+
+
+def test_a_generation_that_is_not_whole_is_refused(tmp_path: Path) -> None:
+    """As in a copy that was taken while it was written: its first users would be all."""
+    generation = write_log(tmp_path / "0", ((f"user-{number}", (number,)) for number in range(3)))
+    log, people = opened(tmp_path / "0", generation)
+    for number in range(1200):
+        people.put(f"user-{number}", (number, "x"))
+    generation = people.save(log)
+    log.close()
+    (path,) = (tmp_path / "0").glob("*.users")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 100)
+    with pytest.raises(UserLogError, match="up to snapshot 1"):
+        opened(tmp_path / "0", generation)
+
+
+def rewriting(directory: Path) -> tuple[UserLog, People, int]:
+    log, people = opened(directory)
+    for key in "abcdefgh":
+        people.put(key, (0,))
+    generation = people.save(log)
+    while len(list(directory.glob("*.users"))) < 2:
+        people.put("a", (generation,))
+        generation = people.save(log)
+    return log, people, generation
+
+
+@pytest.mark.usefixtures("_often")
+def test_a_full_disk_while_it_is_rewritten_loses_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part that was not written is taken up again."""
+    log, people, _ = rewriting(tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.write", full)
+        with pytest.raises(OSError, match="No space"):
+            log.save([], NOW_S)
+    for number in range(12):
+        people.put("a", (number, 1))
+        generation = people.save(log)
+    log.close()
+    assert opened(tmp_path, generation)[1].known == people.known
+
+
+@pytest.mark.usefixtures("_often")
+def test_a_reader_is_told_that_its_generation_is_gone(tmp_path: Path) -> None:
+    """Else it would take a part of everybody for all."""
+    log, people, generation = rewriting(tmp_path)
+    for number in range(20):
+        people.put("a", (number, 1))
+        people.save(log)
+    log.close()
+    with pytest.raises(FileNotFoundError, match="written anew since"):
+        list(read_log(tmp_path, generation))
+
+
+@pytest.mark.usefixtures("_often")
+def test_erasing_does_not_hide_damage(tmp_path: Path) -> None:
+    """The next start would take what is left for everybody."""
+    log, _, generation = rewriting(tmp_path)
+    log.close()
+    first = min(tmp_path.glob("*.users"))
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 1
+    first.write_bytes(content)
+    with pytest.raises(OSError, match="is damaged at byte"):
+        erase(tmp_path, {"a"})
+    with pytest.raises(UserLogError, match="is damaged at byte"):
+        opened(tmp_path, generation)
