@@ -46,7 +46,7 @@ def main(endpoint: str, ca_file: str, bodies_file: str, count: int) -> int:
         given_up += 1
 
     report = Report(delivered=note_delivery, given_up=note_loss, attempted=lambda *_: None, settled=moved.set)
-    settings = Delivery(endpoint=endpoint, ca_file=Path(ca_file))
+    settings = Delivery(endpoint=endpoint, ca_file=Path(ca_file), ramp_requests_per_second_per_minute=0)
     lanes = {"bench": LaneSecrets(endpoint, [Secret(SecretRef("env", _KEY_VARIABLE))])}
     courier = Courier(settings, lanes, report, lambda: time.time_ns() // 1_000_000)
     _collect_garbage_rarely()

@@ -85,10 +85,9 @@ def launches(
                 _KEY_VARIABLE: S2S_KEY,
                 "STREAM_SUMMARY": str(_summary(job, index)),
                 "PYTHONPATH": "",
-                "PYTHONSAFEPATH": "1" if installed else "",
                 "PYTHONFAULTHANDLER": "1",
             },
-            checkout,
+            checkout if installed is None else job.directory,  # the engine imports what is there before all else
             slice_cores[index] if slice_cores else (cores.MEASURED,),
         )
         for index in range(slices)
