@@ -1,6 +1,7 @@
 """Properties: an event's, its user's and its groups' → the keys of `eventValue`."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import orjson
@@ -57,7 +58,7 @@ def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consume
     dropped: list[str] = []
     values = _let_through(event.event_properties, rules, EVENT, rules.event, dropped, consumed)
     for name, text in computed.items():
-        if values.get(name, "") == "" and not _excludes(rules, EVENT, name):
+        if values.get(name, "") == "" and name not in _excluded(rules.exclude, EVENT):
             values[name] = text
     event_count = len(values)
     if event.user_properties:
@@ -77,17 +78,18 @@ def _let_through(
     consumed: frozenset[str] = frozenset(),
 ) -> JsonObject:
     """Return those that the rules let through, in a new object; add the names of nested ones that they drop."""
-    if wanted is not None or rules.exclude:
-        properties = {
+    left_out = _excluded(rules.exclude, kind) if rules.exclude else rules.exclude
+    if wanted is not None:
+        properties = {name: value for name, value in properties.items() if name in wanted}
+    if rules.nested == "json":
+        return {
             name: value
             for name, value in properties.items()
-            if (wanted is None or name in wanted) and not _excludes(rules, kind, name)
+            if value is not None and name not in left_out and name not in consumed
         }
-    if rules.nested == "json":
-        return {name: value for name, value in properties.items() if value is not None and name not in consumed}
     kept: JsonObject = {}
     for name, value in properties.items():
-        if value is None or name in consumed:
+        if value is None or name in left_out or name in consumed:
             continue
         if not isinstance(value, dict | list):
             kept[name] = value
@@ -98,9 +100,11 @@ def _let_through(
     return kept
 
 
-def _excludes(rules: PropertyRules, kind: str, name: str) -> bool:
-    exclude = rules.exclude
-    return bool(exclude) and (name in exclude or f"{kind}.{name}" in exclude)
+@lru_cache(maxsize=256)  # of every sync and kind, and again after a reload
+def _excluded(exclude: frozenset[str], kind: str) -> frozenset[str]:
+    """Return the names that are left out of one kind's properties: there are few such lists, and many events."""
+    own = f"{kind}."
+    return exclude | {name.removeprefix(own) for name in exclude if name.startswith(own)}
 
 
 def _add(values: JsonObject, more: JsonObject, kind: str, renamed: list[str]) -> None:
