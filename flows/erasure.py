@@ -20,7 +20,7 @@ from connectors.durable import write_anew
 from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
 from connectors.ledger.journal import read_segment
 from connectors.ledger.plain import load_plain
-from connectors.users.log import erase
+from connectors.users.segments import erase
 from flows.steps.decode import decode
 from flows.steps.event import Event, Position, Record
 from flows.users import bucket_of

@@ -36,7 +36,7 @@ from connectors.metrics.parts import Parts
 from connectors.postbox import Postbox
 from connectors.secrets import Secret
 from connectors.stopping import Stopping
-from connectors.users.log import UserLogError
+from connectors.users.segments import UserLogError
 from flows import summary
 from flows.compiled import Compiled
 from flows.identify import Around, Generation, UsersLogic

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors.ledger.plain import load_plain
-from connectors.users.log import read_log
+from connectors.users.segments import State, UserLogError, read_log
 from flows.steps.rest import pack, unpack
 from flows.steps.user import UserState
 from flows.users import KIND, read_state
@@ -25,16 +25,14 @@ class Remembered:
     """Everybody whom the slices below a state directory remember: one, or one for each slice."""
 
     def __init__(self, directory: Path) -> None:
-        """Read it. Raises NothingRememberedError, or ValueError where another version has written it."""
+        """Read it. Raises NothingRememberedError, UserLogError, or ValueError where another version has written it."""
         stores = sorted(directory.glob("recovery/part-*.sqlite3")) + sorted(directory.glob("*/recovery/part-*.sqlite3"))
         if not stores:
             raise NothingRememberedError(f"no recovery store below {directory}; it is made by `python -m flows run`")
         self._packed: dict[str, bytes] = {}
         for store in stores:
             for key, packed in _read_with_patience(store).items():
-                other = self._packed.get(
-                    key
-                )  # after another dealing of partitions, or where a topic is not keyed by user
+                other = self._packed.get(key)  # as where a topic is not keyed by user
                 if other is None or unpack(other)[0].touched_s < unpack(packed)[0].touched_s:
                     self._packed[key] = packed
 
@@ -46,20 +44,23 @@ class Remembered:
 
 def _read_with_patience(store: Path) -> dict[str, bytes]:
     for _ in range(_TRIES - 1):
-        with suppress(FileNotFoundError):  # a running stream has written its log anew
+        with suppress(FileNotFoundError, UserLogError):  # a running stream may just have written its log anew
             return _read(store)
     return _read(store)
 
 
 def _read(store: Path) -> dict[str, bytes]:
     everybody: dict[str, bytes] = {}
+
+    def take(key: str, stored: State | None) -> None:
+        if stored is None:
+            everybody.pop(key, None)
+        else:
+            state, partition = read_state(stored)
+            everybody[key] = pack(state._replace(held=()), partition)
+
     for bucket, generation in _generations(store):
-        for key, stored in read_log(store.parent.parent / "users" / bucket, generation):
-            if stored is None:
-                everybody.pop(key, None)
-            else:
-                state, partition = read_state(stored)
-                everybody[key] = pack(state._replace(held=()), partition)
+        read_log(store.parent.parent / "users" / bucket, generation, take)
     return everybody
 
 

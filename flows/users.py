@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from connectors.ledger.ledger import Ledger
 from connectors.limited_log import LimitedLog
-from connectors.users.log import State, UserLog
+from connectors.users.log import UserLog
+from connectors.users.segments import State
 from flows.forgetting import Forgetting
 from flows.steps.decision import Held
 from flows.steps.decode import Refused, decode
@@ -96,7 +97,7 @@ class Users:
             state, partition = unpack(packed)
             user.restore(state, ())
         else:
-            self._forgetting.note(key, max(now_ms // 1000 + self._rules.remember_s, now_ms // 1000))
+            self._forgetting.note(key, now_ms // 1000 + self._rules.remember_s)
         self._awake[key] = user, partition
         return user
 

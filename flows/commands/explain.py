@@ -10,6 +10,7 @@ import orjson
 from rich.console import Console
 from rich.markup import escape as escape_markup
 
+from connectors.users.segments import UserLogError
 from flows.explain import Explained, Explainer
 from flows.printable import printable, printable_json
 from flows.remembered import NothingRememberedError, Remembered
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if args.state:
         try:
             remembered = Remembered(settings.state.directory)
-        except NothingRememberedError as problem:
+        except (NothingRememberedError, UserLogError) as problem:
             sys.stderr.write(f"{args.settings}: state.directory: {problem}\n")
             return 2
     if sys.stdin.buffer.isatty():

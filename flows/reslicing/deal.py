@@ -19,7 +19,7 @@ from connectors.appsflyer.sink import PART
 from connectors.ledger.journal import Journal, read_segment
 from connectors.ledger.overflow import Overflow
 from connectors.ledger.plain import load_plain
-from connectors.users.log import read_log, write_log
+from connectors.users.segments import State, UserLogError, read_log, write_log
 from flows import window
 from flows.reslicing.places import Places
 from flows.reslicing.store import SOURCE_STEP, NewStore, Stored, read_store
@@ -174,11 +174,17 @@ class Dealer:
         if version != GENERATION_VERSION:
             raise StateError(f"{directory}: its users are of version {version}; this is version {GENERATION_VERSION}")
         newest: dict[str, bytes] = {}
-        for key, state in read_log(directory / "users" / bucket, generation):
+
+        def take(key: str, state: State | None) -> None:
             if state is None:
                 newest.pop(key, None)
             else:
                 newest[key] = pickle.dumps(state)
+
+        try:
+            read_log(directory / "users" / bucket, generation, take)
+        except UserLogError as problem:
+            raise StateError(str(problem)) from problem
         for key, pickled in newest.items():
             self._deal_user(key, load_plain(pickled), new)
 

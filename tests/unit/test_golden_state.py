@@ -17,7 +17,7 @@ from connectors.appsflyer.items import resume_items, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.ledger.ledger import Ledger
 from connectors.stopping import Stopping
-from connectors.users.log import read_log, write_log
+from connectors.users.segments import State, read_log, write_log
 from flows.identify import Around, UsersLogic
 from flows.steps.decision import Identified
 from flows.steps.decode import decode
@@ -78,7 +78,8 @@ def test_a_users_state_is_understood(golden: dict[str, Any], tmp_path: Path) -> 
 def test_a_log_of_users_is_understood(tmp_path: Path) -> None:
     """As this version's first day wrote it: two users, of whom the second was forgotten."""
     (tmp_path / "000000001.users").write_bytes(GOLDEN_LOG)
-    found = dict(read_log(tmp_path, 2))
+    found: dict[str, State | None] = {}
+    read_log(tmp_path, 2, found.__setitem__)
     assert found["u:gone"] is None
     state, partition = read_state(found["u:u1"] or ())
     assert partition == 3

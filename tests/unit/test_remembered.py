@@ -1,14 +1,18 @@
 """What is remembered, seen from another process: of all slices, the newest of each user."""
 
 import pickle
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from connectors.users.log import Record, read_log, write_log
+from connectors.users.segments import Record, State, UserLogError, read_log, write_log
 from flows.erasure import Person, erase_states
 from flows.remembered import NothingRememberedError, Remembered
+from flows.reslicing.deal import StateError
+from flows.reslicing.handover import Handover
+from flows.reslicing.places import Places
 from flows.reslicing.store import NewStore
 from flows.steps.user import STATE_VERSION, UserState
 from flows.users import GENERATION_VERSION, KIND, bucket_of
@@ -54,6 +58,25 @@ def test_a_person_is_erased_also_where_the_recovery_store_is_gone(tmp_path: Path
     log = tmp_path / "users" / bucket_of(ADA)
     write_log(log, [(ADA, state(7))])
     assert erase_states(tmp_path, [Person(user_id="ada")]) == 1
-    assert list(read_log(log, 1)) == []
+    left: dict[str, State | None] = {}
+    read_log(log, 1, left.__setitem__)
+    assert left == {}
     with pytest.raises(NothingRememberedError):
+        Remembered(tmp_path)
+
+
+def test_slices_whose_users_are_lost_are_not_dealt_out(tmp_path: Path) -> None:
+    """Among what is remembered are events that wait: without it they would be gone without a word."""
+    slice_that_remembers(tmp_path, [(ADA, state(7))])
+    shutil.rmtree(tmp_path / "users")
+    with pytest.raises(StateError, match="not of the same run"):
+        Handover(Places([tmp_path]), 1, 2).run()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["recovery"], "nothing was changed"
+
+
+def test_explain_says_that_users_are_lost(tmp_path: Path) -> None:
+    """Not that nothing is remembered."""
+    slice_that_remembers(tmp_path, [(ADA, state(7))])
+    shutil.rmtree(tmp_path / "users")
+    with pytest.raises(UserLogError, match="not of the same run"):
         Remembered(tmp_path)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import connectors.users.log as user_log
-from connectors.users.log import State, UserLog, UserLogError, erase, read_log, write_log
+from connectors.users import log as user_log
+from connectors.users import segments
+from connectors.users.log import UserLog
+from connectors.users.segments import State, UserLogError, erase, read_log, write_log
 
 NOW_S = 1_795_000_000
 SECRET = "ada@example.com"  # noqa: S105 - a user's id
@@ -65,7 +67,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rewrite as soon as half of a log is out of date, two users at a time."""
     monkeypatch.setattr(user_log, "_SPARE_RECORDS", 4)
     monkeypatch.setattr(user_log, "_LEAST_REWRITTEN", 2)
-    monkeypatch.setattr(user_log, "_CHUNK", 3)
+    monkeypatch.setattr(segments, "_CHUNK", 3)
 
 
 steps = st.lists(
@@ -219,7 +221,9 @@ def test_a_dealt_log_is_resumed(tmp_path: Path) -> None:
     generation = write_log(tmp_path / "new", ((f"user-{number}", (number,)) for number in range(1200)))
     people = opened(tmp_path / "new", generation)[1]
     assert people.known == {f"user-{number}": (number,) for number in range(1200)}
-    assert dict(read_log(tmp_path / "new", generation)) == people.known
+    reader = People()
+    read_log(tmp_path / "new", generation, reader.take)
+    assert reader.known == people.known
 
 
 def test_erased_users_are_gone_from_the_disk(tmp_path: Path) -> None:
@@ -293,8 +297,8 @@ def test_a_reader_is_told_that_its_generation_is_gone(tmp_path: Path) -> None:
         people.put("a", (number, 1))
         people.save(log)
     log.close()
-    with pytest.raises(FileNotFoundError, match="written anew since"):
-        list(read_log(tmp_path, generation))
+    with pytest.raises(UserLogError, match="written anew since"):
+        read_log(tmp_path, generation, people.take)
 
 
 @pytest.mark.usefixtures("_often")

@@ -1,0 +1,187 @@
+"""Segments: the files of a log of users, their format, and what is done to them while no flow writes them.
+
+A segment consists of frames (see `connectors/ledger/frames.py`); the payload is a pickle of builtins,
+`(generation, [(key, state or None for a user that is forgotten), …])`. The last frame of a generation has no records:
+without it a generation is not whole.
+"""
+
+import os
+import pickle
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from connectors.durable import write_anew
+from connectors.ledger.frames import frame, read_frames
+from connectors.ledger.plain import load_plain
+
+_SUFFIX: Final = ".users"
+_FLOOR: Final = "floor"
+"""The file that holds the lowest generation that can be gone back to."""
+_CHUNK: Final = 500
+_ANEW: Final = "start with a new state directory, from the group's committed offsets"
+
+State = tuple[Any, ...]
+"""A user as it is stored, of builtins."""
+Record = tuple[str, State | None]
+Take = Callable[[str, State | None], None]
+
+
+class UserLogError(Exception):
+    """The log does not fit what is to be resumed; the message says why, and what to do."""
+
+
+class Segment(NamedTuple):
+    """A file of the log."""
+
+    path: Path
+    records: int
+
+
+class Extent(NamedTuple):
+    """How far a log goes up to a generation."""
+
+    segments: list[Segment]
+    end: int
+    """Where the generation ends in the last of them, in bytes."""
+    behind: list[Path]
+    """Segments of later generations alone."""
+
+
+def segment_path(directory: Path, number: int) -> Path:
+    """Return where the segment of that number is."""
+    return directory / f"{number:09d}{_SUFFIX}"
+
+
+def generation_frames(generation: int, records: Iterable[Record]) -> Iterator[bytes]:
+    """Yield a generation as it stands in a segment."""
+    records = iter(records)
+    while True:
+        chunk = list(islice(records, _CHUNK))
+        yield frame(pickle.dumps((generation, chunk), pickle.HIGHEST_PROTOCOL))
+        if not chunk:
+            return
+
+
+def read_log(directory: Path, generation: int, take: Take) -> Extent:
+    """Give every record up to a generation to `take`, oldest first; 0 is before the first. Touches nothing.
+
+    Raises UserLogError where the log does not hold the whole of it, FileNotFoundError where it is written anew at the
+    moment, or OSError.
+    """
+    paths = _paths(directory)
+    if not generation:
+        return Extent([], 0, paths)
+    _check_floor(directory, generation)
+    segments: list[Segment] = []
+    reached = end = 0
+    behind: list[Path] = []
+    for place, path in enumerate(paths):
+        records, last, end, is_over = _read(path, generation, take)
+        reached = max(reached, last)
+        segments.append(Segment(path, records))
+        if is_over:
+            behind = paths[place + 1 :]
+            break
+        if path != paths[-1] and end != path.stat().st_size:
+            raise UserLogError(f"{path} is damaged at byte {end}; {_ANEW}")
+    _check_floor(directory, generation)  # again, for a flow may have written it anew meanwhile
+    if reached != generation:
+        raise UserLogError(
+            f"{directory} holds users up to snapshot {reached}, and the recovery store goes on at "
+            f"{generation}: they are not of the same run; put both back, or {_ANEW}"
+        )
+    return Extent(segments, end, behind)
+
+
+def write_log(directory: Path, records: Iterable[Record]) -> int:
+    """Write a log that no flow has used yet; return the generation to resume it from. Raises OSError."""
+    directory.mkdir(parents=True)
+    generation = 1
+    with segment_path(directory, 1).open("xb") as file:
+        file.writelines(generation_frames(generation, records))
+        file.flush()
+        os.fsync(file.fileno())
+    return generation
+
+
+def erase(directory: Path, keys: Collection[str]) -> set[str]:
+    """Take every record of some users out of a log that no flow has open; return who was remembered. Raises OSError.
+
+    What stood there is overwritten on the disk.
+    """
+    remembered: set[str] = set()
+    paths = _paths(directory)
+    for path in paths:
+        frames: list[bytes] = []
+        is_touched = False
+        end = 0
+        with path.open("rb") as file:
+            for payload, end in read_frames(file):  # noqa: B007 - where the last one ends
+                generation, chunk = load_plain(payload)
+                kept = [(key, state) for key, state in chunk if key not in keys]
+                for key, state in chunk:
+                    if key in keys:
+                        (remembered.discard if state is None else remembered.add)(key)
+                if len(kept) < len(chunk):
+                    is_touched = True
+                    if not kept:
+                        continue
+                    payload = pickle.dumps((generation, kept), pickle.HIGHEST_PROTOCOL)  # noqa: PLW2901
+                frames.append(frame(payload))
+        if path != paths[-1] and end != path.stat().st_size:  # to write it anew would hide it from the next start
+            raise OSError(f"{path} is damaged at byte {end}; {_ANEW}")
+        if is_touched:
+            _replace(path, b"".join(frames))
+    return remembered
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file anew, and overwrite what it held."""
+    with path.open("r+b") as old:
+        size = os.fstat(old.fileno()).st_size
+        write_anew(path, content)
+        while size > 0:
+            size -= old.write(bytes(min(size, 1 << 20)))
+        old.flush()
+        os.fsync(old.fileno())
+
+
+def set_floor(directory: Path, generation: int) -> None:
+    """Note that no older generation can be gone back to. Raises OSError."""
+    write_anew(directory / _FLOOR, str(generation).encode())
+
+
+def remove_floor(directory: Path) -> None:
+    """Let a log begin anew. Raises OSError."""
+    (directory / _FLOOR).unlink(missing_ok=True)
+
+
+def _check_floor(directory: Path, generation: int) -> None:
+    place = directory / _FLOOR
+    if place.exists() and generation < int(place.read_text(encoding="ascii")):
+        raise UserLogError(
+            f"{directory} was written anew since snapshot {generation}, which the recovery store goes on at: "
+            f"they are not of the same run; put both back, or {_ANEW}"
+        )
+
+
+def _paths(directory: Path) -> list[Path]:
+    return sorted(directory.glob(f"*{_SUFFIX}"))
+
+
+def _read(path: Path, generation: int, take: Take) -> tuple[int, int, int, bool]:
+    """Read a segment up to a generation: how many records, the last generation, where it ends, whether more follows."""
+    records, last, end = 0, 0, 0
+    with path.open("rb") as file:
+        for payload, behind in read_frames(file):
+            of_generation, chunk = load_plain(payload)
+            if of_generation > generation:
+                return records, last, end, True
+            for key, state in chunk:
+                take(key, state)
+            records, end = records + len(chunk), behind
+            if not chunk:
+                last = of_generation
+    return records, last, end, False
