@@ -19,10 +19,6 @@ class Forgetting:
         self._step_s = max(remember_s // _STEPS, 1)
         self._due: dict[int, deque[str]] = {}
 
-    def __len__(self) -> int:
-        """Return how many users are listed: those that are remembered."""
-        return sum(len(keys) for keys in list(self._due.values()))
-
     def note(self, key: str, due_s: int) -> None:
         """List a user that may be forgotten at that time. Each is to be listed again only after `due` has named it."""
         step = due_s // self._step_s + 1

@@ -18,9 +18,7 @@ _EPOCH: Final = 1
 _NEWEST: Final = """\
 SELECT step_id, state_key, ser_change, max(snap_epoch) FROM snaps WHERE snap_epoch < ? GROUP BY step_id, state_key"""
 _INSERT: Final = "INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, ?, ?)"
-_UPDATE: Final = "UPDATE snaps SET ser_change = ? WHERE step_id = ? AND state_key = ?"
 _KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
-_ONE: Final = "SELECT ser_change FROM snaps WHERE step_id = ? AND state_key = ?"
 
 
 class Stored(NamedTuple):
@@ -87,17 +85,9 @@ class NewStore:
         )
         self._database.execute("INSERT INTO commits (part_index, commit_epoch) VALUES (0, ?)", (_EPOCH,))
 
-    def get(self, step: str, key: str) -> Any | None:
-        """Return the state that was put under a key, None if there is none."""
-        row = self._database.execute(_ONE, (step, key)).fetchone()
-        return None if row is None else load_plain(row[0])
-
     def put(self, step: str, key: str, state: bytes) -> None:
-        """Store the pickled state of a key; a second one replaces the first."""
-        with closing(self._database.execute(_UPDATE, (state, step, key))) as updated:
-            is_there = updated.rowcount > 0
-        if not is_there:
-            self._database.execute(_INSERT, (step, key, _EPOCH, state))
+        """Store the pickled state of a key, which has none yet."""
+        self._database.execute(_INSERT, (step, key, _EPOCH, state))
 
     def close(self) -> None:
         """Write everything."""
