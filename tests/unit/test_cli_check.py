@@ -13,9 +13,9 @@ import pytest
 
 from connectors.appsflyer.sandbox.certificate import server_context
 from connectors.kafka.probe import Keying, keying
+from flows.checking.finding import Mark
+from flows.checking.kafka import keyed
 from flows.cli import main
-from flows.commands import check
-from flows.commands.check import Mark
 from flows.steps.event import Record
 
 FILES = '[source]\nkind = "files"\npaths = ["*.json"]\n'
@@ -255,8 +255,8 @@ def test_a_device_is_no_user_of_the_same_name() -> None:
     ],
 )
 def test_what_keying_means(partitions: int, seen: Keying, mark: Mark) -> None:
-    assert check._keyed("t", partitions, 10, seen).mark is mark
+    assert keyed("t", partitions, 10, seen).mark is mark
 
 
 def test_an_empty_topic_is_a_note() -> None:
-    assert check._keyed("t", 4, 0, Keying(0, 0, 0, 0)).mark is Mark.NOTE
+    assert keyed("t", 4, 0, Keying(0, 0, 0, 0)).mark is Mark.NOTE

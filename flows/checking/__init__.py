@@ -1,0 +1,1 @@
+"""What `check` looks at: one kind of finding a file. Changes nothing, and sends no event."""
