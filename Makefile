@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration chaos price bench profile load memory wheel image manifests dashboard kubernetes compose audit sbom clean
+.PHONY: help setup run test lint types unit integration chaos price bench profile load memory wheel image manifests alerts dashboard kubernetes compose audit sbom clean
 
 PYTHON = .venv/bin/python
 # What was given on make's command line of these names, as flags: WITHOUT_IDS=0.2 is --without-ids 0.2
@@ -86,6 +86,9 @@ image: ## the container image, with podman or docker; IMAGE=registry.example.com
 
 manifests: setup ## renders deploy/ and checks it strictly; needs kustomize, kubeconform and kube-score
 	@$(PYTHON) -m tests.deploy.manifests
+
+alerts: setup ## sets where the alerts' links lead: RUNBOOK=https://git.example.org/docs/runbook.md
+	@$(PYTHON) -m tests.deploy.rules $(RUNBOOK) $(if $(RUNBOOK),,> deploy/monitoring/stream.rules.yaml)
 
 dashboard: setup ## docs/dashboard.svg: the dashboard over a real run with faults; needs prometheus, and Kafka or java and mvn
 	@$(PYTHON) -m tests.deploy.picture docs/dashboard.svg

@@ -15,6 +15,7 @@ from connectors.ledger.lock import StateInUseError
 from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
 from flows import summary_file
+from flows.engine import cluster, recovery_directory
 from flows.greeting import greet
 from flows.logs import configure_logs
 from flows.process import Process
@@ -27,9 +28,6 @@ from flows.signals import for_the_main_thread, on_reload
 from flows.watching.addresses import of_health
 
 log = structlog.get_logger()
-
-_CLUSTER_VARIABLES = ("BYTEWAX_PROCESS_ID", "BYTEWAX_ADDRESSES", "BYTEWAX_POD_NAME", "BYTEWAX_HOSTFILE_PATH")
-_CLUSTER_FLAGS = ("-i", "--process-id", "-a", "--addresses")
 
 
 def start() -> Process:
@@ -57,7 +55,7 @@ def start() -> Process:
                 missing.append(f"{path}: sync[{each.name}].{each.key_kind}: {problem}")
     if missing:
         refuse("\n".join(missing))
-    recovery = _recovery_directory()
+    recovery = recovery_directory()
     has_recovery = recovery is not None
     earlier_parts = _earlier_parts(recovery, path)
     index, count = slice_of_environment()
@@ -126,19 +124,6 @@ def slice_of_environment() -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _recovery_directory() -> Path | None:
-    """Return where Bytewax's recovery store is, as Bytewax reads it: a flag, else its variable; None without one."""
-    given = sys.argv[1:]
-    for place, argument in enumerate(given):
-        if argument in ("-r", "--recovery-directory"):
-            return Path(given[place + 1]) if place + 1 < len(given) else None
-        for flag in ("--recovery-directory=", "-r"):
-            if argument.startswith(flag):
-                return Path(argument.removeprefix(flag))
-    directory = os.environ.get("BYTEWAX_RECOVERY_DIRECTORY")
-    return Path(directory) if directory is not None else None
-
-
 def _earlier_parts(recovery: Path | None, path: Path) -> list[str]:
     """Return the keys of the source's parts that the store knows; to be asked before Bytewax opens it."""
     if recovery is None:
@@ -156,11 +141,10 @@ def _earlier_parts(recovery: Path | None, path: Path) -> list[str]:
 
 def refuse_cluster(command: str = "run") -> None:
     """Exit with 2 where Bytewax is to run as a cluster; `command` is what runs in slices instead."""
-    flags = [argument for argument in sys.argv[1:] if argument.split("=")[0] in _CLUSTER_FLAGS]
-    variables = [name for name in _CLUSTER_VARIABLES if name in os.environ]
-    if flags or variables:
+    given = cluster()
+    if given:
         refuse(
-            f"{', '.join(flags + variables)}: the stream does not run as a Bytewax cluster, for one slow process "
+            f"{', '.join(given)}: the stream does not run as a Bytewax cluster, for one slow process "
             "stalls all others in Bytewax 0.21; "
             f"start independent slices instead: python -m flows {command} --slice i/N"
         )

@@ -15,6 +15,7 @@ from flows.explain import Explained, Explainer
 from flows.printable import printable, printable_json
 from flows.remembered import NothingRememberedError, Remembered
 from flows.settings import SettingsError, load
+from flows.steps.identifiers import APPSFLYER_ID, CANONICAL
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +65,8 @@ _WAITS_FOR = {
     "no_appsflyer_id": "no event has taught its AppsFlyer id yet; after identity.hold_seconds it is a dead letter",
     "settle_seconds": "its install is younger than identity.settle_seconds",
 }
+_NO_DEVICE = (APPSFLYER_ID, "att")
+"""What is read like an identifier, and names no device: the install, and the user's answer."""
 _STYLES = {"would_deliver": "green", "held": "yellow", "filtered": "dim", "duplicate": "dim", "dead_lettered": "red"}
 
 
@@ -113,7 +116,7 @@ def _steps(explained: Explained) -> list[tuple[str, str]]:
             if explained.released_by is not None:
                 steps.append(("identify", f"waited until line {explained.released_by} taught its AppsFlyer id"))
             body = explained.request["body"] if explained.request else {}
-            known = [name for name in ("idfa", "idfv", "advertising_id", "oaid", "amazon_aid", "imei") if name in body]
+            known = [name for name in CANONICAL if name in body and name not in _NO_DEVICE]
             steps.append(("identify", f"AppsFlyer id known; device identifiers: {', '.join(known) or 'none'}"))
             steps.append(("translate", f"{len(orjson.dumps(body)):,} bytes as {escape(body.get('eventName', ''))}"))
     return steps

@@ -1,14 +1,12 @@
 """The summary of a rekeying: what was read and what was written, for people and, with STREAM_SUMMARY=FILE, as JSON."""
 
-import os
 import sys
-from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from rich.console import Console
 from rich.table import Table
 
+from flows import summary_file
 from flows.rekeying.counts import Counts
 from flows.steps.rekey import KeyedBy
 
@@ -33,9 +31,7 @@ def as_json(counts: Counts, written: int, pending: int) -> dict[str, Any]:
 
 def print_summary(counts: Counts, written: int, pending: int) -> None:
     """Print it, and write it as JSON where STREAM_SUMMARY says."""
-    if place := os.environ.get("STREAM_SUMMARY"):
-        content = as_json(counts, written, pending)
-        Path(place).write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    summary_file.write(as_json(counts, written, pending))
     table = Table("rekeyed", "records", box=None, pad_edge=False, header_style="bold")
     table.columns[1].justify = "right"
     table.add_row("read", f"{counts.records:,}")

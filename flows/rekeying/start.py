@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connectors.ledger.lock import StateInUseError
 from connectors.private import keep_private
+from flows import summary_file
 from flows.logs import configure_logs
 from flows.progress import interval_seconds
 from flows.rekeying.place import PlaceError, place_of
@@ -21,6 +22,9 @@ def start() -> Rekeying:
     configure_logs()
     keep_private()
     refuse_cluster("rekey")
+    unwritable = summary_file.obstacle()
+    if unwritable is not None:
+        refuse(unwritable)
     path = Path(os.environ.get("STREAM_SETTINGS") or "stream.toml")
     try:
         settings = load(path)

@@ -1,11 +1,14 @@
 """Make the rules file for a Prometheus without the operator, out of the PrometheusRule.
 
 python -m tests.deploy.rules > deploy/monitoring/stream.rules.yaml
+python -m tests.deploy.rules https://git.example.org/stream/docs/runbook.md    sets in both where the runbook is
 """
 
+import re
 import sys
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -13,6 +16,8 @@ MONITORING: Final = Path(__file__).parents[2] / "deploy" / "monitoring"
 SOURCE: Final = MONITORING / "prometheus-rule.yaml"
 MADE: Final = MONITORING / "stream.rules.yaml"
 _HEAD: Final = "# Made of prometheus-rule.yaml by `python -m tests.deploy.rules`; change that file.\n"
+
+_RUNBOOK: Final = re.compile(r"(?<=runbook_url: )[^#\s]+(?=#)")
 
 Rule = dict[str, Any]
 
@@ -45,5 +50,30 @@ def rules_file() -> str:
     return _HEAD + text
 
 
+def with_runbook(text: str, address: str) -> str:
+    """Return the PrometheusRule with every link leading to the runbook at this address. Raises ValueError."""
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.fragment or re.search(r"[\s#]", address):
+        raise ValueError(
+            f"{address}: expected where docs/runbook.md is, such as https://git.example.org/docs/runbook.md"
+        )
+    return _RUNBOOK.sub(lambda _: address, text)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the file; with an address, set it in both files instead."""
+    if not arguments:
+        sys.stdout.write(rules_file())
+        return 0
+    try:
+        text = with_runbook(SOURCE.read_text(encoding="utf-8"), arguments[0])
+    except ValueError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    SOURCE.write_text(text, encoding="utf-8")
+    MADE.write_text(rules_file(), encoding="utf-8")
+    return 0
+
+
 if __name__ == "__main__":
-    sys.stdout.write(rules_file())
+    sys.exit(main(sys.argv[1:]))

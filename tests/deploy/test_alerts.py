@@ -13,7 +13,7 @@ import yaml
 from connectors.appsflyer.unfinished import MOST_SET_ASIDE
 from tests.deploy.alert_cases import CASES, Case, healthy
 from tests.deploy.promql import UnknownNameError, labels_of
-from tests.deploy.rules import MADE, alerts, rules_file
+from tests.deploy.rules import MADE, SOURCE, alerts, rules_file, with_runbook
 
 ALERTS = {rule["alert"]: rule for rule in alerts()}
 
@@ -79,6 +79,29 @@ def test_an_alert_says_how_grave_it_is_what_it_means_and_what_to_do(name: str) -
     assert set(annotations) == {"summary", "description", "runbook_url"}
     assert not annotations["summary"].endswith(".")
     assert annotations["description"].endswith(".")
+
+
+def test_every_link_is_a_full_address_of_the_runbook() -> None:
+    """What shows an alert, such as a chat or a pager, knows no path within this project."""
+    links = {rule["annotations"]["runbook_url"].split("#")[0] for rule in ALERTS.values()}
+    (address,) = links
+    assert address.startswith("https://")
+    assert address.endswith("/docs/runbook.md")
+
+
+def test_where_the_links_lead_can_be_set() -> None:
+    text = with_runbook(SOURCE.read_text(encoding="utf-8"), "https://git.example.org/a/docs/runbook.md")
+    rules = [rule for group in yaml.safe_load(text)["spec"]["groups"] for rule in group["rules"]]
+    assert [rule["annotations"]["runbook_url"] for rule in rules] == [
+        "https://git.example.org/a/docs/runbook.md#" + rule["annotations"]["runbook_url"].split("#")[1]
+        for rule in ALERTS.values()
+    ]
+
+
+@pytest.mark.parametrize("address", ["", "docs/runbook.md", "ftp://x/y", "https://x/y#z", "https://x/a b"])
+def test_an_address_that_is_no_link_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="expected where"):
+        with_runbook("", address)
 
 
 def test_the_number_that_may_be_set_aside_is_the_one_that_is_warned_of() -> None:

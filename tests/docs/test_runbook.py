@@ -30,7 +30,7 @@ KUBECTL = {
 
 def _points_to(rule: Rule) -> list[str]:
     page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-    assert ROOT / page == PAGE
+    assert page.endswith(f"/{PAGE.relative_to(ROOT)}")
     if anchor == "{{ $labels.reason }}":
         of_decode = "refused_total" in rule["expr"]
         return ["undecodable", "invalid_event"] if of_decode else ["rejected", "too_large"]

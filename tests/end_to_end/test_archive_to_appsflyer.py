@@ -127,11 +127,13 @@ def test_parked_credentials_become_dead_letters(stream: Stream) -> None:
     assert run.summary["syncs"]["trailmix"]["dead_lettered"]["credentials_rejected"] == would_deliver
 
 
-@pytest.mark.parametrize("arguments", [("-i", "0"), ("-a", "127.0.0.1:2101")])
-def test_bytewax_clusters_are_refused(stream: Stream, arguments: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [("-i", "0", "-a", "x:1"), ("-a", "127.0.0.1:2101"), ("-i0", "-alocalhost:1"), ("--addr=localhost:1",)]
+)
+def test_bytewax_clusters_are_refused(stream: Stream, arguments: tuple[str, ...]) -> None:
     """The flags of a Bytewax cluster are refused with a message that says what to do instead, exit 2."""
     _configure(stream, "http://127.0.0.1:9", 50)
-    run = stream.start("-m", "bytewax.run", "flows.stream", *arguments, *(() if "-a" in arguments else ("-a", "x:1")))
+    run = stream.start("-m", "bytewax.run", "flows.stream", *arguments)
     assert run.wait() == 2
     assert "--slice i/N" in run.log
 

@@ -219,12 +219,21 @@ def test_what_cannot_be_is_refused(
     assert sum(topics.ends(topics.target)) == 0
 
 
-@pytest.mark.parametrize("arguments", [("-i", "0", "-a", "x:1"), ("-a", "127.0.0.1:2101")])
+@pytest.mark.parametrize("arguments", [("-i", "0", "-a", "x:1"), ("-a", "127.0.0.1:2101"), ("-i0", "-alocalhost:1")])
 def test_bytewax_clusters_are_refused(stream: Stream, topics: Topics, arguments: tuple[str, ...]) -> None:
     names = {"STREAM_REKEY_TO": topics.target}
     run = stream.start("-m", "bytewax.run", "flows.rekey", *arguments, environment=names)
     assert run.wait() == 2
     assert "rekey --slice i/N" in run.log
+
+
+def test_a_summary_that_cannot_be_written_is_refused_at_the_start(stream: Stream) -> None:
+    """Not at the end, after hours of copying. Kafka is not asked for."""
+    stream.configure(SETTINGS.format(bootstrap="127.0.0.1:9", topic="read"))
+    place = str(stream.directory / "not-there" / "summary.json")
+    run = stream.start("-m", "flows", "rekey", "--to", "written", environment={"STREAM_SUMMARY": place})
+    assert run.wait() == 2
+    assert f"STREAM_SUMMARY: found {place!r}, but its directory is not there" in run.log
 
 
 def test_a_second_one_on_the_same_topics_is_refused(stream: Stream, topics: Topics) -> None:

@@ -75,3 +75,22 @@ def test_an_event_that_waits_is_told_for_what(settings: Path, capsys: pytest.Cap
     assert main(["explain", "--settings", str(settings), "--pretty"]) == 0
     said = capsys.readouterr().out
     assert "waits: no event has taught its AppsFlyer id yet; after identity.hold_seconds it is a dead letter" in said
+
+
+def test_in_words_every_identifier_of_the_device_is_named(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.write_text(SETTINGS.replace('ios_app_id = "id1"', 'android_app_id = "com.a.b"'), encoding="utf-8")
+    event = {
+        "event_type": "open",
+        "user_id": "u-1",
+        "platform": "Android",
+        "user_properties": {
+            "appsflyer_id": "1700000000002-1234567890123456789",
+            "app_set_id": {"scope": 1, "id": "38400000-8cf0-11bd-b23e-10b96e40000d"},
+            "oaid": "38400000-8cf0-11bd-b23e-10b96e40000e",
+        },
+    }
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(orjson.dumps(event))))
+    assert main(["explain", "--settings", str(settings), "--pretty"]) == 0
+    assert "device identifiers: oaid, app_set_id" in capsys.readouterr().out
