@@ -10,6 +10,7 @@ from typing import Any
 from confluent_kafka import (
     OFFSET_INVALID,
     Consumer,
+    IsolationLevel,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -90,9 +91,14 @@ class Cluster:
         return futures
 
     def ask_ends(self, partitions: Iterable[int]) -> "dict[int, Future[Any]]":
-        """Ask for the ends of these partitions, all at once; the result of each has `offset`."""
+        """Ask for the ends of these partitions, all at once; the result of each has `offset`.
+
+        The end is what a consumer can read up to: with `isolation.level` at its default, an open transaction ends it.
+        """
         places = {TopicPartition(self._settings.topic, partition): _FIRST_AND_END[1] for partition in partitions}
-        asked = self._admin.list_offsets(places, request_timeout=REQUEST_SECONDS)
+        reads_all = dict(self._settings.properties).get("isolation.level") == "read_uncommitted"
+        level = IsolationLevel.READ_UNCOMMITTED if reads_all else IsolationLevel.READ_COMMITTED
+        asked = self._admin.list_offsets(places, isolation_level=level, request_timeout=REQUEST_SECONDS)
         return {place.partition: future for place, future in asked.items()}
 
     def ask_offsets_since(self, since_ms: Mapping[int, int]) -> Futures:

@@ -106,7 +106,10 @@ class SharedConsumer:
         self._clock = clock
         self._lock = threading.RLock()  # callbacks run inside consume()
         self._scrub = scrubber(settings.properties)
-        self._committer = Committer(settings.topic, watermark, log)
+        self._watermark = watermark
+        self._committer = Committer(settings.topic, self._final_up_to, log)
+        self._handed: dict[int, int] = {}
+        self._reached: dict[int, int] = {}
         self._ready: dict[int, deque[list[Record]]] = {}
         self._ready_records = 0
         self._repairs: dict[int, tuple[int, Futures]] = {}
@@ -161,7 +164,16 @@ class SharedConsumer:
                 return []
             batch = ready.popleft()
             self._ready_records -= len(batch)
+            self._handed[partition] = batch[-1].offset + 1
             return batch
+
+    def reached(self, partition: int) -> int | None:
+        """Return the partition's end where everything before it was taken, else None.
+
+        It is beyond the last record where offsets hold no record, as after the marker of a transaction.
+        """
+        with self._lock:
+            return None if self._ready[partition] else self._reached.get(partition)
 
     def end(self, partition: int) -> None:
         """Read no more of a partition, so that what is fetched of it takes no room from others."""
@@ -264,6 +276,12 @@ class SharedConsumer:
         if self._lost_since is not None:
             self._say_lost(now - self._lost_since)
 
+    def _final_up_to(self, topic: str, partition: int) -> int | None:
+        """Return the lowest offset that is not final; where all that was taken is, the end that was reached."""
+        offset, reached = self._watermark(topic, partition), self._reached.get(partition, 0)
+        is_all = offset is not None and partition in self._handed and offset >= self._handed[partition]
+        return reached if offset is not None and is_all and not self._ready[partition] and reached > offset else offset
+
     def _commit(self) -> None:
         offsets = self._committer.due(self._ready)
         if not offsets:
@@ -280,6 +298,9 @@ class SharedConsumer:
 
     def _on_message_error(self, message: _Message, error: KafkaError) -> None:
         partition = message.partition()
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
+            self._reached[partition] = message.offset()
+            return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public code
             self._repairs[partition] = (message.offset(), self._cluster.ask_available([partition]))
             return
@@ -312,6 +333,8 @@ class SharedConsumer:
                 return
             if offset < wanted:
                 self._committer.know(partition, None)
+                self._handed.pop(partition, None)
+                self._reached.pop(partition, None)
             place = TopicPartition(self._settings.topic, partition, offset)
             self._consumer.incremental_unassign([place])
             self._consumer.incremental_assign([place])

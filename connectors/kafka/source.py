@@ -93,14 +93,15 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
             self.last_record_ms = records[-1].time_ms
             self._delay_ms = 0
             self._awake_at = None
-            if self._warm_up_until and self._next_offset >= self._warm_up_until:
-                self._warm_up_until = 0
-                structlog.get_logger().info(
-                    "warmed up; from here on it sends", partition=self._partition, offset=self._next_offset
-                )
         else:
+            self._next_offset = max(self._next_offset, self._consumer.reached(self._partition) or 0)
             self._delay_ms = min(max(FIRST_DELAY_MS, 2 * self._delay_ms), LONGEST_DELAY_MS)
             self._awake_at = datetime.now(UTC) + timedelta(milliseconds=self._delay_ms)
+        if self._warm_up_until and self._next_offset >= self._warm_up_until:
+            self._warm_up_until = 0
+            structlog.get_logger().info(
+                "warmed up; from here on it sends", partition=self._partition, offset=self._next_offset
+            )
         return records
 
     def next_awake(self) -> datetime | None:

@@ -365,3 +365,51 @@ def create_soon(address: str, connected: threading.Thread) -> None:
     connected.start()
     admin = AdminClient({"bootstrap.servers": address, "log_level": 0, "reconnect.backoff.max.ms": 200})
     admin.create_topics([NewTopic("t", 1, 1)], request_timeout=30)["t"].result(timeout=40)
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_at_the_end_of_a_topic_with_transactions_nothing_is_left_to_read(
+    kafka: str, topic: str, open_source: Callable[..., KafkaInput], *, commits: bool
+) -> None:
+    """The markers of transactions, and what an aborted one has written, take offsets that no record has."""
+    fill(kafka, topic, 5)
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": f"{topic}-{commits}"})
+    producer.init_transactions(30)
+    for is_aborted in (not commits, True):
+        producer.begin_transaction()
+        for number in range(3):
+            producer.produce(topic, b"%d" % number, partition=0)
+        producer.flush(30)
+        (producer.abort_transaction if is_aborted else producer.commit_transaction)(30)
+    records = 5 + 3 * commits
+    source = open_source(kafka, topic, committed=5 + 3 * commits)  # all that was taken is final
+    partition = begin(source)
+    assert len(read(partition, records)) == records
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        partition.next_batch()
+        progress = source.progress()[0]
+        if progress.lag_events == 0 == progress.committed_lag_events:
+            break
+        time.sleep(0.01)
+    end = 5 + 3 + 1 + 3 + 1
+    assert (progress.next_offset, progress.committed, progress.end) == (end, end, end)
+    assert partition.snapshot() == end
+
+
+def test_an_open_transaction_is_no_lag(kafka: str, topic: str, open_source: Callable[..., KafkaInput]) -> None:
+    fill(kafka, topic, 5)
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(topic, b"not yet", partition=0)
+    producer.flush(30)
+    source = open_source(kafka, topic)
+    partition = begin(source)
+    assert len(read(partition, 5)) == 5
+    deadline = time.monotonic() + 30
+    while source.progress()[0].end is None and time.monotonic() < deadline:
+        partition.next_batch()
+        time.sleep(0.01)
+    assert source.progress()[0].lag_events == 0
+    producer.abort_transaction(30)

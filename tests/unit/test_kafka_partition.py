@@ -16,6 +16,9 @@ class Consumer:
     def __init__(self, *batches: list[Record]) -> None:
         self.batches = list(batches)
 
+    def reached(self, _partition: int) -> int | None:
+        return None
+
     def take(self, _partition: int) -> list[Record]:
         """Return the next batch."""
         return self.batches.pop(0) if self.batches else []
