@@ -36,10 +36,10 @@ from connectors.metrics.parts import Parts
 from connectors.postbox import Postbox
 from connectors.secrets import Secret
 from connectors.stopping import Stopping
-from connectors.users.segments import UserLogError
 from flows import summary
 from flows.compiled import Compiled
 from flows.identify import Around, Generation, UsersLogic
+from flows.refusal import refuse_state
 from flows.reload import hand_over
 from flows.rules import identity_rules
 from flows.settings.model import FileDeadLetters, FilesSource, Settings
@@ -151,16 +151,16 @@ class Process:
         around = Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets)
         try:
             return UsersLogic(resume_state, around)
-        except (UserLogError, ValueError) as problem:
-            log.error("the stream cannot go on from its state", why=str(problem))
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(2)  # an exception would come out of the engine as a panic of a hundred lines
+        except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written
+            refuse_state(problem)
 
     def micro_batch(self, resume_state: tuple[Any, ...] | None) -> MicroBatch:
         """Return the window of one lane."""
         window = self.settings.window
-        items: list[Item] = resume_items(self.ledger, resume_state[1]) if resume_state is not None else []
+        try:
+            items: list[Item] = resume_items(self.ledger, resume_state[1]) if resume_state is not None else []
+        except Exception as problem:  # noqa: BLE001 - as above
+            refuse_state(problem)
         max_wait = timedelta(milliseconds=window.max_wait_ms)
         return MicroBatch(items, window.max_events, max_wait, utc_now, self.parts.windows, self.parts.batches)
 
@@ -216,6 +216,7 @@ class Process:
             self._snapshot_taken,
             self._closed,
             self.parts.heartbeat.worker,
+            refuse_state,
         )
         return self.parts.sink
 

@@ -6,7 +6,7 @@ it holds is taken up again at the next start. Nothing here blocks, apart from th
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -14,7 +14,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from connectors.appsflyer.courier import Courier
 from connectors.appsflyer.items import Item, Key, key_of, resume_items, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel
-from connectors.appsflyer.unfinished import STATE_VERSION, Unfinished
+from connectors.appsflyer.unfinished import READ_VERSIONS, STATE_VERSION, Unfinished
 from connectors.ledger.ledger import Ledger
 from connectors.postbox import Postbox
 from connectors.stopping import Stopping
@@ -28,6 +28,10 @@ _SPARE_SECONDS: Final = 0.5
 """For what takes its time besides the answers."""
 
 
+def _raise(problem: Exception) -> NoReturn:
+    raise problem
+
+
 class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
     def __init__(self, sink: "AppsFlyerSink", resume_state: tuple[Any, ...] | None) -> None:
         self._sink = sink
@@ -35,7 +39,7 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
             sink.unfinished.forget_overflows()
             return
         version, packed, marks = resume_state
-        if version != STATE_VERSION:
+        if version not in READ_VERSIONS:
             raise ValueError(
                 f"the recovery store is of version {version}; this is {STATE_VERSION}: use a new directory"
             )
@@ -103,6 +107,7 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         snapshot_taken: Callable[[], None],
         closed: Callable[[], None],
         beat: Callable[[], None] = lambda: None,
+        refuse: Callable[[Exception], NoReturn] = _raise,
     ) -> None:
         self.ledger = ledger
         self.unfinished = unfinished
@@ -114,6 +119,7 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         self.snapshot_taken = snapshot_taken
         self._closed = closed
         self._beat = beat
+        self._refuse = refuse
         self._has_said_so = False
         self.snapshot_seconds = 0.0
         """How long the last snapshot took, without the drain at the end."""
@@ -130,7 +136,10 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: tuple[Any, ...] | None) -> _Partition:  # noqa: ARG002 - there is one
         """Begin, with what an earlier run left unfinished."""
-        return _Partition(self, resume_state)
+        try:
+            return _Partition(self, resume_state)
+        except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written
+            self._refuse(problem)
 
     def raise_errors(self) -> None:
         """Raise what ended a background thread, so that the process stops loudly and is started again."""

@@ -17,7 +17,9 @@ from flows.steps.outcome import DeadLetter, DeadLetterReason
 
 log = structlog.get_logger()
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
+READ_VERSIONS: Final = (1, 2)
+"""The first version knew only where an overflow stood, not what waits there."""
 MOST_SET_ASIDE: Final = 500_000
 """Per app; then the source waits for it. The ledger's entry of each stays in memory, some 150 bytes."""
 
@@ -129,7 +131,10 @@ class Unfinished:
         return taken
 
     def state(self) -> tuple[Any, ...]:
-        """Return everything as builtins: (version, items and their attempts, where each overflow stands)."""
+        """Return everything as builtins: (version, items and their attempts, where each overflow stands).
+
+        What waits in an overflow is durable then. Raises OSError.
+        """
         with self._moving:
             items = [(pack(each.item), tuple(each.attempts)) for each in list(self._items.values())]
             return (STATE_VERSION, items, {lane: overflow.mark() for lane, overflow in self._overflows.items()})
@@ -141,7 +146,10 @@ class Unfinished:
                 overflow.snapshot_taken()
 
     def resume_overflows(self, marks: dict[str, Mark]) -> None:
-        """Open the overflows where a snapshot says they stood, and the entries of what waits there."""
+        """Open the overflows where a snapshot says they stood, and the entries of what waits there.
+
+        Raises DamagedStateError where one is not what was written, or OSError.
+        """
         for lane, mark in marks.items():
             if lane.partition("/")[0] not in self._places:
                 log.warning("events were set aside for a sync that is not enabled any more", lane=lane)

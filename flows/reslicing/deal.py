@@ -16,6 +16,7 @@ from connectors.appsflyer import unfinished
 from connectors.appsflyer.items import unpack
 from connectors.appsflyer.parcel import Attempts
 from connectors.appsflyer.sink import PART
+from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.journal import Journal, read_segment
 from connectors.ledger.overflow import Overflow
 from connectors.ledger.plain import load_plain
@@ -140,7 +141,8 @@ class Dealer:
                 _is_of(window.STATE_VERSION, stored)
                 self._deal_items([(item, tuple(Attempts())) for item in stored.state[1]], new)
             elif stored.step == _SINK:
-                _is_of(unfinished.STATE_VERSION, stored)
+                if stored.state[0] not in unfinished.READ_VERSIONS:
+                    _is_of(unfinished.STATE_VERSION, stored)
                 _, items, marks = stored.state
                 self._deal_items(items, new)
                 self._deal_overflows(directory / "overflow", marks, new)
@@ -208,7 +210,10 @@ class Dealer:
 
     def _deal_overflows(self, directory: Path, marks: dict[str, Any], new: Sequence[NewSlice]) -> None:
         for lane, mark in marks.items():
-            overflow = Overflow(directory / quote(lane, safe=""), mark)
+            try:
+                overflow = Overflow(directory / quote(lane, safe=""), mark)
+            except DamagedStateError as problem:
+                raise StateError(str(problem)) from problem
             try:
                 for item in overflow.peek():
                     self._of(new, unpack(item[0]).position.partition).add_set_aside(lane, (item[0], item[1]))

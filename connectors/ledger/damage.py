@@ -1,0 +1,26 @@
+"""Damage: a file of the state that is not what was written: a start says so and refuses, for to go on loses events."""
+
+from pathlib import Path
+from typing import Final
+
+READ_AGAIN: Final = (
+    "put it back as it was, or move recovery, users and overflow out of the state directory and keep journal: then the "
+    "events are read again from the group's committed offsets (docs/runbook.md, «Damaged state»)"
+)
+"""What to do where the source still has the events."""
+
+
+class DamagedStateError(Exception):
+    """A file below the state directory is damaged, missing or foreign; the message names it and says what to do."""
+
+
+def numbered_files(directory: Path, suffix: str) -> list[Path]:
+    """Return the files `NUMBER.suffix` of a directory, lowest number first.
+
+    Raises DamagedStateError where another file has that suffix.
+    """
+    paths = list(directory.glob(f"*{suffix}"))
+    for path in paths:
+        if not (path.stem.isascii() and path.stem.isdecimal() and path.is_file()):
+            raise DamagedStateError(f"{path} is no file of the stream's; move it out of the state directory")
+    return sorted(paths, key=lambda path: int(path.stem))
