@@ -93,7 +93,7 @@ class Explainer:
         for decision in user.take(event, targets, now_ms):
             released_by = line if decision.event.position != event.position else None
             for target in decision.targets:
-                yield self._decided(decision, target, now_ms, released_by)
+                yield self._decided(user, decision, target, now_ms, released_by)
 
     def _user(self, key: str) -> User:
         user = self._users.get(key)
@@ -104,7 +104,9 @@ class Explainer:
                 user.restore(state, ())
         return user
 
-    def _decided(self, decision: Decision, target: Target, now_ms: int, released_by: int | None) -> Explained:
+    def _decided(
+        self, user: User, decision: Decision, target: Target, now_ms: int, released_by: int | None
+    ) -> Explained:
         event = decision.event
         sync = self._syncs[target.sync].name
         own_line = event.position.offset
@@ -114,7 +116,7 @@ class Explainer:
                 return Explained(own_line, sync, "filtered", reason, event=event, released_by=released_by)
             return Explained(own_line, sync, "duplicate", event=event)
         if isinstance(decision, Held):
-            reason = "settle_seconds" if decision.settling else DeadLetterReason.NO_APPSFLYER_ID.value
+            reason = "settle_seconds" if decision.settling else user.lacks(event).value
             return Explained(own_line, sync, "held", reason, self._absences(event), event=event)
         if isinstance(decision, GivenUp):
             reason = decision.reason.value

@@ -3,6 +3,7 @@
 from flows.settings.model import Settings
 from flows.steps.event import PLATFORMS
 from flows.steps.identifiers import IdentifierReader
+from flows.steps.platform import PlatformNames
 from flows.steps.user import Rules
 
 
@@ -19,4 +20,5 @@ def identity_rules(settings: Settings) -> Rules:
         hold_ms=int(identity.hold_seconds * 1000),
         settle_ms=int(identity.settle_seconds * 1000),
         hold_events=identity.hold_events,
+        names=PlatformNames(dict(identity.platforms)),
     )

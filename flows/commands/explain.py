@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 _WAITS_FOR = {
     "no_appsflyer_id": "no event has taught its AppsFlyer id yet; after identity.hold_seconds it is a dead letter",
+    "no_platform": "no event has taught its platform yet; after identity.hold_seconds it is a dead letter",
     "settle_seconds": "its install is younger than identity.settle_seconds",
 }
 _NO_DEVICE = (APPSFLYER_ID, "att")

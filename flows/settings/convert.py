@@ -3,7 +3,7 @@
 import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flows.settings import sync_tables, tables
 from flows.settings.model import (
@@ -23,6 +23,9 @@ from flows.settings.model import (
 from flows.settings.table import Table
 from flows.steps.identifiers import DEFAULT_PATHS
 from flows.steps.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
+
+if TYPE_CHECKING:
+    from flows.steps.platform import Stated
 
 
 def convert(path: Path, file: tables.StreamFile) -> Settings:
@@ -77,8 +80,14 @@ def _property(base: Path, name: str, value: str | bool | int) -> str:  # noqa: F
 
 def _identity(table: tables.IdentityTable) -> Identity:
     paths = dict(DEFAULT_PATHS) | {name: _paths(given) for name, given in table.paths if given is not None}
-    values = {name: value for name, value in table if name != "paths"}
-    return Identity(**values, paths=tuple(paths.items()))
+    values = {name: value for name, value in table if name not in ("paths", "platforms")}
+    given = table.platforms
+    platforms: tuple[tuple[Stated, tuple[str, ...]], ...] = (
+        ("ios", tuple(given.ios)),
+        ("android", tuple(given.android)),
+        ("other", tuple(given.other)),
+    )
+    return Identity(**values, paths=tuple(paths.items()), platforms=tuple(each for each in platforms if each[1]))
 
 
 def _paths(given: str | list[str]) -> tuple[str, ...]:

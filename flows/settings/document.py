@@ -87,6 +87,12 @@ _PATHS: Final = """\
 appsflyer_id = ["user_properties.af_uid_ios", "user_properties.af_uid_android"]
 imei = []
 """
+_PLATFORMS: Final = """\
+[identity.platforms]
+ios = ["tvOS"]
+android = ["HarmonyOS"]
+other = ["Electron"]
+"""
 _SOURCE: Final = """\
 [source.properties]
 "security.protocol" = "SASL_SSL"
@@ -100,6 +106,7 @@ SECTIONS: Final = (
     _Section('`[source]`, `kind = "files"`', tables.FilesSourceTable),
     _Section("`[identity]`", tables.IdentityTable),
     _Section("`[identity.paths]`", tables.IdentityPathsTable, _PATHS),
+    _Section("`[identity.platforms]`", tables.IdentityPlatformsTable, _PLATFORMS),
     _Section("`[window]`", tables.WindowTable),
     _Section("`[delivery]`", tables.DeliveryTable),
     _Section('`[dead_letters]`, `kind = "files"`', tables.FileDeadLettersTable),
@@ -121,6 +128,7 @@ _RULES: Final = """\
   `events = "all"` or `[[sync.event]]` tables.
 - A condition has exactly one operator.
 - `hold_seconds` and `settle_seconds` are shorter than `remember_days`.
+- A name is under one platform of `[identity.platforms]` only.
 - Dead letters in Kafka have another topic than the source. Where the source is no Kafka, they need `bootstrap_servers`.
 - These librdkafka properties are the stream's own, and refused: {owned}.
 """

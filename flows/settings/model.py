@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.steps.identifiers import DEFAULT_PATHS
+from flows.steps.platform import Stated
 from flows.steps.sync import Sync
 
 
@@ -49,6 +50,8 @@ class Identity:
     hold_events: int = 100
     """Events held per user at the most; one more gives up the oldest."""
     paths: tuple[tuple[str, tuple[str, ...]], ...] = tuple(DEFAULT_PATHS.items())
+    platforms: tuple[tuple[Stated, tuple[str, ...]], ...] = ()
+    """Names of platforms, beside the built-in ones."""
 
 
 @dataclass(frozen=True, slots=True)

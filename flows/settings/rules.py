@@ -151,6 +151,19 @@ def _waiting_is_shorter_than_remembering(draft: Draft) -> Iterator[Finding]:
             yield ("identity", key), f"found {seconds}; {limit}; wait shorter or remember longer"
 
 
+def _platform_names_are_unique(draft: Draft) -> Iterator[Finding]:
+    platforms = draft.table("identity").get("platforms")
+    places: dict[str, str] = {}
+    for key in ("ios", "android", "other"):
+        names = platforms.get(key) if isinstance(platforms, dict) else None
+        for name in names if isinstance(names, list) else ():
+            other = places.setdefault(name.strip().lower(), key) if isinstance(name, str) else key
+            if other != key:
+                where = ("identity", "platforms", key)
+                expected = "expected each name under one platform"
+                yield where, f"found {found(name, where)}, which is under {other}, too; {expected}; remove it from one"
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -164,4 +177,5 @@ _RULES: Final[tuple[Callable[[Draft], Iterator[Finding]], ...]] = (
     _kafka_properties_are_free,
     _dead_letters_have_a_cluster,
     _waiting_is_shorter_than_remembering,
+    _platform_names_are_unique,
 )

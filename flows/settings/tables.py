@@ -20,6 +20,7 @@ from flows.settings.values import (
     Name,
     Path,
     Paths,
+    PropertyNames,
     Proxy,
     Servers,
     SomeEventPaths,
@@ -97,6 +98,21 @@ class IdentityPathsTable(Table):
     """Android: the app set id, as text or as `{scope, id}`."""
 
 
+class IdentityPlatformsTable(Table):
+    """Names that events state as their `platform` or `os_name`, beside the built-in ones, in any case.
+
+    A name that is neither here nor built in is taken for the sender's, such as a server's, and tells no platform.
+    """
+
+    ios: PropertyNames = Field(default_factory=list)
+    """Names of devices that the iOS app is for. Built in are iOS, iPadOS, iPhone OS, IPhonePlayer and others."""
+    android: PropertyNames = Field(default_factory=list)
+    """Names of devices that the Android app is for. Built in are Android, Fire OS and others."""
+    other: PropertyNames = Field(default_factory=list)
+    """Names of platforms that no app is for: their events are filtered. Built in are Web, JavaScript, Windows, macOS,
+    tvOS and others."""
+
+
 class IdentityTable(Table):
     """What is remembered of each user."""
 
@@ -106,8 +122,8 @@ class IdentityTable(Table):
     remember_insert_ids: Annotated[int, whole(0, 10_000)] = 100
     """Insert ids kept per user to recognise duplicates, 8 bytes each; 0 lets every event through."""
     hold_seconds: Annotated[float, number(0, 604_800)] = 300.0
-    """How long an event waits for its user's AppsFlyer id, before it is a dead letter. Set it to the time that your app
-    takes to tell Amplitude the id, or longer; 0 waits for nothing."""
+    """How long an event waits for its user's AppsFlyer id or platform, before it is a dead letter. Set it to the time
+    that your app takes to tell Amplitude the id, or longer; 0 waits for nothing."""
     settle_seconds: Annotated[float, number(0, 86_400)] = 0.0
     """How old the first events of a new AppsFlyer id must be before they are sent. AppsFlyer may count events that come
     within 20 to 30 seconds of an install as organic: 30 keeps them from it."""
@@ -115,6 +131,8 @@ class IdentityTable(Table):
     """Events held per user at the most; one more gives up the oldest."""
     paths: IdentityPathsTable = Field(default_factory=IdentityPathsTable)
     """Where identifiers are read from."""
+    platforms: IdentityPlatformsTable = Field(default_factory=IdentityPlatformsTable)
+    """What your events call their platform, if it is none of the usual names."""
 
 
 class WindowTable(Table):

@@ -35,7 +35,7 @@ class Held(NamedTuple):
 
 
 class GivenUp(NamedTuple):
-    """An event whose AppsFlyer id nobody taught in time."""
+    """An event whose AppsFlyer id, or whose platform, nobody taught in time."""
 
     event: Event
     targets: tuple[Target, ...]

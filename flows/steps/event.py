@@ -52,7 +52,7 @@ class Event(NamedTuple):
     """When it happened, in milliseconds since the epoch; when it arrived if it does not say."""
     insert_id: str | None
     platform: str | None
-    """As the event states it: see `identifiers.stated_platform`."""
+    """As the event states it: see `platform.PlatformNames`."""
     os_name: str | None
     os_version: str | None
     app_version: str | None

@@ -5,7 +5,7 @@ Formats: AppsFlyer, OpenAPI of the S2S events API (api3), schemas AndroidIds and
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from flows.steps.event import Event, Platform
 from flows.steps.paths import compile_path, container_of, split_path
@@ -275,17 +275,3 @@ CANONICAL: Final[Mapping[str, Callable[[Any], Value | None]]] = {
     "app_set_id": _app_set_id,
 }
 """How each identifier gets AppsFlyer's form; None is what is none. IDFA and IDFV are upper-case there."""
-
-_PLATFORM_NAMES: Final[Mapping[str, Platform]] = {
-    "ios": "ios",
-    "ipados": "ios",
-    "android": "android",
-    "fire os": "android",
-    "fireos": "android",
-}
-
-
-def stated_platform(event: Event) -> Platform | Literal["other"] | None:
-    """Return what the event says of its platform: `platform`, else `os_name`. None if it says nothing."""
-    stated = event.platform or event.os_name
-    return None if stated is None else _PLATFORM_NAMES.get(stated.strip().lower(), "other")

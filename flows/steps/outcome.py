@@ -30,6 +30,7 @@ class DeadLetterReason(StrEnum):
     UNDECODABLE = "undecodable"
     INVALID_EVENT = "invalid_event"
     NO_APPSFLYER_ID = "no_appsflyer_id"
+    NO_PLATFORM = "no_platform"
     TOO_LARGE = "too_large"
     REJECTED = "rejected"
     RETRIES_EXHAUSTED = "retries_exhausted"

@@ -55,15 +55,21 @@ class Profile:
         return device.learn(time_ms, values) or is_later
 
     def platform_of(self, device_id: str | None) -> Platform | None:
-        """Return the platform that the device stated last, if it ever did."""
-        if device_id is None:
-            return None
-        stated = [
-            (device.seen_ms, platform)
-            for platform in PLATFORMS
-            if (device := self.devices.get(_KEYS[platform] + device_id)) is not None
-        ]
-        return max(stated)[1] if stated else None
+        """Return the platform that the device stated last; else the one that all of the user's devices are of, if any.
+
+        A device that has stated none is no doubt: it would otherwise keep back what a server says of the user.
+        """
+        if device_id is not None:
+            stated = [
+                (device.seen_ms, platform)
+                for platform in PLATFORMS
+                if (device := self.devices.get(_KEYS[platform] + device_id)) is not None
+            ]
+            if stated:
+                return max(stated)[1]
+        letters = {key[0] for key in self.devices}
+        of_all = [platform for platform in PLATFORMS if _KEYS[platform] in letters]
+        return of_all[0] if len(of_all) == 1 else None
 
     def resolve(self, platform: Platform, device_id: str | None, own: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return the device's identifiers and versions: the event's own first, then what is remembered of that device.

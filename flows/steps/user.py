@@ -11,9 +11,10 @@ from typing import Final, NamedTuple
 from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.steps.device import DeviceState, OldDeviceState
 from flows.steps.event import Event, Platform
-from flows.steps.identifiers import APPSFLYER_ID, IdentifierReader, stated_platform
+from flows.steps.identifiers import APPSFLYER_ID, IdentifierReader, Value
 from flows.steps.identity import Identity
-from flows.steps.outcome import FilterReason
+from flows.steps.outcome import DeadLetterReason, FilterReason
+from flows.steps.platform import PlatformNames, Stated, platform_of_values
 from flows.steps.profile import APP_VERSION, OS_VERSION, Profile
 from flows.steps.select import Target
 
@@ -30,6 +31,7 @@ class Rules(NamedTuple):
     hold_ms: int
     settle_ms: int
     hold_events: int
+    names: PlatformNames = PlatformNames()
 
 
 class UserState(NamedTuple):
@@ -70,8 +72,8 @@ class User:
         self._touched_s = now_ms // 1000
         self._forget()
         rules = self._rules
-        stated = stated_platform(event)
         values, malformed, zeroed = rules.reader.read(event)
+        stated = self._stated(event, values)
         if known is not None:
             stated = known.platform if stated is None else stated
             values = {**known.values, **values} if stated == known.platform else values
@@ -88,8 +90,10 @@ class User:
         decisions: list[Decision] = []
         if targets:
             platform = self._profile.platform_of(event.device_id) if stated is None else stated
-            if platform is None or platform == "other":
+            if platform == "other":
                 decisions.append(Unwanted(event, targets, FilterReason.PLATFORM))
+            elif platform is None:
+                self._wait_for_platform(event, targets, decisions, now_ms)
             else:
                 own = Identity(platform, values, malformed, zeroed)
                 self._decide(event, targets, own, decisions, now_ms)
@@ -140,6 +144,11 @@ class User:
     def held(self) -> Sequence[Held]:
         """The events that wait, oldest first."""
         return self._held
+
+    def lacks(self, event: Event) -> DeadLetterReason:
+        """Return the reason of the dead letter that an event would be which cannot be sent now."""
+        is_known = self._identity_of(event) is not None
+        return DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
 
     def state(self, sync_names: Sequence[str]) -> UserState:
         """Return everything as builtins that no later call changes; syncs by name, for their places may shift."""
@@ -193,19 +202,27 @@ class User:
                 return
         decisions.append(Identified(event, wanted, Identity(platform, values, malformed, zeroed)))
 
+    def _wait_for_platform(
+        self, event: Event, targets: tuple[Target, ...], decisions: list[Decision], now_ms: int
+    ) -> None:
+        if event.insert_id is not None and self._was_taken(event.insert_id):
+            decisions.append(Unwanted(event, targets, "duplicate"))
+        else:
+            self._hold(Held(event, targets, now_ms + self._rules.hold_ms, settling=False), decisions)
+
     def _hold(self, held: Held, decisions: list[Decision]) -> None:
         if not held.settling and self._rules.hold_ms == 0:
-            decisions.append(GivenUp(held.event, held.targets, "no AppsFlyer id is known, and events are not held"))
+            decisions.append(self._given_up(held, "{} is known, and events are not held"))
             return
         while self._held and len(self._held) >= self._rules.hold_events:
-            self._let_go(self._held.pop(0), "more events of this user wait than are held", decisions)
+            self._let_go(self._held.pop(0), "{} is known, and more events of this user wait than are held", decisions)
         self._held.append(held)
         decisions.append(held)
 
     def _let_go(self, held: Held, error: str, decisions: list[Decision]) -> None:
         identity = self._identity_of(held.event)
         if identity is None or APPSFLYER_ID not in identity.values:
-            decisions.append(GivenUp(held.event, held.targets, error))
+            decisions.append(self._given_up(held, error))
         else:
             self._identify(held, identity, decisions)
 
@@ -230,12 +247,23 @@ class User:
         decisions.append(Unwanted(event, unwanted, FilterReason.PLATFORM))
         return wanted
 
+    def _stated(self, event: Event, values: dict[str, Value]) -> Stated | None:
+        """Return the platform that an event tells by itself: by its names, else by the identifiers that it carries."""
+        stated = self._rules.names.stated(event)
+        return stated if stated is not None or not values else platform_of_values(values)
+
+    def _given_up(self, held: Held, error: str) -> GivenUp:
+        """Give an event up; `{}` in `error` stands for what is not known of it."""
+        reason = self.lacks(held.event)
+        absent = "no platform" if reason is DeadLetterReason.NO_PLATFORM else "no AppsFlyer id"
+        return GivenUp(held.event, held.targets, error.format(absent), reason)
+
     def _identity_of(self, event: Event) -> Identity | None:
-        stated = stated_platform(event)
+        own, malformed, zeroed = self._rules.reader.read(event)
+        stated = self._stated(event, own)
         platform = self._profile.platform_of(event.device_id) if stated is None else stated
         if platform is None or platform == "other":
             return None
-        own, malformed, zeroed = self._rules.reader.read(event)
         return Identity(platform, self._profile.resolve(platform, event.device_id, own), malformed, zeroed)
 
     def _release(self, now_ms: int, decisions: list[Decision]) -> None:
@@ -251,7 +279,7 @@ class User:
                 else:
                     waiting.append(held._replace(until_ms=settled_ms, settling=True))
             elif due:
-                decisions.append(GivenUp(held.event, held.targets, "no event taught its AppsFlyer id in time"))
+                decisions.append(self._given_up(held, "{} was taught by any event in time"))
             else:
                 waiting.append(held)
         self._held = waiting

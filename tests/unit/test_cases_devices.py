@@ -189,11 +189,11 @@ SEQUENCES: dict[str, tuple[list[Any], list[str]]] = {
     ),
     "the platform is remembered": (
         [ios(), bare(platform=None), bare(platform=None, device_id="d2")],
-        [f"1 sent {ID} {IDFA}", f"2 sent {ID} {IDFA}", "3 filtered platform"],
+        [f"1 sent {ID} {IDFA}", f"2 sent {ID} {IDFA}", "3 held no_appsflyer_id"],
     ),
     "a server that knows no platform": (
         [identify(50, **{"$set": SET}) | {"platform": ""}, android(appsflyer_id=None, adid=None), bare(time=at(30))],
-        ["1 filtered reserved", f"2 sent {ID} None", "3 held no_appsflyer_id"],
+        ["1 filtered reserved", "2 held no_appsflyer_id", f"3 sent {ID} {IDFA}"],
     ),
     "no AppsFlyer id out of another id": (
         [bare(user_id=ID), bare(user_id=None, device_id=ID)],

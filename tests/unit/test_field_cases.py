@@ -24,9 +24,6 @@ AT_MS: Final = 1_795_921_200_000
 NOT_YET: Final = frozenset(
     {
         "currency-segment-order",
-        "server-event-user-only",
-        "server-event-before-the-app",
-        "platform-server-os-ios",
         "login-raw-upload",
         "login-export-rows",
         "uuid-upload-twice",

@@ -18,7 +18,6 @@ from flows.steps.identifiers import (
     IdentifierReader,
     Reading,
     Value,
-    stated_platform,
 )
 
 READER = IdentifierReader(DEFAULT_PATHS)
@@ -321,37 +320,6 @@ def test_unset_forgets_what_is_read_from_the_property() -> None:
     for odd in odds:
         assert forgotten({"$unset": odd}) == ()
     assert forgotten({}) == ()
-
-
-# --- platform ---
-
-
-@pytest.mark.parametrize(
-    ("fields", "platform"),
-    [
-        ({"platform": "iOS"}, "ios"),
-        ({"platform": "IOS"}, "ios"),
-        ({"platform": "iPadOS"}, "ios"),
-        ({"platform": " ipados "}, "ios"),
-        ({"platform": "Android"}, "android"),
-        ({"platform": "ANDROID"}, "android"),
-        ({"platform": "Fire OS"}, "android"),
-        ({"os_name": "ios"}, "ios"),
-        ({"os_name": "Android"}, "android"),
-        ({"platform": "", "os_name": "fire os"}, "android"),
-        ({"platform": None, "os_name": "iPadOS"}, "ios"),
-        ({"platform": "Android", "os_name": "ios"}, "android"),
-        ({"platform": "Web", "os_name": "iOS"}, "other"),
-        ({"platform": "Web", "os_name": "Chrome"}, "other"),
-        ({"os_name": "Windows"}, "other"),
-        ({"platform": "tvOS"}, "other"),
-        ({}, None),
-        ({"platform": None, "os_name": ""}, None),
-    ],
-)
-def test_the_platform_is_what_the_event_states(fields: dict[str, Any], platform: str | None) -> None:
-    """Design: `platform`, else `os_name`, whatever the case; a browser on an iPhone is no iOS app."""
-    assert stated_platform(event(**fields)) == platform
 
 
 def test_each_platform_has_appsflyers_identifiers() -> None:

@@ -194,7 +194,7 @@ def test_what_is_identified_can_be_sent(story: list[Step], rules: Rules) -> None
                 assert found == own or own not in (A, B, C)
                 assert found == own or taught[found] & {stated, None}
             elif isinstance(decision, GivenUp):
-                assert decision.reason == DeadLetterReason.NO_APPSFLYER_ID
+                assert decision.reason in (DeadLetterReason.NO_APPSFLYER_ID, DeadLetterReason.NO_PLATFORM)
 
 
 @given(stories, rules_.map(lambda rules: rules._replace(settle_ms=0)))
@@ -336,22 +336,72 @@ def test_each_sync_gets_only_its_platforms() -> None:
     assert identified.identity.platform == "android"
 
 
-@pytest.mark.parametrize(
-    "fields", [{}, {"device_id": "d1"}, {"platform": "Web", "device_id": "d2"}, {"os_name": "Linux"}]
-)
-def test_a_platform_is_never_guessed(fields: dict[str, Any]) -> None:
-    """Not from the apps that the syncs have, nor from other devices of the user."""
+@pytest.mark.parametrize("fields", [{"platform": "Web", "device_id": "d2"}, {"os_name": "Linux"}])
+def test_what_states_a_platform_without_an_app_is_filtered(fields: dict[str, Any]) -> None:
+    """`filtered: platform`, although the user's only device is of one that has an app."""
     user = User(RULES)
     user.take(event(1, platform="iOS", device_id="d2", appsflyer_id=A), (), NOW_MS)
-    rules_of_one_app = RULES._replace(platforms=[frozenset({"ios"})] * 3)
-    for each in (user, User(rules_of_one_app)):
-        decision = only(each.take(event(2, appsflyer_id=B, **fields), TARGETS, NOW_MS))
-        assert isinstance(decision, Unwanted)
-        assert decision.reason == FilterReason.PLATFORM
+    decision = only(user.take(event(2, appsflyer_id=B, **fields), TARGETS, NOW_MS))
+    assert isinstance(decision, Unwanted)
+    assert decision.reason == FilterReason.PLATFORM
+
+
+@pytest.mark.parametrize("fields", [{}, {"device_id": "d1"}, {"platform": "Server"}])
+def test_a_platform_is_never_guessed_from_the_apps_of_a_sync(fields: dict[str, Any]) -> None:
+    """It is waited for, and is the dead letter `no_platform` when nobody taught it."""
+    user = User(RULES._replace(platforms=[frozenset({"ios"})] * 3))
+    assert isinstance(only(user.take(event(2, appsflyer_id=B, **fields), TARGETS, NOW_MS)), Held)
+    given_up = only(user.expire(NOW_MS + RULES.hold_ms))
+    assert isinstance(given_up, GivenUp)
+    assert given_up.reason == DeadLetterReason.NO_PLATFORM
+
+
+@pytest.mark.parametrize("platform", [None, "Server", "backend", "amplitude-node/1.0", "", " ", "unknown"])
+def test_a_servers_event_is_of_the_platform_that_all_devices_of_its_user_are_of(platform: str | None) -> None:
+    """A renewal that a billing server sends with a `user_id` alone; of several devices the newest counts."""
+    user = User(RULES)
+    for offset, (device, install) in enumerate((("old", A), ("new", B))):
+        known = event(offset, platform="iOS", device_id=device, time=NOW_MS + offset, appsflyer_id=install)
+        user.take(known, (), NOW_MS)
+    assert appsflyer_id(only(user.take(event(2, platform=platform), TARGETS, NOW_MS))) == B
+    user.take(event(3, platform="Android", device_id="other", appsflyer_id=C), (), NOW_MS)
+    assert isinstance(only(user.take(event(4, platform=platform), TARGETS, NOW_MS)), Held)
+    given_up = only(user.end(NOW_MS))
+    assert isinstance(given_up, GivenUp)
+    assert given_up.reason == DeadLetterReason.NO_PLATFORM
+
+
+def test_a_servers_event_waits_for_the_app_to_state_the_platform() -> None:
+    """For as long as for an AppsFlyer id; a sync without an app of what turns out does not get it."""
+    user = User(RULES)
+    targets = (Target(0, 0, "open"), Target(1, 0, "open"))
+    waiting = event(1, insert_id="i")
+    held = only(user.take(waiting, targets, NOW_MS))
+    assert isinstance(held, Held)
+    assert held.until_ms == NOW_MS + RULES.hold_ms
+    assert user.lacks(waiting) == DeadLetterReason.NO_PLATFORM
+    assert only(user.take(event(2, insert_id="i"), targets, NOW_MS)) == Unwanted(
+        event(2, insert_id="i"), targets, "duplicate"
+    )
+    teaches = event(3, platform="Android", device_id="d", appsflyer_id=A)
+    unwanted, identified = user.take(teaches, (), NOW_MS)
+    assert unwanted == Unwanted(waiting, targets[:1], FilterReason.PLATFORM)
+    assert isinstance(identified, Identified)
+    assert (identified.event, identified.targets, identified.identity.platform) == (waiting, targets[1:], "android")
+
+
+def test_an_event_is_of_the_platform_of_the_identifiers_that_it_carries() -> None:
+    """They count before what is remembered, and are not taught to a device of another platform."""
+    user = User(RULES)
+    user.take(event(1, platform="Android", device_id="d", appsflyer_id=A), (), NOW_MS)
+    decision = only(user.take(event(2, device_id="d", idfv=UUID, appsflyer_id=B), TARGETS, NOW_MS))
+    assert isinstance(decision, Identified)
+    assert (decision.identity.platform, appsflyer_id(decision)) == ("ios", B)
+    assert appsflyer_id(only(user.take(event(3, platform="Android", device_id="d"), TARGETS, NOW_MS))) == A
 
 
 def test_a_platform_is_remembered_of_its_device() -> None:
-    """Design: `platform`, else `os_name`, else what is remembered of that device, else `filtered: platform`."""
+    """Design: `platform`, else `os_name`, else what is remembered of that device."""
     user = User(RULES)
     user.take(event(1, platform="iOS", device_id="d1", appsflyer_id=A), (), NOW_MS)
     decision = only(user.take(event(2, device_id="d1"), TARGETS, NOW_MS))
@@ -627,12 +677,13 @@ def test_a_device_is_forgotten_though_its_user_stays() -> None:
     assert set(user.state(SYNCS).first_seen_ms) == {B}
 
 
-def test_an_unknown_platform_after_forgetting_is_filtered() -> None:
+def test_a_platform_is_unknown_after_forgetting() -> None:
     """What was remembered of the device goes whole."""
     user = User(RULES)
     user.take(event(1, platform="iOS", device_id="d", appsflyer_id=A), (), NOW_MS)
-    decision = only(user.take(event(2, device_id="d"), TARGETS, NOW_MS + 90 * DAY_MS))
-    assert isinstance(decision, Unwanted)
+    later = event(2, device_id="d")
+    assert isinstance(only(user.take(later, TARGETS, NOW_MS + 90 * DAY_MS)), Held)
+    assert user.lacks(later) == DeadLetterReason.NO_PLATFORM
 
 
 def test_an_event_without_identifiers_leaves_nothing_behind_for_other_users() -> None:

@@ -14,7 +14,7 @@ from flows.replaying.choice import Choice, LeftOut
 from flows.replaying.filters import Filters
 from flows.replaying.process import replay_rules
 from flows.replaying.stages import Keyed, ReplayLedger, read_again
-from flows.steps.decision import Decision, GivenUp, Identified, Unwanted
+from flows.steps.decision import Decision, GivenUp, Identified
 from flows.steps.event import PLATFORMS, Event, Position
 from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.steps.identity import Identity, as_text
@@ -246,8 +246,8 @@ def test_the_platform_is_the_letters_where_the_event_states_none(tmp_path: Path)
     assert isinstance(decision, Identified)
     assert decision.identity.platform == "android"
     refused = take(User(RULES), Replayed(tmp_path), letter(silent))
-    assert isinstance(refused, Unwanted)
-    assert refused.reason is FilterReason.PLATFORM
+    assert isinstance(refused, GivenUp)
+    assert refused.reason is DeadLetterReason.NO_PLATFORM
 
 
 def test_what_a_letter_remembers_of_another_platform_is_not_taken(tmp_path: Path) -> None:

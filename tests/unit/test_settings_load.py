@@ -193,6 +193,12 @@ def test_given_identifier_paths_replace_the_defaults_of_that_identifier_only() -
     assert dict(settings.identity.paths) == {**DEFAULT_PATHS, "idfa": ("user_properties.my idfa",), "imei": ()}
 
 
+def test_names_of_platforms_are_added_to_the_usual_ones() -> None:
+    settings = parse(KAFKA + '[identity.platforms]\nios = ["tvOS"]\nother = ["Electron", "Kiosk"]\n' + SYNC + ALL, HERE)
+    assert settings.identity.platforms == (("ios", ("tvOS",)), ("other", ("Electron", "Kiosk")))
+    assert parse(KAFKA + SYNC + ALL, HERE).identity.platforms == ()
+
+
 def test_librdkafka_properties_become_text() -> None:
     """Also without quotes, where TOML reads the dots as tables within tables."""
     properties = """

@@ -34,6 +34,7 @@ FULL: dict[str, Any] = {
         "settle_seconds": 0,
         "hold_events": 100,
         "paths": {"appsflyer_id": ["user_properties.x"], "advertising_id": ["adid"], "app_set_id": ["a"]},
+        "platforms": {"ios": ["x"], "android": ["y"], "other": ["z"]},
     },
     "window": {"max_events": 100, "max_wait_ms": 50},
     "delivery": {

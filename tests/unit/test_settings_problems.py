@@ -251,6 +251,13 @@ CASES = {
             'write for example ["user_properties.NAME"]'
         ),
     ),
+    "a name of two platforms": (
+        KAFKA + '[identity.platforms]\nios = ["Kiosk"]\nother = ["tvOS", "kiosk "]\n' + SYNC,
+        (
+            'identity.platforms.other: found "kiosk ", which is under ios, too; expected each name under one platform; '
+            "remove it from one"
+        ),
+    ),
     "waiting longer than remembering": (
         KAFKA + "[identity]\nremember_days = 0.001\n" + SYNC,
         (
