@@ -8,6 +8,7 @@ The sync is written with enabled = false; nothing is sent until you change that.
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,18 @@ from rich.prompt import Confirm, InvalidResponse, Prompt
 from flows.settings import SettingsError
 from flows.settings.file import parse
 from flows.settings.values import AndroidAppId, IosAppId, Keys, Name, Servers, Topic
+from flows.steps.exclude import fold
+from flows.steps.identifiers import DEFAULT_PATHS
+from flows.steps.paths import split_path
+from flows.steps.personal import PERSONAL_NAMES
 
 _WRONG_USAGE: Final = 2
 _DEFAULT_KEY: Final = "env:APPSFLYER_S2S_KEY"
 _DEFAULT_SERVERS: Final = "localhost:9092"
 _DEFAULT_TOPIC: Final = "amplitude-events"
 _DEFAULT_PATHS: Final = ("exports/*.zip",)
+_GLUE: Final = "\x00"
+"""Stands for a blank within a name while lines are broken at the others."""
 
 
 @dataclass(slots=True)
@@ -37,6 +44,7 @@ class Answers:
     android_app_id: str | None
     key: str | None
     events: Sequence[str]
+    all_events: bool
     source: str | None
     bootstrap_servers: str | None
     topic: str | None
@@ -56,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="an event to send; give it again for each (default: all events)",
+        help="an event to send, as advised; give it again for each",
     )
+    parser.add_argument("--all-events", action="store_true", help="send all events instead")
     parser.add_argument("--source", choices=("kafka", "files"), help="where events come from (default: kafka)")
     parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help=f"Kafka (default: {_DEFAULT_SERVERS})")
     parser.add_argument("--topic", help=f"the topic with Amplitude's events (default: {_DEFAULT_TOPIC})")
@@ -83,11 +92,14 @@ def run(args: argparse.Namespace) -> int:
         args.android_app_id,
         args.key,
         args.event,
+        args.all_events,
         args.source,
         args.bootstrap_servers,
         args.topic,
         args.path,
     )
+    if args.event and args.all_events:
+        return _refuse("init: --event names the events to send, --all-events sends all; give one of the two")
     if sys.stdin.isatty():
         ask(answers)
     missing = _missing(answers)
@@ -111,6 +123,8 @@ def _missing(answers: Answers) -> list[str]:
     missing = [] if answers.name else ["--name is missing"]
     if not answers.ios_app_id and not answers.android_app_id:
         missing.append("--ios-app-id, --android-app-id or both are missing")
+    if not answers.events and not answers.all_events:
+        missing.append("--event NAME is missing, for each event to send (--all-events sends all)")
     return missing
 
 
@@ -167,9 +181,9 @@ def ask(answers: Answers) -> None:
     answers.key = answers.key or _ask(
         "Where the S2S key will be found, never the key itself: env:NAME or file:PATH", Keys, default=_DEFAULT_KEY
     )
-    if not answers.events and not Confirm.ask(
-        "Send all events? The most important ones alone are advised", default=False
-    ):
+    if not answers.events and not answers.all_events:
+        answers.all_events = Confirm.ask("Send all events? The most important ones alone are advised", default=False)
+    while not answers.events and not answers.all_events:
         names = _ask("Events to send, with commas between them", Name)
         answers.events = [name.strip() for name in names.split(",") if name.strip()]
     answers.source = answers.source or Prompt.ask("Events come from", choices=["kafka", "files"], default="kafka")
@@ -201,7 +215,9 @@ kind = "kafka"                       # or "files", with paths = ["exports/*.zip"
 bootstrap_servers = {_toml(answers.bootstrap_servers or _DEFAULT_SERVERS)}
 topic = {_toml(answers.topic or _DEFAULT_TOPIC)}           # messages keyed by user_id, else device_id
 group_id = "amplitude-appsflyer-stream"
-start = "earliest"                   # where to begin the first time; or "latest"
+start = "latest"                     # the first time, begin with what arrives from now on: what the topic holds would
+                                     # go out at once, events weeks old among it, which AppsFlyer dates by their
+                                     # arrival; "earliest" sends it all the same. `check` says how many events it is
 
 # [source.properties]                # any librdkafka property; passwords only as env:NAME or file:PATH
 # "security.protocol" = "SASL_SSL"
@@ -227,7 +243,7 @@ def _with_prefix(ios_app_id: str) -> str:
 def _events(answers: Answers) -> str:
     if not answers.events:
         return """\
-# Which events are sent. All are possible; the most important ones are advised: instead of this line, list them as
+# Which events are sent. All are, as you chose; the most important ones are advised: instead of this line, list them as
 #   [[sync.event]]
 #   name = "purchase"
 events = "all"
@@ -239,6 +255,23 @@ events = "all"
 #   where = [{{ property = "event.plan", is = ["pro"] }}]
 
 {rows}"""
+
+
+def _exclude() -> str:
+    """Return the names that are advised: what says who a person is, and what is sent as a field of its own anyway."""
+    own = [split_path(path)[1] for paths in DEFAULT_PATHS.values() for path in paths]
+    identifiers = list({fold(name): name for name in reversed(own)}.values())[::-1]  # the first spelling of each
+    lines = []
+    for comment, names in (
+        ('who a person is; a product\'s `name`? write "user.name" instead', PERSONAL_NAMES),
+        ("identifiers, which are sent as fields of their own", identifiers),
+    ):
+        lines.append(f"    # {comment}")
+        lines += textwrap.wrap(
+            " ".join(f"{_toml(name).replace(' ', _GLUE)}," for name in names), 116,
+            initial_indent="    ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+    return "\n".join(["exclude = [", *lines, "]"]).replace(_GLUE, " ")
 
 
 def render(answers: Answers) -> str:
@@ -288,6 +321,7 @@ s2s_key = {_toml(answers.key or _DEFAULT_KEY)}  # where AppsFlyer's S2S key is, 
 # default_currency = "EUR"           # for revenue whose event names none
 # consent_where = [{{ property = "user.consent", is = [true] }}]
 properties = "all"                   # event, user and group properties; or {{ event = ["plan"], user = "all" }}
-exclude = []                         # names that are never sent, such as "user.email"
+# Names that are never sent, however they are written: without case, "_", "-" and blanks. Add yours.
+{_exclude()}
 
 {_events(answers)}"""

@@ -165,8 +165,9 @@ class SyncTable(Table):
     """Which properties become keys of AppsFlyer's eventValue: all, or those named for each kind. AppsFlyer takes 1 KB,
     so that users with many properties are better served by names."""
     exclude: PropertyNames = Field(default_factory=list)
-    """Names left out of every kind, such as "email"; event.NAME, user.NAME and group.NAME leave out one kind's. They
-    still serve conditions and identifiers."""
+    """Names left out of every kind, such as "email"; event.NAME, user.NAME and group.NAME leave out one kind's. A name
+    is matched whole, without case, "_", "-" and blanks: "email" is also "E-Mail", and not "user_email". They still
+    serve conditions and identifiers."""
     nested: Annotated[Literal["json", "text", "drop"], choice("json", "text", "drop")] = "json"
     """Objects and lists within properties stay JSON, become text, or are dropped and counted."""
     fields: FieldsTable = Field(default_factory=FieldsTable)

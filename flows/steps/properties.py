@@ -1,12 +1,12 @@
 """Properties: an event's, its user's and its groups' → the keys of `eventValue`."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import orjson
 
 from flows.steps.event import Event, JsonObject
+from flows.steps.exclude import compiled_exclude
 from flows.steps.sync import PropertyRules
 
 EVENT: Final = "event"
@@ -57,8 +57,9 @@ def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consume
     renamed: list[str] = []
     dropped: list[str] = []
     values = _let_through(event.event_properties, rules, EVENT, rules.event, dropped, consumed)
+    left_out = compiled_exclude(rules.exclude, EVENT).of(computed) if rules.exclude else rules.exclude
     for name, text in computed.items():
-        if values.get(name, "") == "" and name not in _excluded(rules.exclude, EVENT):
+        if values.get(name, "") == "" and name not in left_out:
             values[name] = text
     event_count = len(values)
     if event.user_properties:
@@ -78,9 +79,9 @@ def _let_through(
     consumed: frozenset[str] = frozenset(),
 ) -> JsonObject:
     """Return those that the rules let through, in a new object; add the names of nested ones that they drop."""
-    left_out = _excluded(rules.exclude, kind) if rules.exclude else rules.exclude
     if wanted is not None:
         properties = {name: value for name, value in properties.items() if name in wanted}
+    left_out = compiled_exclude(rules.exclude, kind).of(properties) if rules.exclude else rules.exclude
     if rules.nested == "json":
         return {
             name: value
@@ -98,13 +99,6 @@ def _let_through(
         else:
             dropped.append(name)
     return kept
-
-
-@lru_cache(maxsize=256)  # of every sync and kind, and again after a reload
-def _excluded(exclude: frozenset[str], kind: str) -> frozenset[str]:
-    """Return the names that are left out of one kind's properties: there are few such lists, and many events."""
-    own = f"{kind}."
-    return exclude | {name.removeprefix(own) for name in exclude if name.startswith(own)}
 
 
 def _add(values: JsonObject, more: JsonObject, kind: str, renamed: list[str]) -> None:

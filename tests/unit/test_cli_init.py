@@ -7,14 +7,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 from flows.cli import main
 from flows.settings import load
 from flows.settings.model import FilesSource, KafkaSource, SecretRef
+from flows.steps.decode import decode
+from flows.steps.event import Event, Record
+from flows.steps.properties import gather
 from flows.steps.sync import ALL_EVENTS, Selection
 
-FLAGS = ["--name", "production", "--ios-app-id", "1234567890"]
+APP = ["--name", "production", "--ios-app-id", "1234567890"]
+FLAGS = [*APP, "--all-events"]
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +45,7 @@ def test_every_flag_reaches_the_file() -> None:
     odd = 'a "quoted" \\ name'
     flags = ["--android-app-id", "com.example.app", "--key", "file:key", "--event", "purchase", "--event", odd]
     source = ["--source", "kafka", "--bootstrap-servers", "k1:1,k2:2", "--topic", "t"]
-    assert main(["init", *FLAGS, *flags, *source, "--output", "other.toml"]) == 0
+    assert main(["init", *APP, *flags, *source, "--output", "other.toml"]) == 0
     settings = load(Path("other.toml"))
     (sync,) = settings.syncs
     assert sync.sync.android_app_id == "com.example.app"
@@ -50,15 +55,41 @@ def test_every_flag_reaches_the_file() -> None:
     assert (settings.source.bootstrap_servers, settings.source.topic) == ("k1:1,k2:2", "t")
 
 
+def test_it_begins_with_what_arrives_from_now_on_and_says_why() -> None:
+    """What the topic holds would go out at once at the first start, and be dated by its arrival."""
+    assert main(["init", *FLAGS]) == 0
+    source = load(Path("stream.toml")).source
+    assert isinstance(source, KafkaSource)
+    assert source.start == "latest"
+    assert (
+        'start = "latest"                     # the first time, begin with what arrives'
+        in Path("stream.toml").read_text()
+    )
+
+
+def test_what_says_who_a_person_is_does_not_leave_nor_what_is_a_field_of_its_own() -> None:
+    assert main(["init", *FLAGS]) == 0
+    (sync,) = load(Path("stream.toml")).syncs
+    exclude = sync.sync.properties.exclude
+    assert exclude >= {"email", "phone", "name", "address", "idfa", "idfv", "gaid"}
+    personal = {"E-Mail": "a", "Phone Number": "b", "firstName": "c", "Address": {"street": "d"}, "NAME": "e"}
+    identifiers = {"appsflyer_id": "f", "AppsFlyerID": "g", "[Amplitude] IDFA": "h", "$gpsAdId": "i", "att": 3}
+    event = {"event_type": "e", "user_id": "u", "user_properties": personal | identifiers | {"plan": "pro"}}
+    (decoded,) = decode(Record(orjson.dumps(event), None, "t", 0, 0, 0))
+    assert isinstance(decoded, Event)
+    assert gather(decoded, sync.sync.properties, {}, frozenset()).values == {"plan": "pro"}
+    assert max(map(len, Path("stream.toml").read_text().splitlines())) <= 120
+
+
 def test_files_as_a_source() -> None:
     assert main(["init", *FLAGS, "--source", "files", "--path", "a/*.zip", "--path", "b.json"]) == 0
     source = load(Path("stream.toml")).source
     assert source == FilesSource((str(Path.cwd() / "a/*.zip"), str(Path.cwd() / "b.json")))
 
 
-@pytest.mark.parametrize("events", [[], ["--event", "a"]])
+@pytest.mark.parametrize("events", [["--all-events"], ["--event", "a"]])
 def test_the_file_explains_itself(events: list[str]) -> None:
-    assert main(["init", *FLAGS, *events]) == 0
+    assert main(["init", *APP, *events]) == 0
     text = Path("stream.toml").read_text()
     assert "enabled = false" in text
     assert "the most important ones are advised" in text
@@ -80,7 +111,9 @@ def test_an_existing_file_is_kept_unless_forced(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "--name is missing; --ios-app-id, --android-app-id or both are missing"),
+        ([], "--name is missing; --ios-app-id, --android-app-id or both are missing; --event NAME is missing"),
+        (APP, "init: --event NAME is missing, for each event to send (--all-events sends all); give them as flags"),
+        ([*FLAGS, "--event", "a"], "give one of the two"),
         (["--name", "a"], "--ios-app-id, --android-app-id or both are missing"),
         ([*FLAGS, "--android-app-id", "nodot"], "sync[production].android_app_id"),
         ([*FLAGS, "--topic", "a b"], "source.topic"),
