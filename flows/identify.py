@@ -68,7 +68,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
             self._begin(bucket_of(values[0][0]), 0)
         now_ms = self._around.now_ms()
         users = self._users
-        outgoing: list[Outgoing] = []
+        outgoing = self._disabled(now_ms)
         for key, value in values:
             if isinstance(value, Lesson):
                 event = value.event
@@ -90,7 +90,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
     def on_notify(self) -> tuple[list[Outgoing], bool]:
         """Decide on the held events that are due."""
         now_ms = self._around.now_ms()
-        outgoing: list[Outgoing] = []
+        outgoing = self._disabled(now_ms)
         for key, user in self._users.due(now_ms):
             before = len(user.held)
             self._route(user.expire(now_ms), now_ms, outgoing)
@@ -99,10 +99,10 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
 
     def on_eof(self) -> tuple[list[Outgoing], bool]:
         """Decide on all that is held where the input has ended; at a stop it stays held."""
-        if self._around.stopping.requested:
-            return [], StatefulBatchLogic.RETAIN
         now_ms = self._around.now_ms()
-        outgoing: list[Outgoing] = []
+        outgoing = self._disabled(now_ms)
+        if self._around.stopping.requested:
+            return outgoing, StatefulBatchLogic.RETAIN
         for key, user in self._users.with_held():
             before = len(user.held)
             self._route(user.end(now_ms), now_ms, outgoing)
@@ -110,7 +110,9 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
         return outgoing, StatefulBatchLogic.RETAIN
 
     def notify_at(self) -> datetime | None:
-        """Return when a held event is due."""
+        """Return when a held event is due; at once where one was held for a sync that is not enabled any more."""
+        if self._users.disabled:
+            return datetime.fromtimestamp(0, UTC)
         due_ms = self._users.due_ms()
         return None if due_ms is None else datetime.fromtimestamp(due_ms / 1000, UTC)
 
@@ -125,6 +127,15 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
         self._users = Users(around.rules, around.ledger, directory / bucket if directory is not None else None)
         around.buckets.append(self._users)
         self._users.resume(generation, around.now_ms())
+
+    def _disabled(self, now_ms: int) -> list[Outgoing]:
+        """Return the dead letters of what was held for syncs that are not enabled any more; a snapshot lacks it."""
+        outgoing: list[Outgoing] = []
+        if self._users.disabled:
+            decisions: list[Decision] = [*self._users.disabled]
+            self._users.disabled.clear()
+            self._route(decisions, now_ms, outgoing)
+        return outgoing
 
     def _held(self, key: str, user: User, before: int) -> None:
         """Count what more or less is held of a user, and see to it that it is decided on in time."""

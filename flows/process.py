@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from bytewax.inputs import Source
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     from flows.users import Users
 
 log = structlog.get_logger()
+
+_LETTERS_AT_A_TIME: Final = 500
+"""Of what was set aside for a sync that is not enabled any more, so that it does not all come to memory."""
 
 
 def now_ms() -> int:
@@ -245,6 +248,8 @@ class Process:
         return self.ledger.room() if self._disk.has_room() else 0
 
     def _settle(self) -> None:
+        if self.unfinished.has_disabled and self.parts.postbox is not None and not self.parts.postbox.waiting:
+            self.parts.postbox.submit(self.unfinished.disabled(_LETTERS_AT_A_TIME))
         if self.parts.courier is not None:
             self.parts.heartbeat.courier(self.parts.courier.in_flight)
         self.journal.flush()

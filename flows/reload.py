@@ -27,6 +27,7 @@ from flows.commands.run import Slice, obstacles
 from flows.compiled import Compiled
 from flows.settings import SettingsError, load
 from flows.settings.model import FilesSource, KafkaDeadLetters, KafkaSource, Settings, SyncSettings
+from flows.steps.outcome import DeadLetterReason
 
 log = structlog.get_logger()
 
@@ -188,9 +189,25 @@ class Reloader:
         if problems:
             self._refuse(_Refused(f"a restart with it would fail ({change.what})", problems))
             return
-        self._note(f"restarted with it: {change.what}")
+        left = self._left_behind(new)
+        become = "".join(f"; {events:,} events of {sync} become sync_disabled" for sync, events in left.items())
+        self._note(f"restarted with it: {change.what}{become}")
+        for sync, events in left.items():
+            log.warning(
+                "events wait for a sync that the new settings leave out; they become dead letters",
+                sync=sync,
+                events=events,
+                reason=DeadLetterReason.SYNC_DISABLED.value,
+                do="to send them all the same: enable the sync under this name, and replay them",
+            )
         log.warning("settings read again; restarting by itself with them", because=change.what)
         self._parts.stopping.request(restart=True)
+
+    def _left_behind(self, new: Settings) -> dict[str, int]:
+        """Return sync → how many events wait for it now, of those that the new settings do not enable."""
+        ledger, stay = self._parts.ledger, {each.name for each in new.enabled_syncs}
+        gone = {name: ledger.pending(place) for place, name in enumerate(ledger.sync_names) if name not in stay}
+        return {name: events for name, events in gone.items() if events}
 
     def _refuse(self, refused: _Refused) -> None:
         self._note(f"not taken, nothing is changed: {refused.said}", ok=False)

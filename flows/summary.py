@@ -41,7 +41,7 @@ def as_json(ledger: Ledger) -> dict[str, Any]:
                 "requests": counts.requests.total(),
                 "absent_identifiers": dict(counts.absent),
             }
-            for place, (name, counts) in enumerate(zip(ledger.sync_names, ledger.syncs, strict=True))
+            for place, (name, counts) in enumerate(zip(ledger.sync_names, ledger.syncs, strict=False))
         },
     }
 

@@ -3,7 +3,6 @@
 Users are dealt into a few buckets by their keys. A bucket is one key of the engine's, and one log on the disk.
 """
 
-import logging
 import zlib
 from collections.abc import Sequence
 from heapq import heappop, heappush
@@ -11,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from connectors.ledger.ledger import Ledger
-from connectors.limited_log import LimitedLog
 from connectors.users.log import UserLog
 from connectors.users.segments import State
 from flows.forgetting import Forgetting
-from flows.steps.decision import Held
+from flows.steps.decision import GivenUp, Held
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Position, Record
+from flows.steps.outcome import SYNC_DISABLED_ERROR, DeadLetterReason
 from flows.steps.rest import pack, unpack
 from flows.steps.select import Target
 from flows.steps.user import STATE_VERSION, Rules, User, UserState
@@ -30,8 +29,6 @@ BUCKETS: Final = 4
 _FIELDS: Final = len(UserState._fields)
 _MOST_REMINDERS: Final = 100
 """With one batch, so that many users whose time is over do not hold up the events."""
-
-_limited = LimitedLog()
 
 
 def bucket_of(key: str) -> str:
@@ -58,6 +55,8 @@ class Users:
         self._noted: dict[str, int] = {}
         """When each of them is, at the latest."""
         self._forgetting = Forgetting(rules.remember_s)
+        self.disabled: list[GivenUp] = []
+        """What was held for syncs that are not enabled any more; whoever takes it empties the list."""
 
     def __len__(self) -> int:
         """Return how many users are remembered."""
@@ -200,17 +199,22 @@ class Users:
     def _hold_again(self, key: str, stored: State) -> None:
         """Take up a user whose events wait."""
         state, partition = read_state(stored)
-        held = [each for packed in state.held if (each := _unpack_held(packed, self._ledger)) is not None]
+        held: list[Held] = []
+        for packed in state.held:
+            each = _unpack_held(packed, self._ledger)
+            for target in each.targets:
+                self._ledger.resume(each.event.position, target.sync, target.copy)
+            off = tuple(target for target in each.targets if target.sync >= len(self._ledger.enabled))
+            if off:
+                self.disabled.append(GivenUp(each.event, off, SYNC_DISABLED_ERROR, DeadLetterReason.SYNC_DISABLED))
+                self._changed.add(key)
+            if len(off) < len(each.targets):
+                held.append(each._replace(targets=tuple(target for target in each.targets if target not in off)))
         user = User(self._rules)
         user.restore(state, held)
-        if not held:
-            return
         del self._resting[key]
         self._awake[key] = user, partition
         self.has_held(key, user)
-        for each in held:
-            for target in each.targets:
-                self._ledger.resume(each.event.position, target.sync, target.copy)
         self._ledger.held(len(held))
 
 
@@ -228,18 +232,12 @@ def read_state(stored: State) -> tuple[UserState, int | None]:
     return UserState(*stored[:_FIELDS]), added[1] if len(added) > 1 else None
 
 
-def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held | None:
+def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held:
     """Return a held event as it was; only its bytes are stored, so it is decoded again."""
     raw, key, received_ms, place, targets, until_ms, settling = packed
     position = Position(*place)
     event = decode(Record(raw, key, position.source, position.partition, position.offset, received_ms))[0]
-    names = ledger.sync_names
-    known = tuple(Target(names.index(sync), copy, send_as) for sync, copy, send_as in targets if sync in names)
-    if not known:
-        _limited.say(
-            logging.WARNING, "a held event was for syncs that are not enabled any more", position=str(position)
-        )
-        return None
+    known = tuple(Target(ledger.place_of(sync), copy, send_as) for sync, copy, send_as in targets)
     if isinstance(event, Refused):  # dropping it would leave it without an outcome
         raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type
             f"the state directory holds an event ({position}) that this version cannot read: {event.error}; "

@@ -1,14 +1,18 @@
 """Items: what reaches the end of the flow, and how a snapshot holds it: as builtins, for classes may change."""
 
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
 
-from connectors.appsflyer.parcel import Parcel
+from connectors.appsflyer.parcel import Attempts, Parcel, dead_letter
 from connectors.ledger.ledger import Ledger
 from flows.steps.event import Position
 from flows.steps.identity import as_text, from_text
-from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
+from flows.steps.outcome import SYNC_DISABLED_ERROR, DeadLetter, DeadLetterReason, Stage
 
 log = structlog.get_logger()
 
@@ -58,21 +62,44 @@ def pack_items(items: list[Item]) -> list[tuple[Any, ...]]:
     return [pack(item) for item in items]
 
 
-def resume_items(ledger: Ledger, packed: list[tuple[Any, ...]]) -> list[Item]:
-    """Return items from a snapshot and open their entries; those of syncs that are gone or off are left out."""
-    places = {name: place for place, name in enumerate(ledger.sync_names)}
+def resume_items(
+    ledger: Ledger, packed: Sequence[tuple[Any, ...]], attempts: Mapping[Key, Attempts] = MappingProxyType({})
+) -> list[Item]:
+    """Return items from a snapshot and open their entries; what is for a sync that is not enabled is a dead letter."""
     items: list[Item] = []
-    left_out = 0
+    left: Counter[str] = Counter()
     for each in packed:
         item = unpack(each)
-        if item.sync is None:
-            ledger.resume_refused(item.position)
-        elif item.sync in places:
-            ledger.resume(item.position, places[item.sync], item.copy)
-        else:
-            left_out += 1
-            continue
+        open_entry(ledger, item)
+        if isinstance(item, Parcel) and not ledger.is_enabled(item.sync):
+            left[item.sync] += 1
+            item = sync_disabled(item, attempts.get(key_of(item), Attempts()))
         items.append(item)
-    if left_out:
-        log.warning("events were pending for syncs that are not enabled any more", events=left_out)
+    for sync, events in left.items():
+        say_disabled(sync, events)
     return items
+
+
+def open_entry(ledger: Ledger, item: Item) -> None:
+    """Open the entry of an item that an earlier run left."""
+    if item.sync is None:
+        ledger.resume_refused(item.position)
+    else:
+        ledger.resume(item.position, ledger.place_of(item.sync), item.copy)
+
+
+def sync_disabled(parcel: Parcel, attempts: Attempts) -> DeadLetter:
+    """Return the dead letter of what waited for a sync that is not enabled any more."""
+    now_ms = time.time_ns() // 1_000_000
+    return dead_letter(parcel, DeadLetterReason.SYNC_DISABLED, SYNC_DISABLED_ERROR, attempts, now_ms)
+
+
+def say_disabled(sync: str, events: int) -> None:
+    """Say what becomes of them."""
+    log.warning(
+        "events waited for a sync that is not enabled any more; they become dead letters",
+        sync=sync,
+        events=events,
+        reason=DeadLetterReason.SYNC_DISABLED.value,
+        do="to send them all the same: enable the sync under this name, and replay them",
+    )

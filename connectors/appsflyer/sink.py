@@ -43,11 +43,13 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
             raise ValueError(
                 f"the recovery store is of version {version}; this is {STATE_VERSION}: use a new directory"
             )
-        items = resume_items(sink.ledger, [each for each, _ in packed])
         attempts = {key_of(unpack(each)): Attempts(*so_far) for each, so_far in packed}
+        items = resume_items(sink.ledger, [each for each, _ in packed], attempts)
         sink.unfinished.resume_overflows(marks)
         self._take(items, attempts)
         for lane in marks:  # the courier only looks after lanes that it has seen
+            if not sink.ledger.is_enabled(lane.partition("/")[0]):
+                continue
             sink.courier.submit(sink.unfinished.take_back(lane, 1))
 
     def write_batch(self, values: list[list[Item]]) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import structlog
 
-from connectors.appsflyer.items import Item, Key, key_of, pack, resume_items, unpack
+from connectors.appsflyer.items import Item, Key, key_of, open_entry, pack, say_disabled, sync_disabled, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.ledger.journal import DELIVERED, Journal
 from connectors.ledger.ledger import Ledger
@@ -41,6 +41,8 @@ class Unfinished:
         """Held while something moves to or from an overflow, for a snapshot must find it in exactly one place."""
         self._places = {name: place for place, name in enumerate(ledger.sync_names)}
         self._items: dict[Key, _Unfinished] = {}
+        self._disabled_lanes: tuple[str, ...] = ()
+        """What waits on disk for syncs that are not enabled any more."""
 
     def __len__(self) -> int:
         """Return how many are in memory."""
@@ -88,7 +90,7 @@ class Unfinished:
         if fate is None:
             return False
         if fate == DELIVERED and item.sync is not None:
-            self._ledger.delivered(item.position, self._places[item.sync], item.copy)
+            self._ledger.delivered(item.position, self._place(item.sync), item.copy)
         else:
             self._close_dead_lettered(item, DeadLetterReason(fate))
         return True
@@ -97,8 +99,14 @@ class Unfinished:
         return self._journal.recall(key_of(item))
 
     def _close_dead_lettered(self, item: Item, reason: DeadLetterReason) -> None:
-        place = None if item.sync is None else self._places[item.sync]
+        place = None if item.sync is None else self._place(item.sync)
         self._ledger.dead_lettered(item.position, place, item.copy, reason)
+
+    def _place(self, sync: str) -> int:
+        place = self._places.get(sync)
+        if place is None:
+            place = self._places[sync] = self._ledger.place_of(sync)
+        return place
 
     def set_aside(self, parcel: Parcel, attempts: Attempts) -> bool:
         """Move it to the disk, where it takes no room; return False where that cannot be."""
@@ -130,6 +138,22 @@ class Unfinished:
                     taken.append((parcel, Attempts(*so_far)))
         return taken
 
+    def disabled(self, most: int) -> list[DeadLetter]:
+        """Move up to so many of what is set aside for syncs that are not enabled any more back, as dead letters."""
+        letters: list[DeadLetter] = []
+        for lane in self._disabled_lanes:
+            for parcel, attempts in self.take_back(lane, most - len(letters)):
+                letters.append(sync_disabled(parcel, attempts))
+                self.given_up(letters[-1])
+        if letters and not any(self.set_aside_of(lane) for lane in self._disabled_lanes):
+            self._disabled_lanes = ()
+        return letters
+
+    @property
+    def has_disabled(self) -> bool:
+        """Whether something is set aside for syncs that are not enabled any more."""
+        return bool(self._disabled_lanes)
+
     def state(self) -> tuple[Any, ...]:
         """Return everything as builtins: (version, items and their attempts, where each overflow stands).
 
@@ -151,13 +175,14 @@ class Unfinished:
         Raises DamagedStateError where one is not what was written, or OSError.
         """
         for lane, mark in marks.items():
-            if lane.partition("/")[0] not in self._places:
-                log.warning("events were set aside for a sync that is not enabled any more", lane=lane)
-                continue
+            sync = lane.partition("/")[0]
             overflow = self._overflows[lane] = Overflow(self._directory(lane), mark)
             for packed, _ in overflow.peek():
-                resume_items(self._ledger, [packed])
+                open_entry(self._ledger, unpack(packed))
             self._ledger.held(overflow.size)
+            if overflow.size and not self._ledger.is_enabled(sync):
+                say_disabled(sync, overflow.size)
+                self._disabled_lanes = (*self._disabled_lanes, lane)
 
     def forget_overflows(self) -> None:
         """Remove what an earlier run set aside: without a snapshot it is read from the source again."""

@@ -99,7 +99,7 @@ def _dead_letters(parts: Parts) -> dict[str, Any]:
 
 def _syncs(parts: Parts) -> list[dict[str, Any]]:
     ledger = parts.ledger
-    counted = dict(zip(ledger.sync_names, ledger.syncs, strict=True))
+    counted = dict(zip(ledger.sync_names, ledger.syncs, strict=False))
     entries = ledger.read - ledger.refused.total() - ledger.open_refusals
     found = []
     for sync in parts.settings.syncs:

@@ -69,7 +69,9 @@ class Ledger:
     """Opens, closes and counts. Safe for use by several threads."""
 
     def __init__(self, sync_names: Sequence[str], max_pending: int, brake: Brake | None = None) -> None:
-        self.sync_names = tuple(sync_names)
+        self.enabled = tuple(sync_names)
+        self.sync_names = self.enabled
+        """Those that are enabled, and behind them those of which an earlier run left something."""
         self.read = 0
         """Events read, those that decode refused among them."""
         self.refused: Counter[DeadLetterReason] = Counter()
@@ -85,6 +87,27 @@ class Ledger:
         self._width = max(1, len(self.sync_names))
         self._refusal_bit = 1 << 0  # an event is refused or belongs to the syncs, never both
         self._every_sync = ((1 << len(self.sync_names)) - 1) << 1
+        self._retired: list[SyncCounts] = []
+
+    def is_enabled(self, sync: str) -> bool:
+        """Return whether a sync gets what is read."""
+        return sync in self.enabled
+
+    def place_of(self, sync: str) -> int:
+        """Return a sync's place, also of one that is not enabled any more, for what an earlier run left of it.
+
+        Such a sync has entries of its leftovers alone. What is read is not selected by it, so that its numbers add up
+        as those of the others do.
+        """
+        with self._lock:
+            if sync not in self.sync_names:
+                self._widen()
+                self.sync_names = (*self.sync_names, sync)
+                counts = SyncCounts()
+                counts.filtered[FilterReason.NOT_SELECTED] = self.read - self.refused.total() - self.open_refusals
+                self._retired.append(counts)
+                self.syncs.append(counts)
+            return self.sync_names.index(sync)
 
     def room(self) -> int:
         """Return how many more events may be read now. Held events take no room, for what they wait for is unread."""
@@ -107,6 +130,8 @@ class Ledger:
             refusals = self._open_bits(refused, self._refusal_bit)
             self.read += opened + refusals
             self.open_refusals += refusals
+            for counts in self._retired:
+                counts.filtered[FilterReason.NOT_SELECTED] += opened
 
     def read_nothing(self, position: Position) -> None:
         """Move the watermark past a record that holds no event, such as an empty upload body."""
@@ -219,6 +244,19 @@ class Ledger:
     def watermarks(self) -> dict[tuple[str, int], int]:
         """Return the watermark of every source partition of which something was decoded."""
         return {place: offset for place in list(self._partitions) if (offset := self.watermark(*place)) is not None}
+
+    def _widen(self) -> None:
+        """Make room for one more sync in the bits of what is open; it is rare, and as a rule at the start."""
+        old = self._width
+        self._width = len(self.sync_names) + 1
+        row = (1 << old) - 1
+        for partition in self._partitions.values():
+            for key, bits in partition.open.items():
+                widened, rest, copy = bits & self._refusal_bit, bits >> 1, 0
+                while rest:
+                    widened |= (rest & row) << (1 + copy * self._width)
+                    rest, copy = rest >> old, copy + 1
+                partition.open[key] = widened
 
     def _bit(self, sync: int, copy: int) -> int:
         return 1 << (1 + sync + copy * self._width)

@@ -186,3 +186,16 @@ def _load(payload: bytes, path: Path) -> tuple[Any, ...]:
     except Exception as problem:  # whatever pickle meets in bytes that are none of its own
         raise DamagedStateError(f"{path} holds what no stream has written ({problem}); {READ_AGAIN}") from problem
     return item
+
+
+def count(directory: Path, mark: Mark) -> int:
+    """Return how many items wait in the queue of a directory, for one who has not opened it. Raises OSError."""
+    if len(mark) > 2:  # noqa: PLR2004 - the first version's has two
+        return mark[2]
+    (segment, offset), (last, end) = mark[0], mark[1]
+    found = 0
+    for number in range(segment, last + 1):
+        with (directory / f"{number:09d}{_SUFFIX}").open("rb") as file:
+            file.seek(offset if number == segment else 0)
+            found += sum(1 for _, behind in read_frames(file) if number < last or behind <= end)
+    return found

@@ -17,7 +17,7 @@ def read_events(to: Readings, parts: Parts) -> None:
     refused = ledger.refused.copy()
     refusals_pending = ledger.open_refusals
     fates = []
-    for name, counts in zip(ledger.sync_names, ledger.syncs, strict=True):
+    for name, counts in zip(ledger.sync_names, ledger.syncs, strict=False):
         outcomes = {
             (Outcome.DELIVERED, ""): counts.delivered,
             (Outcome.DUPLICATE, ""): counts.duplicate,

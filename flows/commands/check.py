@@ -15,6 +15,7 @@ from flows.checking.directories import directories
 from flows.checking.files import files
 from flows.checking.finding import Finding, Mark
 from flows.checking.kafka import kafka_dead_letters, kafka_source
+from flows.checking.left_behind import left_behind
 from flows.checking.syncs import syncs
 from flows.printable import printable
 from flows.settings import SettingsError, load
@@ -46,6 +47,7 @@ def _findings(path: Path) -> Iterator[Finding]:
         return
     yield from syncs(settings, path)
     yield from directories(settings)
+    yield from left_behind(settings)
     if isinstance(settings.source, FilesSource):
         yield from files(settings.source)
     else:

@@ -1,7 +1,7 @@
 """The closed set of fates: every event that is read ends, for each enabled sync, in exactly one of these."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from flows.steps.event import Position
 
@@ -35,6 +35,11 @@ class DeadLetterReason(StrEnum):
     REJECTED = "rejected"
     RETRIES_EXHAUSTED = "retries_exhausted"
     CREDENTIALS_REJECTED = "credentials_rejected"
+    SYNC_DISABLED = "sync_disabled"
+    """It waited for a sync that is not enabled any more, or not there: see `SYNC_DISABLED_ERROR`."""
+
+
+SYNC_DISABLED_ERROR: Final = "it waited for a sync that is not enabled any more, or has another name"
 
 
 class Stage(StrEnum):

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from connectors.ledger.ledger import Ledger
 from connectors.metrics.parts import Reload
 from connectors.stopping import Stopping
 from flows.commands.run import Slice
 from flows.reload import How, Reloader, hand_over, handed_over, obstacles_to_restart, weigh
 from flows.settings.file import parse
 from flows.settings.model import Settings
+from flows.steps.event import Position
 
 TEXT = """\
 [source]
@@ -137,6 +139,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             slice_count=1,
             reload=None,
             note_settings=lambda: None,
+            ledger=Ledger(["one"], 100),
         )
         compiled: Any = Compiled()
         return Reloader(parts, compiled, path, has_recovery=True), parts, compiled
@@ -174,6 +177,17 @@ def test_a_new_sync_asks_for_a_restart(make: Make, tmp_path: Path) -> None:
     assert (parts.stopping.requested, parts.stopping.restart) == (True, True)
     assert compiled.used == []
     assert "restarted" in parts.reload.result
+
+
+def test_what_waits_for_a_sync_that_is_left_out_is_said_beforehand(make: Make, tmp_path: Path) -> None:
+    reloader, parts, _ = make()
+    parts.ledger.open_all([Position("t", 0, offset) for offset in range(3)])
+    (tmp_path / "stream.toml").write_text(TEXT.replace('name = "one"', 'name = "renamed"'))
+    with capture_logs() as logs:
+        reloader.reload()
+    assert parts.reload.result.endswith("3 events of one become sync_disabled")
+    said = [each for each in logs if each.get("reason") == "sync_disabled"]
+    assert [(each["sync"], each["events"]) for each in said] == [("one", 3)]
 
 
 def test_a_stream_that_stops_reads_nothing(make: Make, tmp_path: Path) -> None:

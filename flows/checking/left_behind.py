@@ -1,0 +1,19 @@
+"""What waits for syncs that are off, renamed or gone: said before a start makes dead letters of it."""
+
+from collections.abc import Iterator
+
+from flows.checking.finding import Finding, Mark
+from flows.settings.model import Settings
+from flows.waiting import waiting_if_readable
+
+
+def left_behind(settings: Settings) -> Iterator[Finding]:
+    """Look at the state directory."""
+    enabled = [each.name for each in settings.enabled_syncs]
+    for sync, events in sorted(waiting_if_readable(settings.state.directory, enabled).items()):
+        yield Finding(
+            Mark.NOTE,
+            f"{events:,} {'event waits' if events == 1 else 'events wait'} for sync[{sync}], which is not enabled, "
+            "renamed or gone: at the next start they become dead letters, sync_disabled",
+            "to keep them waiting, leave it enabled with paused = true; a replay sends them once it is enabled again",
+        )
