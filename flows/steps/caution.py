@@ -17,6 +17,7 @@ class Caution(StrEnum):
     LONG_PROPERTY_VALUE = "long_property_value"
     LATE_EVENT = "late_event"
     FUTURE_EVENT_TIME = "future_event_time"
+    NO_EVENT_TIME = "no_event_time"
     TRIMMED_PROPERTIES = "trimmed_properties"
     RENAMED_PROPERTY = "renamed_property"
     NESTED_PROPERTY_DROPPED = "nested_property_dropped"
@@ -45,6 +46,7 @@ PLAIN_WORDS: Final = {
     Caution.LATE_EVENT: "AppsFlyer gets the event after 02:00 UTC of the day after it happened, and dates it by its "
     "arrival",
     Caution.FUTURE_EVENT_TIME: "the event's time is in the future: it is sent as now",
+    Caution.NO_EVENT_TIME: "the event does not say when it happened: it is dated by its arrival",
     Caution.TRIMMED_PROPERTIES: "properties were left out, for AppsFlyer takes bodies of up to 1 KB only",
     Caution.RENAMED_PROPERTY: "properties of the same name: the event's keeps it, the user's or group's goes out under "
     "another",

@@ -8,9 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import orjson
-
 from flows.steps.event import Event
+from flows.steps.exact_json import dumps
 from flows.steps.globs import Glob
 from flows.steps.paths import compile_path, lookup
 from flows.steps.sync import Condition, Operator, Scalar
@@ -24,12 +23,14 @@ _ALIASES: Final = {
     "version": ("app_version", "version_name"),
     "ip": ("ip", "ip_address"),
     "ip_address": ("ip_address", "ip"),
-    "insert_id": ("insert_id", "$insert_id"),
-    "$insert_id": ("$insert_id", "insert_id"),
+    "insert_id": ("insert_id", "$insert_id", "uuid"),
+    "$insert_id": ("$insert_id", "insert_id", "uuid"),
     "carrier": ("carrier", "device_carrier"),
     "device_carrier": ("device_carrier", "carrier"),
-    "time": ("time", "event_time"),
-    "event_time": ("event_time", "time"),
+    "time": ("time", "event_time", "timestamp"),
+    "event_time": ("event_time", "time", "timestamp"),
+    "productId": ("productId", "product_id"),
+    "revenueType": ("revenueType", "revenue_type"),
 }
 """Fields that Amplitude's export and its upload name differently."""
 
@@ -104,7 +105,7 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, dict | list):
-        return orjson.dumps(value).decode()
+        return dumps(value).decode()
     return str(value)
 
 

@@ -1,9 +1,10 @@
 """Decode: the bytes of a record → its events. Total: whatever the bytes are, it returns, and never raises.
 
-A record is one event, or an upload body (`{"events": […]}`). An event is an Export row (also what the webhook sends) or
-an HTTP V2 upload event. Their names differ (`event_time` and `time`, `$insert_id` and `insert_id`, `ip_address` and
-`ip`, `version_name` and `app_version`) and never clash, so both are read by the same rules.
-Sources: Amplitude, HTTP V2 API; Export API.
+A record is one event, or several in one of the usual wrappings (see `wrapping.py`). An event is an Export row (also
+what the webhook sends, and what a warehouse gives back), an HTTP V2 upload event, or one of an older SDK's. Their names
+differ (`event_time`, `time` and `timestamp`; `$insert_id`, `insert_id` and `uuid`; `ip_address` and `ip`;
+`version_name` and `app_version`) and never clash, so all are read by the same rules.
+Sources: Amplitude, HTTP V2 API; Export API; amplitude-js and the other SDKs that came before the current ones.
 """
 
 from typing import Any, Final, NamedTuple
@@ -11,13 +12,15 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from flows.steps.event import Event, JsonObject, Position, Record
+from flows.steps.exact_json import MAX_DEPTH, dumps, is_deeper, loads
 from flows.steps.outcome import DeadLetterReason
 from flows.steps.timestamp import parse_number, parse_text
+from flows.steps.wrapping import MAX_PARTS, Part, TooManyPartsError, Unwrapped, Wrapping, json_within, unwrap
 
 MAX_BYTES: Final = 1 << 20
 """Amplitude takes no request over 1 MB, so nothing that large is one of its events."""
-MAX_DEPTH: Final = 100
-"""Amplitude takes 40 levels; past a few hundred, JSON encoders and the pickle of held events give up."""
+MAX_REFUSALS: Final = 100
+"""Of one record; what more of its parts cannot be read is one refusal together, for a megabyte can hold 500,000."""
 
 NO_IDS: Final = frozenset(
     {
@@ -27,6 +30,9 @@ NO_IDS: Final = frozenset(
 )  # fmt: skip
 """Texts that Amplitude takes for no id at all (HTTP V2 API, «Device ID and user ID»): they would merge strangers."""
 
+
+_LARGEST_EXACT: Final = 2.0**53
+"""From here on a float may not be the number that was written."""
 
 OPERATIONS: Final = frozenset(
     {
@@ -54,40 +60,113 @@ class _InvalidError(Exception):
 
 
 def decode(record: Record) -> list[Event | Refused]:
-    """Return the record's events in their order; what cannot be read is a Refused in its place."""
+    """Return the record's events in their order; what cannot be read is a Refused in its place.
+
+    A tombstone, and a body without events, hold nothing.
+    """
     value = record.value
-    error = None
-    parsed: Any = None
     if value is None:
-        value, error = b"", "a tombstone (a message without a value)"
-    elif len(value) > MAX_BYTES:
-        error = f"{len(value)} bytes, over {MAX_BYTES}"
-    else:
+        return []
+    try:
+        parsed = _read(value)
+    except _UnreadableError as problem:
+        return [_unreadable(record, str(problem))]
+    if isinstance(parsed, dict) and parsed.get("event_type"):
+        return [_decode_event(record, parsed, value, 0)]
+    try:
+        unwrapped = _unwrap(value, parsed)
+    except _UnreadableError as problem:
+        return [_unreadable(record, str(problem))]
+    if not unwrapped.wrappings:  # no event, and nothing around one
+        (part,) = unwrapped.parts
+        return [_decode_part(record, part, value, 0)]
+    return _bounded(record, unwrapped.parts)
+
+
+def wrappings_of(record: Record) -> tuple[Wrapping, ...]:
+    """Return what stands around a record's events, from the outside inwards; nothing where it cannot be read."""
+    if record.value is None:
+        return ()
+    try:
+        return _unwrap(record.value, _read(record.value)).wrappings
+    except _UnreadableError:
+        return ()
+
+
+class _UnreadableError(Exception):
+    pass
+
+
+_NO_JSON: Final = object()
+
+
+def _read(value: bytes) -> Any:
+    """Return the JSON of a record's bytes, or _NO_JSON where it has to be looked for within them."""
+    if len(value) > MAX_BYTES:
+        raise _UnreadableError(f"{len(value)} bytes, over {MAX_BYTES}")
+    try:
+        parsed = loads(value)
+    except orjson.JSONDecodeError as problem:
+        if json_within(value) is not None:
+            return _NO_JSON
+        raise _UnreadableError(f"no JSON: {problem.msg}") from None
+    if is_deeper(value, parsed, MAX_DEPTH):
+        raise _UnreadableError(f"nested deeper than {MAX_DEPTH} levels")
+    return parsed
+
+
+def _unwrap(value: bytes, parsed: Any) -> Unwrapped:
+    around: tuple[Wrapping, ...] = ()
+    if parsed is _NO_JSON and (within := json_within(value)) is not None:
+        text, around = within
         try:
-            parsed = orjson.loads(value)
+            parsed = loads(text)
         except orjson.JSONDecodeError as problem:
-            error = f"no JSON: {problem.msg}"
-        else:
-            if not isinstance(parsed, dict):
-                error = "not a JSON object"
-            elif _is_too_deep(value, parsed):
-                error = f"nested deeper than {MAX_DEPTH} levels"
-    if error is not None:
-        position = Position(record.source, record.partition, record.offset)
-        return [Refused(DeadLetterReason.UNDECODABLE, error, value, record.key, record.time_ms, position)]
-    members = parsed.get("events")
-    if isinstance(members, list) and not parsed.get("event_type"):
-        return [_decode_member(record, member, index) for index, member in enumerate(members)]
-    return [_decode_event(record, parsed, value, 0)]
+            raise _UnreadableError(f"{around[0].value}: no JSON: {problem.msg}") from None
+        if is_deeper(text, parsed, MAX_DEPTH):
+            raise _UnreadableError(f"nested deeper than {MAX_DEPTH} levels")
+    try:
+        return unwrap(parsed, around)
+    except TooManyPartsError:
+        raise _UnreadableError(f"over {MAX_PARTS} events in one record") from None
 
 
-def _decode_member(record: Record, member: Any, index: int) -> Event | Refused:
-    # Only the member is kept, for the body around it holds the project's API key.
-    raw = orjson.dumps(member)
-    if isinstance(member, dict) and len(raw) <= MAX_BYTES:  # numbers can grow when they are written again
-        return _decode_event(record, member, raw, index)
-    position = Position(record.source, record.partition, record.offset, index)
-    error = f"{len(raw)} bytes, over {MAX_BYTES}" if isinstance(member, dict) else "not a JSON object"
+def _unreadable(record: Record, error: str) -> Refused:
+    position = Position(record.source, record.partition, record.offset)
+    return Refused(DeadLetterReason.UNDECODABLE, error, record.value or b"", record.key, record.time_ms, position)
+
+
+def _bounded(record: Record, parts: list[Part]) -> list[Event | Refused]:
+    """Return what becomes of the parts of a record, of which only so many are refused one by one."""
+    decoded: list[Event | Refused] = []
+    refusals = 0
+    rest: list[bytes] = []
+    rest_place = 0
+    for place, part in enumerate(parts):
+        # Only the part is kept, for the body around it holds the project's API key.
+        each = _decode_part(record, part, dumps(part.value), place)
+        if isinstance(each, Refused):
+            refusals += 1
+            if refusals > MAX_REFUSALS:
+                rest_place = rest_place or place
+                rest.append(each.value)
+                continue
+        decoded.append(each)
+    if rest:
+        position = Position(record.source, record.partition, record.offset, rest_place)
+        error = f"{len(rest)} more parts of a record that cannot be read"
+        value = b'{"events":[%s]}' % b",".join(rest)
+        decoded.append(Refused(DeadLetterReason.UNDECODABLE, error, value, record.key, record.time_ms, position))
+    return decoded
+
+
+def _decode_part(record: Record, part: Part, raw: bytes, place: int) -> Event | Refused:
+    error = part.error
+    if error is None and len(raw) > MAX_BYTES:  # numbers can grow when they are written again
+        error = f"{len(raw)} bytes, over {MAX_BYTES}"
+    if error is None:
+        return _decode_event(record, part.value, raw, place)
+    position = Position(record.source, record.partition, record.offset, place)
     return Refused(DeadLetterReason.UNDECODABLE, error, raw, record.key, record.time_ms, position)
 
 
@@ -107,28 +186,50 @@ def _read_event(record: Record, fields: JsonObject, raw: bytes, position: Positi
     user_id, device_id = _id(get("user_id"), "user_id"), _id(get("device_id"), "device_id")
     if user_id is None and device_id is None:
         raise _InvalidError("neither user_id nor device_id")
-    user_properties = _object(get("user_properties"), "user_properties")
+    user_properties = _object(fields, "user_properties")
+    time_ms = _time_ms(get)
+    if "api_properties" in fields or "product_id" in fields:
+        adopt_older_names(fields)
     return Event(
         name,
         user_id,
         device_id,
-        _time_ms(get, record.time_ms),
-        _first_text(get, "insert_id", "$insert_id"),
+        record.time_ms if time_ms is None else time_ms,
+        _first_id(get, "insert_id", "$insert_id", "uuid"),
         _text(get("platform"), "platform"),
         _text(get("os_name"), "os_name"),
         _version(get("os_version"), "os_version"),
         _version(get("app_version"), "app_version") or _version(get("version_name"), "version_name"),
         _first_text(get, "ip", "ip_address"),
-        _object(get("event_properties"), "event_properties"),
+        _object(fields, "event_properties"),
         user_properties if OPERATIONS.isdisjoint(user_properties) else flatten_operations(user_properties),
-        _object(get("groups"), "groups"),
-        _object(get("group_properties"), "group_properties"),
+        _object(fields, "groups"),
+        _object(fields, "group_properties"),
         fields,
         raw,
         record.key,
         record.time_ms,
         position,
+        time_ms is not None,
     )
+
+
+def adopt_older_names(fields: JsonObject) -> None:
+    """Give what older SDKs name differently its name of today, where that is not there itself.
+
+    Sources: Amplitude-Swift, `BaseEvent` (`product_id`); amplitude-android and amplitude-ios, `logRevenue` before
+    `logRevenueV2` (`api_properties.special` is `revenue_amount`, beside `productId`, `quantity`, `price`).
+    """
+    own = fields.get("api_properties")
+    if type(own) is str:
+        own = fields["api_properties"] = _object(fields, "api_properties")
+    product = fields.get("product_id")
+    if product is not None and fields.get("productId") is None:
+        fields["productId"] = product
+    if type(own) is dict and own.get("special") == "revenue_amount":
+        for name in ("productId", "quantity", "price"):
+            if own.get(name) is not None and fields.get(name) is None:
+                fields[name] = own[name]
 
 
 def flatten_operations(user_properties: JsonObject) -> JsonObject:
@@ -160,8 +261,25 @@ def _first_text(get: Any, *names: str) -> str | None:
     return None
 
 
+def _first_id(get: Any, *names: str) -> str | None:
+    """Return the event's own id, as `_first_text`; older SDKs, and rows without `$insert_id`, have a `uuid` for it."""
+    for name in names:
+        if (text := _id_text(get(name), name)) is not None:
+            return text
+    return None
+
+
+def _id_text(value: Any, name: str) -> str | None:
+    """Return an id as text: a number is its digits, as for Amplitude; 4711001.0 is 4711001, as tables write it."""
+    if type(value) is str:
+        return value or None
+    if type(value) is int or (type(value) is float and value.is_integer() and abs(value) < _LARGEST_EXACT):
+        return str(int(value))
+    return _text(value, name)
+
+
 def _id(value: Any, name: str) -> str | None:
-    text = _text(value, name)
+    text = _id_text(value, name)
     return None if text is None or text.strip().lower() in NO_IDS else text
 
 
@@ -171,44 +289,48 @@ def _version(value: Any, name: str) -> str | None:
     return _text(value, name)
 
 
-def _object(value: Any, name: str) -> JsonObject:
+def _object(fields: JsonObject, name: str) -> JsonObject:
+    """Return an object; one that is JSON text, as in a warehouse's column, takes its text's place among the fields."""
+    value = fields.get(name)
     if type(value) is dict:
         return value
     if value is None or value == "":
         return {}
+    if type(value) is str:
+        text = value.encode()
+        try:
+            parsed = loads(text)
+        except orjson.JSONDecodeError:
+            parsed = value
+        if parsed is None:
+            return {}
+        if type(parsed) is dict and not is_deeper(text, parsed, MAX_DEPTH):
+            fields[name] = parsed
+            return parsed
     raise _InvalidError(f"{name} is not an object")
 
 
-def _time_ms(get: Any, received_ms: int) -> int:
+def _time_ms(get: Any) -> int | None:
+    """Return when the event says that it happened; None if it does not."""
     value = get("time")
     if value is not None and value != "":
         if type(value) is not int and type(value) is not float:
             raise _InvalidError("time is not a number of milliseconds since the epoch")
-        time_ms = parse_number(value)
-        if time_ms is None:
-            raise _InvalidError("time is impossible")
-        return time_ms
+        return _possible(parse_number(value), "time is impossible")
     text = _text(get("event_time"), "event_time")
-    if text is None:
-        return received_ms
-    time_ms = parse_text(text)
+    if text is not None:
+        return _possible(parse_text(text), "event_time is impossible, or not like 2026-01-31 23:59:59.123456")
+    value = get("timestamp")
+    if value is None or value == "":
+        return None
+    if type(value) is str:
+        return _possible(parse_text(value), "timestamp is impossible, or not like 2026-01-31 23:59:59.123456")
+    if type(value) is not int and type(value) is not float:
+        raise _InvalidError("timestamp is no time")
+    return _possible(parse_number(value), "timestamp is impossible")
+
+
+def _possible(time_ms: int | None, error: str) -> int:
     if time_ms is None:
-        raise _InvalidError("event_time is impossible, or not like 2026-01-31 23:59:59.123456")
+        raise _InvalidError(error)
     return time_ms
-
-
-def _is_too_deep(value: bytes, parsed: Any) -> bool:
-    # So few brackets cannot nest deeper. Splitting skips from one to the next, where counting looks at every byte.
-    if len(value.split(b"{", MAX_DEPTH)) + len(value.split(b"[", MAX_DEPTH)) <= MAX_DEPTH:
-        return False
-    level = [parsed]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
-        ]
-        if not level:
-            return False
-    return True

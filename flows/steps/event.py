@@ -69,6 +69,8 @@ class Event(NamedTuple):
     """The Kafka key of its record."""
     received_ms: int
     position: Position
+    is_dated: bool = True
+    """It says itself when it happened."""
 
     @property
     def user_key(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 
 from flows.steps.event import Event, JsonObject
+from flows.steps.exact_json import dumps
 from flows.steps.paths import compile_path
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
@@ -47,7 +48,7 @@ def _app_type(value: Any) -> str | None:
 
 def _custom_data(value: Any) -> str | None:
     if isinstance(value, dict):
-        return orjson.dumps(value).decode()
+        return dumps(value).decode()
     try:
         return value if isinstance(value, str) and isinstance(orjson.loads(value), dict) else None
     except orjson.JSONDecodeError:

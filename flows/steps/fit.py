@@ -6,9 +6,8 @@ body.
 
 from typing import NamedTuple
 
-import orjson
-
 from flows.steps.event import JsonObject
+from flows.steps.exact_json import dumps
 from flows.steps.properties import Properties
 
 
@@ -22,8 +21,8 @@ class Fitted(NamedTuple):
 
 def serialise(envelope: JsonObject, values: JsonObject) -> bytes:
     """Return the body: the envelope with `eventValue`, which is JSON text, or empty where there is no property."""
-    envelope["eventValue"] = orjson.dumps(values).decode() if values else ""
-    return orjson.dumps(envelope)
+    envelope["eventValue"] = dumps(values).decode() if values else ""
+    return dumps(envelope)
 
 
 def fit(envelope: JsonObject, properties: Properties, max_body_bytes: int) -> Fitted | None:
@@ -55,4 +54,4 @@ def fit(envelope: JsonObject, properties: Properties, max_body_bytes: int) -> Fi
 
 def _length(name: str, value: object) -> int:
     """Return how many bytes a property takes in the body, where it stands as JSON in JSON, with its comma."""
-    return len(orjson.dumps(orjson.dumps({name: value}).decode())) - len('"{}"') + len(",")
+    return len(dumps(dumps({name: value}).decode())) - len('"{}"') + len(",")

@@ -50,8 +50,8 @@ DEFAULT_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
         "appsflyerId",
         "$appsflyerId",
     ),
-    "idfa": (*_paths("idfa", "IDFA", "$idfa", "ios_idfa", "[Amplitude] IDFA"), "idfa"),
-    "idfv": (*_paths("idfv", "IDFV", "$idfv", "ios_idfv", "[Amplitude] IDFV"), "idfv"),
+    "idfa": (*_paths("idfa", "IDFA", "$idfa", "ios_idfa", "[Amplitude] IDFA"), "idfa", "api_properties.ios_idfa"),
+    "idfv": (*_paths("idfv", "IDFV", "$idfv", "ios_idfv", "[Amplitude] IDFV"), "idfv", "api_properties.ios_idfv"),
     "att": (
         *_paths("att", "att_status", "attStatus", "$attConsentStatus", "attTrackingStatus", "att_tracking_status"),
         "att",
@@ -74,6 +74,7 @@ DEFAULT_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
         ),
         "adid",
         "advertising_id",
+        "api_properties.androidADID",
     ),
     "oaid": (*_paths("oaid", "OAID", "$oaid"), "oaid"),
     "amazon_aid": (
@@ -89,11 +90,17 @@ DEFAULT_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
         "amazon_aid",
     ),
     "imei": (*_paths("imei", "IMEI"), "imei"),
-    "app_set_id": (*_paths("app_set_id", "appSetId", "android_app_set_id"), "android_app_set_id", "app_set_id"),
+    "app_set_id": (
+        *_paths("app_set_id", "appSetId", "android_app_set_id"),
+        "android_app_set_id",
+        "app_set_id",
+        "api_properties.android_app_set_id",
+    ),
 }
 """Where each identifier is read from unless the settings say otherwise: the first path with a real value wins.
 
 User properties come first: Amplitude strips `adid` and `idfa` from what it exports; these hold what the app has set.
+The SDKs that came before the current ones write `api_properties`.
 """
 
 ATTRIBUTES: Final = tuple(DEFAULT_PATHS)
@@ -119,14 +126,16 @@ class IdentifierReader:
 
     def __init__(self, paths: Mapping[str, Sequence[str]]) -> None:
         ranked: dict[str | None, dict[str, _Ranked]] = {}
-        self._dotted: list[tuple[int, str, Callable[[Event], Any]]] = []
+        self._dotted: dict[str | None, list[tuple[int, str, Callable[[Event], Any]]]] = {}
+        """Paths through objects, by the field that they begin at: most events have none of these. None is any event."""
         for attribute, alternatives in paths.items():
             for rank, path in enumerate(alternatives):
                 container, name = split_path(path)
                 of_container = ranked.setdefault(container, {})
                 of_container[name] = (*of_container.get(name, ()), (rank, attribute))
                 if "." in name:
-                    self._dotted.append((rank, attribute, compile_path(path)))
+                    begin = None if container else name.partition(".")[0]
+                    self._dotted.setdefault(begin, []).append((rank, attribute, compile_path(path)))
         self._containers = [(container_of(container), names) for container, names in ranked.items() if container]
         self._user_properties = ranked.get("user_properties", {})
         self._own = tuple(ranked.get(None, {}).items())
@@ -147,9 +156,11 @@ class IdentifierReader:
             if (value := get(name)) is not None:
                 for rank, attribute in ranked:
                     found.append((rank, attribute, value))
-        for rank, attribute, path in self._dotted:
-            if (value := path(event)) is not None:
-                found.append((rank, attribute, value))
+        for begin, dotted in self._dotted.items():
+            if begin is None or begin in event.fields:
+                found += [
+                    (rank, attribute, value) for rank, attribute, path in dotted if (value := path(event)) is not None
+                ]
         return _judge(found) if found else Reading({}, (), ())  # a dict of its own, for callers add to it
 
     def forgotten(self, event: Event) -> tuple[str, ...]:

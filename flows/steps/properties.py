@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-import orjson
-
 from flows.steps.event import Event, JsonObject
+from flows.steps.exact_json import dumps
 from flows.steps.exclude import compiled_exclude
 from flows.steps.sync import PropertyRules
 
@@ -95,7 +94,7 @@ def _let_through(
         if not isinstance(value, dict | list):
             kept[name] = value
         elif rules.nested == "text":
-            kept[name] = orjson.dumps(value).decode()
+            kept[name] = dumps(value).decode()
         else:
             dropped.append(name)
     return kept

@@ -4,9 +4,7 @@ The stream reads of them what it would have read of the record: the same events,
 """
 
 from enum import StrEnum
-from typing import Final, NamedTuple
-
-import orjson
+from typing import NamedTuple
 
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Record
@@ -32,14 +30,12 @@ class Keyed(NamedTuple):
     by: KeyedBy
 
 
-_EVENTS: Final = "events"
-
-
 def rekey(record: Record) -> list[Keyed]:
     """Return what a record becomes, in its events' order.
 
-    One event keeps its bytes. An upload body falls into its events, each with its own key, even where all are of one
-    user: what stands around them, the project's API key among it, is left behind. Of an empty body nothing is left.
+    One event keeps its bytes. An upload body, or another wrapping, falls into its events, each with its own key, even
+    where all are of one user: what stands around them, the project's API key among it, is left behind. Of an empty body
+    nothing is left.
     What cannot be read stays as it is, with its own key; where it is a part of a body, so does its part of the body.
     """
     if record.value is None:
@@ -52,13 +48,4 @@ def _keyed(record: Record, decoded: Event | Refused) -> Keyed:
         if decoded.user_id is not None:
             return Keyed(decoded.user_id.encode(), decoded.raw, KeyedBy.USER)
         return Keyed((decoded.device_id or "").encode(), decoded.raw, KeyedBy.DEVICE)
-    value = decoded.value
-    if value is not record.value and _is_body(value):
-        # A body within a body is refused. By itself it would be read, so it stays within one.
-        value = b'{"%s":[%s]}' % (_EVENTS.encode(), value)
-    return Keyed(record.key, value, KeyedBy.OWN_KEY)
-
-
-def _is_body(value: bytes) -> bool:
-    parsed = orjson.loads(value)  # decode has written it
-    return isinstance(parsed, dict) and isinstance(parsed.get(_EVENTS), list) and not parsed.get("event_type")
+    return Keyed(record.key, decoded.value, KeyedBy.OWN_KEY)

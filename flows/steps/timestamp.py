@@ -1,7 +1,8 @@
 """Amplitude's times, read into milliseconds since the epoch.
 
 Sources: Amplitude, Export API (`YYYY-MM-DD HH:MM:SS.ffffff`), S3 export (`YYYY-MM-DDTHH:MM:SS.ffffff`), webhook (three
-decimals), HTTP V2 API (`time`: milliseconds since the epoch; text is refused).
+decimals), HTTP V2 API (`time`: milliseconds since the epoch; text is refused). Warehouses write ISO 8601 with their own
+separators: BigQuery `… UTC`, Snowflake `… +0000`, PostgreSQL `…+00`.
 """
 
 import re
@@ -10,7 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 _TEXT: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?"
+    r"(?P<moment>[0-9]{4}-[0-9]{2}-[0-9]{2}[ Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?)"
+    r" ?((?P<utc>[Zz]|UTC|GMT)|(?P<offset>[+-][0-9]{2})(:?(?P<minutes>[0-9]{2}))?)?"
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_WITHOUT_ZONE: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - for times that state no zone, and are UTC
@@ -23,8 +25,12 @@ LATEST_MS: Final = 253_402_300_799_999
 
 def parse_text(text: str) -> int | None:
     """Return milliseconds since the epoch (cut, not rounded), or None if it is no possible time. No zone means UTC."""
-    if not _is_usual(text) and not _TEXT.fullmatch(text):
-        return None
+    if not _is_usual(text):
+        written = _TEXT.fullmatch(text)
+        if written is None:
+            return None
+        offset = "+00:00" if written["utc"] else f"{written['offset']}:{written['minutes'] or '00'}"
+        text = written["moment"].upper() + (offset if written["utc"] or written["offset"] else "")
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -43,8 +49,11 @@ def _is_usual(text: str) -> bool:
 
 
 def parse_number(number: float) -> int | None:
-    """Return the milliseconds of an upload's `time`, or None if it is no possible time."""
-    if not 0 <= number <= LATEST_MS or number != int(number):
+    """Return the milliseconds of an upload's `time`, cut to whole ones, or None if it is no possible time.
+
+    Python's `time.time() * 1000` and JavaScript's `performance.now()` give fractions of a millisecond.
+    """
+    if not 0 <= number <= LATEST_MS:
         return None
     return int(number)
 

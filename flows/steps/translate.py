@@ -157,6 +157,8 @@ def _note_name_and_time(notes: list[Note], event: Event, send_as: str, now_ms: i
         notes.append(Note(Caution.EVENT_NAME_TOO_LONG))
     elif len(send_as) > _LONG_NAME:
         notes.append(Note(Caution.LONG_EVENT_NAME))
+    if not event.is_dated:
+        notes.append(Note(Caution.NO_EVENT_TIME))
     if event.time_ms > now_ms:
         notes.append(Note(Caution.FUTURE_EVENT_TIME))
     elif is_late(event.time_ms, now_ms):

@@ -6,7 +6,8 @@ from connectors.appsflyer.patience import MOST_ATTEMPTS
 from connectors.ledger.disk import RESERVE_BYTES
 from flows.progress import EVERY_SECONDS
 from flows.settings.model import Delivery, Health, Identity
-from flows.steps.decode import MAX_BYTES, MAX_DEPTH
+from flows.steps.decode import MAX_BYTES
+from flows.steps.exact_json import MAX_DEPTH
 from tests.docs.markdown import ROOT, text_of
 
 

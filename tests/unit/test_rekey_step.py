@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.steps.decode import Refused, decode
+from flows.steps.decode import Refused, decode, wrappings_of
 from flows.steps.event import Event, Record
 from flows.steps.rekey import Keyed, KeyedBy, rekey
 
@@ -66,6 +66,7 @@ def test_the_stream_reads_the_same_events_and_refusals(value: bytes | None, key:
     """Also through a second rekeying, which changes nothing any more."""
     once = rekey(record(value, key))
     assert [each for one in once for each in read(one.value, one.key)] == read(value, key)
+    assert once or value is not None  # a tombstone stays one
     for one in once:
         assert rekey(record(one.value, one.key)) == [one]
 
@@ -85,8 +86,7 @@ def test_every_event_has_its_users_key_and_what_is_none_keeps_the_records(value:
 @given(good | values | st.binary(max_size=30))
 def test_what_is_no_body_keeps_its_bytes(body: Any) -> None:
     value = body if isinstance(body, bytes) else json.dumps(body, indent=1).encode()
-    parsed = body if isinstance(body, dict) else {}
-    if isinstance(parsed.get("events"), list):
+    if wrappings_of(record(value)):
         return
     (one,) = rekey(record(value))
     assert one.value is value
@@ -130,7 +130,7 @@ def test_the_key_is_the_user_id_else_the_device_id(user: str | None, device: str
     assert [one.key for one in rekeyed(event(user, device))] == [key]
 
 
-@pytest.mark.parametrize("value", [None, b"", b"{", b"[1]", b'{"event_type": "open"}', b"\xff", b'{"user_id": "ada"}'])
+@pytest.mark.parametrize("value", [None, b"", b"{", b"1", b'{"event_type": "open"}', b"\xff", b'{"user_id": "ada"}'])
 @pytest.mark.parametrize("key", [None, b"", b"session-1"])
 def test_what_cannot_be_read_stays_as_it_is(value: bytes | None, key: bytes | None) -> None:
     assert rekey(record(value, key)) == [Keyed(key, value, KeyedBy.OWN_KEY)]
@@ -142,6 +142,6 @@ def test_what_cannot_be_read_in_a_body_keeps_its_part_and_the_records_key() -> N
     assert [(one.key, orjson.loads(one.value or b"")) for one in once] == [
         (b"session-9", 7),
         (b"session-9", {"event_type": "open"}),
-        (b"session-9", {"events": [inner]}),
+        (b"ada", event("ada")),  # of the body within the body
         (b"ada", event("ada")),
     ]

@@ -55,6 +55,16 @@ def test_a_zone_moves_the_moment(time_ms: int, offset_minutes: int) -> None:
         ("2022-02-28 20:07:01.795", 1_646_078_821_795),
         ("2022-10-24T20:07:32.123", 1_666_642_052_123),
         ("2024-02-29 00:00:00", 1_709_164_800_000),
+        ("2026-11-29 01:10:12.345 UTC", 1_795_914_612_345),  # BigQuery
+        ("2026-11-29 01:10:12 UTC", 1_795_914_612_000),
+        ("2026-11-29 01:10:12.345 +0000", 1_795_914_612_345),  # Snowflake
+        ("2026-11-29 03:10:12.345 +02:00", 1_795_914_612_345),
+        ("2026-11-29 03:10:12.345678+02", 1_795_914_612_345),  # PostgreSQL
+        ("2026-11-28T20:10:12.345-0500", 1_795_914_612_345),
+        ("2026-11-29t01:10:12.345z", 1_795_914_612_345),
+        ("2026-11-29T01:10:12,345Z", 1_795_914_612_345),
+        ("2026-11-29T01:10Z", 1_795_914_600_000),
+        ("2026-11-29 01:10:12 GMT", 1_795_914_612_000),
     ],
 )
 def test_real_samples(text: str, time_ms: int) -> None:
@@ -85,9 +95,9 @@ def test_any_text_is_read_without_an_error(text: str) -> None:
     assert read is None or 0 <= read <= LATEST_MS
 
 
-@pytest.mark.parametrize("number", [-1, -0.5, 0.5, 1_700_000_000_000.5, LATEST_MS + 1, 1e300, -1e300, 2**64])
+@pytest.mark.parametrize("number", [-1, -0.5, LATEST_MS + 1, 1e300, -1e300, 2**64])
 def test_impossible_numbers_are_none(number: float) -> None:
-    """Amplitude, HTTP V2 API: a whole number of milliseconds since the epoch."""
+    """Amplitude, HTTP V2 API: milliseconds since the epoch."""
     assert parse_number(number) is None
 
 
@@ -95,7 +105,13 @@ def test_impossible_numbers_are_none(number: float) -> None:
 def test_any_number_is_read_without_an_error(number: float) -> None:
     """Reading is total: infinities and NaN, too."""
     read = parse_number(number)
-    assert read is None or read == number
+    assert read is None or read <= number < read + 1
+
+
+def test_fractions_of_a_millisecond_are_cut() -> None:
+    """Python's `time.time() * 1000` has them: the time is perfectly possible."""
+    assert parse_number(1_795_917_600_000.678) == 1_795_917_600_000
+    assert parse_number(0.5) == 0
 
 
 @given(moments_ms)
