@@ -24,6 +24,7 @@ class Caution(StrEnum):
     INVALID_REVENUE = "invalid_revenue"
     NO_CURRENCY = "no_currency"
     UNKNOWN_CURRENCY = "unknown_currency"
+    AMBIGUOUS_CURRENCY = "ambiguous_currency"
     NOT_IPV4 = "not_ipv4"
     INVALID_FIELD = "invalid_field"
 
@@ -54,6 +55,8 @@ PLAIN_WORDS: Final = {
     Caution.INVALID_REVENUE: "a revenue, price or quantity is no number: it counts for nothing and goes out as it is",
     Caution.NO_CURRENCY: "revenue without a currency: AppsFlyer will guess; set the sync's default_currency",
     Caution.UNKNOWN_CURRENCY: "the currency is not in AppsFlyer's list: the revenue may not be counted",
+    Caution.AMBIGUOUS_CURRENCY: "another currency could be meant than the one that was sent: the revenue may "
+    "be counted in the wrong one",
     Caution.NOT_IPV4: "the IP address is not IPv4 and was left out: AppsFlyer takes the place from the install instead",
     Caution.INVALID_FIELD: "a mapped field is not what AppsFlyer takes and was left out",
 }

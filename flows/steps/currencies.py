@@ -14,3 +14,6 @@ CURRENCIES: Final = frozenset(
     """.split()  # noqa: SIM905 - a block of codes reads better than 179 quoted ones
 )
 """Newer ISO 4217 codes (SLE, VED, XCG, ZWG) are missing from AppsFlyer's list, so an unknown code warns and is sent."""
+
+NEWER: Final = frozenset({"SLE", "VED", "XAD", "XCG", "ZWG"})
+"""Those codes, by which a currency is told from other text."""

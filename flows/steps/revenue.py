@@ -10,16 +10,15 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+from flows.steps.currency import is_empty, read_currency
 from flows.steps.event import Event
 
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
-_CURRENCY: Final = re.compile(r"[A-Za-z0-9]{1,8}")
-"""Three letters, but that is for AppsFlyer to judge: whole sentences, however, would only take the body's space."""
 _FIVE_PLACES: Final = Decimal("0.00001")
 _LARGEST_EXPONENT: Final = 30
 _PRECISION: Final = 100
 _LONGEST_TEXT: Final = 100
-"""No number and no currency is longer, so nothing longer need be remembered."""
+"""No number is longer, so nothing longer need be remembered."""
 
 
 class Revenue(NamedTuple):
@@ -35,6 +34,8 @@ class Revenue(NamedTuple):
     """The code that the event states, upper-case."""
     unreadable_currency: bool = False
     """It states one that looks like no code: that stays a property."""
+    rival_currencies: tuple[str, ...] = ()
+    """Where another currency is stated, which could be meant as well."""
 
 
 _NO_REVENUE: Final = Revenue({}, frozenset(), (), None)
@@ -76,19 +77,14 @@ def read_revenue(event: Event) -> Revenue:
         consumed |= {"$productId"}
     elif (content_id := _content_id(get_field("productId"))) is not None:
         parameters = {**parameters, "af_content_id": content_id}
-    is_unreadable = False
-    for name, stated in (("$currency", get("$currency")), ("", get_field("currency")), ("", get("af_currency"))):
-        if stated is None or stated == "":
-            continue
-        currency = _currency(stated) if isinstance(stated, str) and len(stated) <= _LONGEST_TEXT else None
-        if currency is not None:
-            if name:
-                consumed |= {name}
-            return Revenue(parameters, consumed, invalid, currency)
-        is_unreadable = True
-    if is_unreadable or parameters or consumed or invalid:
-        return Revenue(parameters, consumed, invalid, None, is_unreadable)
-    return _NO_REVENUE
+    currency = read_currency(event, is_of_upload=own == _ABSENT and of_upload != _ABSENT)
+    if currency.is_own_read:
+        consumed |= {"$currency"}
+    if own != _ABSENT or product == "":
+        consumed |= {name for name in _OF_SDK if is_empty(get(name))}
+    if currency.code is None and not (parameters or consumed or invalid or currency.is_unreadable or currency.rivals):
+        return _NO_REVENUE
+    return Revenue(parameters, consumed, invalid, currency.code, currency.is_unreadable, currency.rivals)
 
 
 def _content_id(product: Any) -> str | None:
@@ -105,6 +101,8 @@ _Names = tuple[str, str, str]
 _PROPERTIES: Final[_Names] = ("$price", "$quantity", "$revenue")
 _FIELDS: Final[_Names] = ("price", "quantity", "revenue")
 _ABSENT: Final = (None, None, None)
+_OF_SDK: Final = (*_PROPERTIES, "$productId", "$revenueType", "$receipt", "$receiptSig")
+"""Amplitude's SDK for Go sends all of them with each revenue, empty where the app has set none."""
 _NO_NUMBER: Final = True
 """Stands for what is there and cannot be a number."""
 
@@ -117,16 +115,25 @@ def _money_of(names: _Names, stated: tuple[Any, Any, Any]) -> _Money:
 def _money_of_either(own: tuple[Any, Any, Any], of_upload: tuple[Any, Any, Any]) -> _Money:
     """Return what the amounts come to, each a property or, where that is absent, the field of the same name."""
     price, quantity, revenue = [
-        (name, amount) if (amount := _amount(value)) is not None else (field, _amount(other))
-        for name, field, value, other in zip(_PROPERTIES, _FIELDS, own, of_upload, strict=True)
+        (field, second) if first is None or (second is not None and _is_zero(first)) else (name, first)
+        for name, field, first, second in zip(
+            _PROPERTIES, _FIELDS, map(_amount, own), map(_amount, of_upload), strict=True
+        )
     ]
     return _money((price[0], quantity[0], revenue[0]), price[1], quantity[1], revenue[1])
+
+
+def _is_zero(amount: _Amount) -> bool:
+    number = read_number(amount)
+    return number is not None and print_number(number) == "0"
 
 
 def _amount(value: Any) -> _Amount:
     if value is None or value == "":
         return None
     if type(value) is str:
+        if value.isspace():
+            return None
         return value if len(value) <= _LONGEST_TEXT else _long_amount(value)
     return value if type(value) is int or type(value) is float else _NO_NUMBER
 
@@ -142,8 +149,12 @@ def _money(names: _Names, price: _Amount, quantity: _Amount, revenue: _Amount) -
     stated = {"price": price, "quantity": quantity, "revenue": revenue}
     stated = {name: value for name, value in stated.items() if value is not None}
     numbers = {name: number for name, value in stated.items() if (number := read_number(value)) is not None}
-    parameters = {f"af_{name}": print_number(numbers[name]) for name in ("price", "quantity") if name in numbers}
     total = _total(numbers, quantity_is_broken="quantity" in stated and "quantity" not in numbers)
+    parameters = {
+        f"af_{name}": print_number(numbers[name])
+        for name in ("price", "quantity")
+        if name in numbers and (numbers[name] != 0 or not total)
+    }
     if total is not None:
         parameters["af_revenue"] = print_number(total)
     name_of = dict(zip(_FIELDS, names, strict=True))
@@ -151,16 +162,14 @@ def _money(names: _Names, price: _Amount, quantity: _Amount, revenue: _Amount) -
     return parameters, consumed, tuple(name_of[field] for field in stated if field not in numbers)
 
 
-@lru_cache(maxsize=1024)
-def _currency(text: str) -> str | None:
-    """Return a currency's code, upper-case; None for what looks like none."""
-    code = text.strip()
-    return code.upper() if _CURRENCY.fullmatch(code) else None
-
-
 def _total(numbers: dict[str, Decimal], *, quantity_is_broken: bool) -> Decimal | None:
-    price, quantity, revenue = numbers.get("price"), numbers.get("quantity"), numbers.get("revenue")
-    if price is not None and not quantity_is_broken and (quantity is not None or revenue is None):
-        with localcontext(prec=_PRECISION):
-            return price * (quantity if quantity is not None else 1)
-    return revenue
+    """Return price times quantity where both are known, else the revenue, else the price; a zero says less than them.
+
+    A quantity of zero, which nobody buys, is one that was not set.
+    """
+    price, quantity, revenue = numbers.get("price"), numbers.get("quantity") or None, numbers.get("revenue")
+    if price is None or quantity_is_broken or (quantity is None and revenue is not None and revenue != 0):
+        return revenue
+    with localcontext(prec=_PRECISION):
+        product = price * (quantity if quantity is not None else 1)
+    return revenue if revenue is not None and print_number(product) == "0" else product

@@ -110,6 +110,8 @@ def _add_currency(
         notes.append(Note(Caution.UNKNOWN_CURRENCY))
     elif earns and currency is None:
         notes.append(Note(Caution.NO_CURRENCY))
+    if earns and revenue.rival_currencies:
+        notes.append(Note(Caution.AMBIGUOUS_CURRENCY, ", ".join(revenue.rival_currencies)))
 
 
 def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity) -> None:

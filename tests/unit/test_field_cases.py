@@ -23,7 +23,6 @@ AT_MS: Final = 1_795_921_200_000
 """An hour after the cases' events."""
 NOT_YET: Final = frozenset(
     {
-        "currency-segment-order",
         "login-raw-upload",
         "login-export-rows",
         "ip-mapped",
