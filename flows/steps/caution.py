@@ -26,6 +26,7 @@ class Caution(StrEnum):
     UNKNOWN_CURRENCY = "unknown_currency"
     AMBIGUOUS_CURRENCY = "ambiguous_currency"
     NOT_IPV4 = "not_ipv4"
+    NOT_PUBLIC_IP = "not_public_ip"
     INVALID_FIELD = "invalid_field"
 
 
@@ -36,8 +37,8 @@ PLAIN_WORDS: Final = {
     "Facebook and Google Ads get no postback",
     Caution.MALFORMED_IDENTIFIER: "an identifier does not look like one and counts as absent",
     Caution.ZERO_IDENTIFIER: "an identifier is all zeros, as on devices that may not be tracked, and counts as absent",
-    Caution.NO_OS: "no OS version: AppsFlyer treats the event as iOS 14.5, so that its privacy rules for that version "
-    "apply",
+    Caution.NO_OS: "no OS version: AppsFlyer treats an iPhone's event as iOS 14.5, so that its privacy rules for that "
+    "version apply",
     Caution.NO_CUSTOMER_USER_ID: "no user id: AppsFlyer cannot tell that this user is the same on another device",
     Caution.LONG_EVENT_NAME: "the event name is over 45 characters: AppsFlyer's older pages say that its dashboard "
     "does not show such events",
@@ -58,6 +59,8 @@ PLAIN_WORDS: Final = {
     Caution.AMBIGUOUS_CURRENCY: "another currency could be meant than the one that was sent: the revenue may "
     "be counted in the wrong one",
     Caution.NOT_IPV4: "the IP address is not IPv4 and was left out: AppsFlyer takes the place from the install instead",
+    Caution.NOT_PUBLIC_IP: "the IP address is none of the public internet and was left out: it is that of a server or "
+    "a private network, and AppsFlyer takes the place from the install instead",
     Caution.INVALID_FIELD: "a mapped field is not what AppsFlyer takes and was left out",
 }
 

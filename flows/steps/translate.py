@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from flows.steps.address import read_address
 from flows.steps.caution import Caution, Note
 from flows.steps.currencies import CURRENCIES
 from flows.steps.event import PLATFORMS, Event, JsonObject
@@ -14,6 +15,7 @@ from flows.steps.fields import compile_fields
 from flows.steps.fit import fit
 from flows.steps.identifiers import APPSFLYER_ID, PLATFORM_IDENTIFIERS
 from flows.steps.identity import Identity
+from flows.steps.os_version import read_os_version
 from flows.steps.profile import APP_VERSION, OS_VERSION
 from flows.steps.properties import Properties, gather
 from flows.steps.revenue import Revenue, print_number, read_number, read_revenue
@@ -40,12 +42,8 @@ class TooLarge(NamedTuple):
 Translate = Callable[[Event, Identity, str, int], Request | TooLarge]
 """(event, identity, name to send it as, now in ms) → what is sent"""
 
-_BYTE: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4: Final = re.compile(rf"{_BYTE}(\.{_BYTE}){{3}}")
 _PLAIN_MONEY: Final = re.compile(r"-?[0-9]+(\.[0-9]{1,5})?")
 """AppsFlyer, «In-app events»: digits, a decimal point with up to five decimals, a minus for refunds."""
-_REMOTE: Final = "$remote"
-"""Amplitude's word for «the address that the upload came from»; it never reaches an export."""
 _LONG_NAME: Final = 45
 _LONGEST_NAME: Final = 100
 _LONG_VALUE: Final = 1000
@@ -117,14 +115,19 @@ def _add_currency(
 def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity) -> None:
     """Add what the event says of its device, apart from what identifies it."""
     values = identity.values
-    if event.ip is not None and event.ip != _REMOTE:
-        if _IPV4.fullmatch(event.ip):
-            envelope["ip"] = event.ip
-        else:
-            notes.append(Note(Caution.NOT_IPV4))
-    os_version = event.os_version or values.get(OS_VERSION)
+    if event.ip is not None:
+        address = read_address(event.ip)
+        if address.ip is not None:
+            envelope["ip"] = address.ip
+        elif address.caution is not None:
+            notes.append(Note(address.caution))
+    os_version = read_os_version(event.os_version) if event.os_version is not None else None
+    if os_version is None and (remembered := values.get(OS_VERSION)) is not None:
+        os_version = read_os_version(str(remembered))  # an earlier version of this stream remembered any text
     if os_version is not None:
         envelope["os"] = os_version
+    elif event.os_version is not None:
+        notes.append(Note(Caution.NO_OS, "os_version holds none"))
     elif identity.platform == "ios":
         notes.append(Note(Caution.NO_OS))
     app_version = event.app_version or values.get(APP_VERSION)

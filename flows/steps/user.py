@@ -13,6 +13,7 @@ from flows.steps.device import DeviceState, OldDeviceState
 from flows.steps.event import Event, Platform
 from flows.steps.identifiers import APPSFLYER_ID, IdentifierReader, Value
 from flows.steps.identity import Identity
+from flows.steps.os_version import read_os_version
 from flows.steps.outcome import DeadLetterReason, FilterReason
 from flows.steps.platform import PlatformNames, Stated, platform_of_values
 from flows.steps.profile import APP_VERSION, OS_VERSION, Profile
@@ -77,8 +78,8 @@ class User:
         if known is not None:
             stated = known.platform if stated is None else stated
             values = {**known.values, **values} if stated == known.platform else values
-        if event.os_version is not None:
-            values[OS_VERSION] = event.os_version
+        if event.os_version is not None and (os_version := read_os_version(event.os_version)) is not None:
+            values[OS_VERSION] = os_version
         if event.app_version is not None:
             values[APP_VERSION] = event.app_version
         changed = False
