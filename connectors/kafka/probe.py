@@ -30,6 +30,16 @@ class PropertiesError(ProbeError):
     """librdkafka does not accept the properties."""
 
 
+class Backlog(NamedTuple):
+    """What the topic holds, and how much of it the group has still to read."""
+
+    messages: int
+    oldest_ms: int | None
+    """The least of Kafka's timestamps of the partitions' first records; None where none came."""
+    committed: int | None
+    """Messages after the group's committed offsets; None if it has committed none."""
+
+
 class Probe:
     """A consumer that joins no group, commits nothing and creates no topic. A context manager."""
 
@@ -82,6 +92,44 @@ class Probe:
             return self._read(topic, {each.partition for each in starts}, limit)
         except KafkaException as error:
             raise self._failed(error) from None
+
+    def backlog(self, topic: str, partitions: Iterable[int]) -> Backlog:
+        """Return what a start finds in the topic: some quick questions, and one record a partition. Raises ProbeError.
+
+        Of a topic with many partitions, not all of the first records may come within the time.
+        """
+        places = [TopicPartition(topic, partition) for partition in partitions]
+        try:
+            bounds = [self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS) for place in places]
+            committed = self._consumer.committed(places, timeout=ANSWER_SECONDS)
+            firsts = [
+                TopicPartition(topic, place.partition, low)
+                for place, (low, high) in zip(places, bounds, strict=True)
+                if high > low
+            ]
+            self._consumer.assign(firsts)
+            oldest_ms = self._oldest(len(firsts))
+        except KafkaException as error:
+            raise self._failed(error) from None
+        begun = any(place.offset >= 0 for place in committed)
+        left = sum(max(0, high - max(low, place.offset)) for place, (low, high) in zip(committed, bounds, strict=True))
+        return Backlog(sum(high - low for low, high in bounds), oldest_ms, left if begun else None)
+
+    def _oldest(self, partitions: int) -> int | None:
+        """Return the least timestamp of the partitions' first records: of those that come within a few seconds."""
+        seen: dict[int, int] = {}
+        ended: set[int] = set()
+        deadline = time.monotonic() + ANSWER_SECONDS / 2
+        while len(seen.keys() | ended) < partitions and time.monotonic() < deadline:
+            for message in self._consumer.consume(_BATCH_RECORDS, 0.2):
+                partition, (_, time_ms) = message.partition() or 0, message.timestamp()
+                if message.error() is None:
+                    if partition not in seen:
+                        self._consumer.pause([TopicPartition(message.topic() or "", partition)])
+                        seen[partition] = time_ms
+                else:
+                    ended.add(partition)
+        return min((each for each in seen.values() if each > 0), default=None)
 
     def _starts(self, topic: str, partitions: list[int], limit: int) -> list[TopicPartition]:
         share = math.ceil(limit / max(1, len(partitions)))

@@ -1,17 +1,18 @@
-"""The archives: whether there are any."""
+"""The archives: whether there are any, whether they can be read, and what a sample of them holds."""
 
-import glob
 from collections.abc import Iterator
-from pathlib import Path
 
-from flows.checking.finding import Finding, Mark
-from flows.settings.model import FilesSource
+from flows.checking.archives import matches, sample_archives
+from flows.checking.finding import Finding, Mark, count
+from flows.checking.first_start import of_archives
+from flows.checking.sample import SAMPLE_RECORDS, look_at, sample_of
+from flows.settings.model import FilesSource, Settings
 
 
-def files(source: FilesSource) -> Iterator[Finding]:
-    """Yield what is found of each pattern."""
+def files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
+    """Yield what is found of each pattern, and in a sample of what they name."""
     for pattern in source.paths:
-        there = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)  # noqa: PTH207 (absolute)
+        there = matches(pattern)
         if there:
             yield Finding(Mark.FINE, f"source.paths: {pattern}: {len(there):,} found")
         elif source.follow:
@@ -20,3 +21,16 @@ def files(source: FilesSource) -> Iterator[Finding]:
             yield Finding(
                 Mark.FAILED, f"source.paths: {pattern}: nothing there", "put the archives there, or correct it"
             )
+    archives = sample_archives(source, SAMPLE_RECORDS)
+    for problem in archives.unreadable:
+        yield Finding(Mark.NOTE, f"source.paths: {problem}", "it will be skipped; mend it, or take it away")
+    number = count(len(archives.records), "line")
+    sample = sample_of(archives.records, f"the {number} there {'is' if number == '1 line' else 'are'}")
+    if not archives.is_whole:
+        sample = sample._replace(where=f"a sample of {number} of {count(archives.files, 'file')}")
+    if sample.records and not sample.events:
+        do = "look at them with `python -m flows explain`"
+        yield Finding(Mark.FAILED, f"source.paths: none of {sample.where} holds an Amplitude event", do)
+    if sample.events:
+        yield of_archives(sample, archives.lines)
+    yield from look_at(settings, sample)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from connectors.kafka.probe import Keying, Probe, ProbeError, PropertiesError, keying
 from connectors.secrets import SecretError
 from flows.checking.finding import Finding, Mark, count
+from flows.checking.first_start import of_topic
 from flows.checking.sample import SAMPLE_RECORDS, look_at, sample_of
 from flows.settings.model import KafkaDeadLetters, KafkaSource, Settings
 
@@ -21,7 +22,11 @@ def kafka_source(settings: Settings, source: KafkaSource) -> Iterator[Finding]:
             yield Finding(Mark.FINE, f"source.topic: {source.topic} has {count(len(partitions), 'partition')}")
             records = probe.latest(source.topic, partitions, SAMPLE_RECORDS)
             yield keyed(source.topic, len(partitions), len(records), keying(records))
-            yield from look_at(settings, sample_of(records, f"the latest {count(len(records), 'message')}"))
+            sample = sample_of(records, f"the latest {count(len(records), 'message')}")
+            first_start = of_topic(source, probe.backlog(source.topic, partitions), sample)
+            if first_start is not None:
+                yield first_start
+            yield from look_at(settings, sample)
     except (ProbeError, SecretError) as error:
         yield _unusable("source", source.bootstrap_servers, error)
 

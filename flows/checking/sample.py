@@ -1,29 +1,22 @@
-"""A sample of what the source holds, and the looks at it: add a look's function to `LOOKS`."""
+"""The looks at a sample of the source: add a look's function to `LOOKS`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from flows.checking.finding import Finding
+from flows.checking.identified import identifiers, platforms
+from flows.checking.personal import personal
+from flows.checking.sample_type import Sample
+from flows.checking.selected import selected
 from flows.settings.model import Settings
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Record
 
 SAMPLE_RECORDS: Final = 1000
 
-
-class Sample(NamedTuple):
-    """Some of the source's records, and what decode makes of them."""
-
-    records: Sequence[Record]
-    events: Sequence[Event]
-    refused: Sequence[Refused]
-    where: str
-    """What was looked at, for a person: «the latest 1,000 messages»."""
-
-
 Look = Callable[[Settings, Sample], Iterator[Finding]]
 
-LOOKS: Final[tuple[Look, ...]] = ()
+LOOKS: Final[tuple[Look, ...]] = (selected, platforms, identifiers, personal)
 """In the order in which a person reads what they find."""
 
 

@@ -49,7 +49,7 @@ def _findings(path: Path) -> Iterator[Finding]:
     yield from directories(settings)
     yield from left_behind(settings)
     if isinstance(settings.source, FilesSource):
-        yield from files(settings.source)
+        yield from files(settings, settings.source)
     else:
         yield from kafka_source(settings, settings.source)
     if isinstance(settings.dead_letters, KafkaDeadLetters):
