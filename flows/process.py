@@ -207,6 +207,8 @@ class Process:
             slice_index=self.slice_index,
             slice_count=self.slice_count,
         )
+        courier.pause(self.settings.paused_syncs)
+        self._say_paused()
         self.parts.courier, self.parts.postbox = courier, postbox
         self.parts.sink = AppsFlyerSink(
             self.ledger,
@@ -235,6 +237,10 @@ class Process:
 
     def _note_damage(self, damage: object) -> None:
         self.damages.append(str(damage))
+
+    def _say_paused(self) -> None:
+        for sync in sorted(self.settings.paused_syncs):
+            log.warning("sync paused by the settings: its events are kept, and none is sent", sync=sync)
 
     def _lane_share(self) -> int:
         """Return how many events may wait for one app before they are set aside; without other apps, as many as fit."""

@@ -67,8 +67,14 @@ def weigh(old: Settings, new: Settings) -> Change:
         return Change(How.RESTART, "which syncs are enabled, or their order, is different")
     if [_fixed(each) for each in before] != [_fixed(each) for each in after]:
         return Change(How.RESTART, "an app id or the place of a key is different")
-    names = [each.name for each, earlier in zip(after, before, strict=True) if each != earlier]
-    return Change(How.IN_PLACE, f"filters or mappings of {', '.join(names)}" if names else "syncs that are not enabled")
+    pauses = [
+        f"{each.name} {'is paused' if each.paused else 'sends again'}"
+        for each, earlier in zip(after, before, strict=True)
+        if each.paused != earlier.paused
+    ]
+    names = [each.name for each, earlier in zip(after, before, strict=True) if each.sync != earlier.sync]
+    changes = [*pauses, *([f"filters or mappings of {', '.join(names)}"] if names else [])]
+    return Change(How.IN_PLACE, "; ".join(changes) or "syncs that are not enabled")
 
 
 def _enabled(settings: Settings) -> list[SyncSettings]:
@@ -160,6 +166,8 @@ class Reloader:
         else:
             self._compiled.use(new)
             self._parts.settings = new
+            if self._parts.courier is not None:
+                self._parts.courier.pause(new.paused_syncs)
             self._parts.note_settings()
             self._note(f"in force: {change.what}")
             log.info("settings read again", changed=change.what)

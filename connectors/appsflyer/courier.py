@@ -66,6 +66,7 @@ class Courier:
         self._slice = (slice_index, slice_count)
         self._allowances: dict[str, Allowance] = {}
         self._lanes: dict[str, Lane] = {}
+        self._paused: frozenset[str] = frozenset()
         self._inbox: deque[tuple[Parcel, Attempts]] = deque()
         self._later: list[tuple[float, int, Shipment]] = []
         self._sequence = 0
@@ -94,9 +95,22 @@ class Courier:
         if self._asleep:
             self._transport.wake()
 
+    def pause(self, syncs: Iterable[str]) -> None:
+        """From now on send nothing to the apps of these syncs, and to those of all others again.
+
+        What is under way comes to its end. Any thread may call it; the courier's follows at its next round.
+        """
+        self._paused = frozenset(syncs)
+        self._transport.wake()
+
     def wake(self) -> None:
         """Make the courier take note at once."""
         self._transport.wake()
+
+    @property
+    def paused(self) -> frozenset[str]:
+        """The syncs that nothing is sent for, because the settings say so."""
+        return self._paused
 
     @property
     def circuits(self) -> dict[str, Circuit]:
@@ -144,6 +158,7 @@ class Courier:
         try:
             while not self._closing:
                 self._sort_inbox()
+                self._note_pauses()
                 self._balance()
                 self._is_still = self._holding and not self._transport.in_flight and not self._waits_for_disk
                 may_send = not self._holding and not self._waits_for_disk and self._report.may_send()
@@ -180,14 +195,23 @@ class Courier:
             parcel, attempts = inbox.popleft()
             self._lane(parcel).waiting.append(Shipment(parcel, attempts))
 
+    def _note_pauses(self) -> None:
+        paused = self._paused
+        for lane in self._lanes.values():
+            is_paused = lane.sync in paused
+            if lane.is_paused and not is_paused:
+                lane.healed_ms = self._now_ms()  # the time for which it was to wait is no time that was tried
+            lane.is_paused = is_paused
+
     def _balance(self) -> None:
         """Set aside what a lane in trouble keeps back beyond its share of the room; take it back afterwards."""
         share = self._lane_share
         now_s = time.monotonic()
         for lane in self._lanes.values():
             waiting = lane.waiting
-            if lane.is_in_trouble(now_s):
-                while len(waiting) > share and self._report.set_aside(waiting[-1].parcel, waiting[-1].attempts):
+            if lane.is_paused or lane.is_in_trouble(now_s):
+                most = min(share, self._settings.max_pending // 2) if lane.is_paused else share
+                while len(waiting) > most and self._report.set_aside(waiting[-1].parcel, waiting[-1].attempts):
                     waiting.pop()
             elif len(waiting) < share // 2 or not waiting:
                 waiting.extend(Shipment(*each) for each in self._report.take_back(lane.name, max(share // 2, 1)))
@@ -226,7 +250,7 @@ class Courier:
             self._lane(shipment.parcel).waiting.append(shipment)
         longest = self._later[0][0] - now_s if self._later else _IDLE_SECONDS
         lanes = list(self._lanes.values())
-        ready = lanes[self._turn :] + lanes[: self._turn]
+        ready = [each for each in lanes[self._turn :] + lanes[: self._turn] if not each.is_paused]
         while ready and (room := self._settings.max_in_flight - self._transport.in_flight) > 0:
             share = max(room // len(ready), 1)
             for lane in list(ready):
@@ -244,7 +268,7 @@ class Courier:
 
     def _send_some(self, lane: Lane, most: int, now_s: float) -> tuple[int, float | None]:
         """Send up to so many of the lane's parcels; return how many, and when the next may go if fewer."""
-        wait = lane.wait_seconds(now_s)
+        wait = None if lane.is_paused else lane.wait_seconds(now_s)
         if wait != 0:
             return 0, wait
         try:

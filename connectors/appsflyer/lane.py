@@ -32,6 +32,8 @@ class Circuit(StrEnum):
     """Nothing gets through: one at a time goes as a probe."""
     PAUSED = "paused"
     """The key, the app id or the plan is wrong: one at a time goes as a probe."""
+    PAUSED_BY_SETTINGS = "paused_by_settings"
+    """The sync has `paused = true`: none goes. It is what an app is said to be; a lane keeps its own circuit."""
 
 
 class Shipment:
@@ -55,6 +57,8 @@ class Lane:
         self.name = name
         self.waiting: deque[Shipment] = deque()
         self.allowance = allowance
+        self.is_paused = False
+        """The settings want nothing to be sent."""
         self.circuit = Circuit.CLOSED
         self.in_flight = 0
         self.idle: list[Exchange] = []
@@ -62,6 +66,7 @@ class Lane:
         self.key = ""
         """The key that the idle handles carry."""
         self.chance = random.Random()  # noqa: S311 - jitter, not a secret
+        self.sync = name.partition("/")[0]
         self._url = f"{base_url.rstrip('/')}/inappevent/{quote(app_id, safe='')}"
         self._secrets = secrets
         self._chosen = 0

@@ -156,6 +156,10 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         """
         reminded_at = time.monotonic()
         while len(self.unfinished) or (self.unfinished.set_aside_count and not self.stopping.requested):
+            paused = self.courier.paused
+            if paused and not self.unfinished.besides(paused) and not self.courier.in_flight:
+                log.info("syncs are paused by the settings; what waits for them is kept", syncs=sorted(paused))
+                return
             self._beat()
             now = time.monotonic()
             if self.stopping.requested and self._must_end(now - self.stopping.since):

@@ -1,6 +1,7 @@
 """What was taken and is not final yet: in memory, or set aside on disk where an app's trouble keeps too much back."""
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NamedTuple
@@ -52,6 +53,16 @@ class Unfinished:
     def set_aside_count(self) -> int:
         """How many wait on disk."""
         return sum(overflow.size for overflow in list(self._overflows.values()))
+
+    def besides(self, syncs: Collection[str]) -> int:
+        """Return how many are in memory and set aside that are not requests of these syncs, without knowing when."""
+        if not syncs:
+            return len(self._items) + self.set_aside_count
+        waiting = sum(
+            not (isinstance(each.item, Parcel) and each.item.sync in syncs) for each in list(self._items.values())
+        )
+        aside = sum(flow.size for lane, flow in list(self._overflows.items()) if lane.partition("/")[0] not in syncs)
+        return waiting + aside
 
     def set_aside_of(self, lane: str) -> int:
         """Return how many of a lane's wait on disk."""

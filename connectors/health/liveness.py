@@ -122,6 +122,8 @@ def circuit_trouble(parts: Parts, app: App) -> str | None:
     if circuit is Circuit.CLOSED:
         return None
     name = f"{app.sync} ({app.platform})"
+    if circuit is Circuit.PAUSED_BY_SETTINGS:
+        return f"{name} is paused by the settings (paused = true): its events are kept, and none is sent"
     last = parts.answers(app).last
     meaning = last[1].meaning if last is not None else "its key cannot be read"
     if circuit is Circuit.PAUSED:

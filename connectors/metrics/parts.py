@@ -111,6 +111,8 @@ class Parts:
 
     def circuit(self, app: App) -> Circuit:
         """Return whether requests to an app may go."""
+        if app.sync in self.settings.paused_syncs:
+            return Circuit.PAUSED_BY_SETTINGS
         lane = self.lane(app)
         return lane.circuit if lane is not None else Circuit.CLOSED
 

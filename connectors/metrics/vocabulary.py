@@ -249,7 +249,8 @@ CIRCUIT: Final = _gauge(
     "0 or 1",
     ("sync", "platform", "circuit"),
     "1 for the state that the app's circuit is in: closed (requests go), open (nothing gets through; one at a time "
-    "goes as a probe), paused (key, app id or plan is refused; likewise).",
+    "goes as a probe), paused (key, app id or plan is refused; likewise), "
+    "paused_by_settings (paused = true; none goes).",
     "paused: correct the key, the app id or the plan; nothing is lost. open: AppsFlyer's or the network's trouble.",
 )
 RATE_LIMIT: Final = _gauge(

@@ -125,7 +125,9 @@ def _dead_letters(
 def _sync_settings(base: Path, table: sync_tables.SyncTable) -> SyncSettings:
     key_kind, places = ("s2s_key", table.s2s_key) if table.s2s_key is not None else ("dev_key", table.dev_key)
     keys = tuple(_secret(base, each) for each in _paths(places or []))
-    return SyncSettings(_sync(table), table.enabled, keys, "s2s_key" if key_kind == "s2s_key" else "dev_key")
+    return SyncSettings(
+        _sync(table), table.enabled, keys, "s2s_key" if key_kind == "s2s_key" else "dev_key", table.paused
+    )
 
 
 def _secret(base: Path, reference: str) -> SecretRef:

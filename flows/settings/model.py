@@ -157,6 +157,8 @@ class SyncSettings:
     keys: tuple[SecretRef, ...]
     """One key, or two during a rotation."""
     key_kind: Literal["s2s_key", "dev_key"] = "s2s_key"
+    paused: bool = False
+    """It takes and keeps its events, and sends none."""
 
     @property
     def name(self) -> str:
@@ -182,3 +184,8 @@ class Settings:
     def enabled_syncs(self) -> tuple[Sync, ...]:
         """The syncs that are on, in the file's order: the order of the ledger's entries."""
         return tuple(each.sync for each in self.syncs if each.enabled)
+
+    @property
+    def paused_syncs(self) -> frozenset[str]:
+        """The names of the enabled syncs that keep their events for the time being."""
+        return frozenset(each.name for each in self.syncs if each.enabled and each.paused)

@@ -137,7 +137,11 @@ class SyncTable(Table):
     name: Name
     """Its name in summaries, metrics and dead letters. A sync that is renamed is another one."""
     enabled: Flag = True
-    """A sync that is off sends nothing."""
+    """A sync that is off sends nothing. What waits for it when it is turned off, renamed or taken out becomes dead
+    letters (sync_disabled), which a replay sends once it is on again."""
+    paused: Flag = False
+    """Send nothing for the time being, and lose nothing: its events are taken and kept, on disk where they are many (at
+    most 500,000 an app; then reading waits), and go out when this is false again. A reload is enough for either."""
     ios_app_id: IosAppId | None = None
     """AppsFlyer's id of the iOS app: `id` and digits, as in the App Store's address. AppsFlyer answers 200 to one
     without `id` and records nothing, so a missing one is added."""

@@ -12,7 +12,7 @@ from rich.text import Text
 from flows.watching.fetch import printable
 from flows.watching.words import duration
 
-_CIRCUIT_STYLES: Final = {"closed": "green", "open": "yellow", "paused": "bold red"}
+_CIRCUIT_STYLES: Final = {"closed": "green", "open": "yellow", "paused": "bold red", "paused_by_settings": "yellow"}
 _UNBOUNDED: Final = 10_000
 _NUMBERS: Final = ("delivered", "after retry", "in flight", "waiting", "set aside")
 

@@ -119,7 +119,7 @@ def _sum_sync(total: dict[str, Any] | None, sync: dict[str, Any]) -> dict[str, A
     return total
 
 
-_WORST = ("paused", "open", "closed")
+_WORST = ("paused", "paused_by_settings", "open", "closed")
 
 
 def _sum_app(total: dict[str, Any], app: dict[str, Any]) -> dict[str, Any]:

@@ -168,3 +168,28 @@ def test_a_reload_says_beforehand_how_many_events_it_concerns(scene: Scene) -> N
     scene.sandbox.wait_until(lambda _: scene.letters()["other", "sync_disabled"] == KNOWN + UNKNOWN, 60)
     assert run.stop() == 0, run.log
     assert scene.letters() == {("other", "sync_disabled"): KNOWN + UNKNOWN}
+
+
+def test_a_paused_sync_keeps_everything_and_sends_it_when_it_may(scene: Scene, adds_up: Identity) -> None:
+    """Across a stop, without holding up the other sync or the stop; and it goes on by a reload alone."""
+    scene.sandbox.set_faults({})
+    paused = OTHER.format(name="other", enabled="true\npaused = true")
+    scene.configure(paused)
+    scene.produce()
+    run = scene.stream.start("-m", "flows", "run")
+    scene.sandbox.wait_until(lambda _: len(scene.delivered("id111111111")) == KNOWN, 60)
+    assert "paused by the settings" in run.log
+    assert run.stop() == 0, run.log
+    adds_up(run.summary)
+    assert run.summary["syncs"]["other"]["pending"] == KNOWN + UNKNOWN
+    assert scene.delivered("id222222222") == {}
+    run = scene.stream.start("-m", "flows", "run")
+    run.wait_for_log("reading a partition")
+    scene.configure(OTHER.format(name="other", enabled="true"))
+    run.process.send_signal(signal.SIGHUP)
+    scene.sandbox.wait_until(lambda _: len(scene.delivered("id222222222")) == KNOWN, 60)
+    assert "other sends again" in run.log
+    assert run.stop() == 0, run.log
+    adds_up(run.summary)
+    assert scene.delivered("id222222222") == dict.fromkeys(range(KNOWN), 1)
+    assert scene.delivered("id111111111") == dict.fromkeys(range(KNOWN), 1)

@@ -140,6 +140,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             reload=None,
             note_settings=lambda: None,
             ledger=Ledger(["one"], 100),
+            courier=None,
         )
         compiled: Any = Compiled()
         return Reloader(parts, compiled, path, has_recovery=True), parts, compiled
