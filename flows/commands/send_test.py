@@ -42,6 +42,8 @@ _WHY_NOT: Final = {
     "consent": "the sync's consent_where does not hold for it; give what it asks for with --set, such as "
     "--set user_properties.consent=true",
     "reserved": "Amplitude reserves this name, and it is never sent; take another --event",
+    "appsflyer": "AppsFlyer's integration writes such events, and they are not sent back unless a row of the sync "
+    "names them; take another --event",
     "platform": "the sync has no app for this platform; take the other --platform",
     "too_large": "it does not fit into delivery.max_body_bytes, even without any property",
 }

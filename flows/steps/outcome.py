@@ -19,6 +19,7 @@ class FilterReason(StrEnum):
     """Why a sync does not want an event: the first that holds."""
 
     RESERVED = "reserved"
+    APPSFLYER = "appsflyer"
     NOT_SELECTED = "not_selected"
     CONSENT = "consent"
     PLATFORM = "platform"

@@ -12,6 +12,17 @@ RESERVED: Final = frozenset({"$identify", "$groupidentify", "_all", "_identify"}
 """Amplitude, «Event streaming overview»: names that are no events and cannot be streamed."""
 
 
+_APPSFLYERS: Final = "[appsflyer]"
+
+
+def is_appsflyers(name: str) -> bool:
+    """Return whether an event is one that AppsFlyer's own integration writes into Amplitude: `[AppsFlyer] …`.
+
+    AppsFlyer knows it already: sent back, each install, event and revenue would count a second time.
+    """
+    return name.startswith("[") and name[: len(_APPSFLYERS)].lower() == _APPSFLYERS
+
+
 class Target(NamedTuple):
     """One delivery that an event is selected for."""
 
@@ -60,9 +71,13 @@ def compile_select(syncs: Sequence[Sync]) -> Select:
 
     def decide(event: Event) -> Selected:
         name = event.name
+        is_own = is_appsflyers(name)
         targets: list[Target] = []
         filtered: list[tuple[int, FilterReason]] = []
         for each in filters:
+            if is_own and name not in each.by_name:
+                filtered.append((each.place, FilterReason.APPSFLYER))
+                continue
             names = {send_as or name: None for send_as, holds in each.rows(name) if holds is None or holds(event)}
             if not names:
                 filtered.append((each.place, FilterReason.NOT_SELECTED))
@@ -78,14 +93,18 @@ def compile_select(syncs: Sequence[Sync]) -> Select:
     by_name_only = {name for name in names if all(each.looks_at_names_only(name) for each in filters)}
     is_exhaustive = not any(each.any_name for each in filters)
     others = Selected((), tuple((each.place, FilterReason.NOT_SELECTED) for each in filters))
+    appsflyers = Selected((), tuple((each.place, FilterReason.APPSFLYER) for each in filters))
 
     def select(event: Event) -> Selected:
         name = event.name
         known = decided.get(name)
         if known is not None:
             return known
-        if name not in names and is_exhaustive:
-            return others
+        if name not in names:
+            if is_appsflyers(name):
+                return appsflyers
+            if is_exhaustive:
+                return others
         selected = decide(event)
         if name in by_name_only:
             decided[name] = selected
@@ -97,5 +116,9 @@ def compile_select(syncs: Sequence[Sync]) -> Select:
 def _compile(place: int, sync: Sync) -> _Filter:
     rows = [(row.name, (row.send_as, compile_all(row.where) if row.where else None)) for row in sync.selections]
     any_name = [row for name, row in rows if name == "*"]
-    by_name = {wanted: [row for name, row in rows if name in (wanted, "*")] for wanted, _ in rows if wanted != "*"}
+    by_name = {
+        wanted: [row for name, row in rows if name == wanted or (name == "*" and not is_appsflyers(wanted))]
+        for wanted, _ in rows
+        if wanted != "*"
+    }
     return _Filter(place, by_name, any_name, compile_all(sync.consent) if sync.consent else None)

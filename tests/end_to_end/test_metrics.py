@@ -147,6 +147,7 @@ def _events() -> Iterator[bytes]:
         yield orjson.dumps(_event(number, f"user-{number}", "Web", insert_id=f"web-{number}"))
         yield orjson.dumps(_event(number, f"nobody-{number}", "iOS", user_properties={"consent": "yes"}))
     yield orjson.dumps(_event(3000, "user-3000", "iOS", event_type="$identify"))
+    yield orjson.dumps(_event(3002, "user-3002", "iOS", event_type="[AppsFlyer] Install"))
     yield orjson.dumps(_event(3001, "user-3001" + "x" * 1200, "iOS"))
     yield from (b"no JSON", b"[]", b'{"user_id": "u"}', b'{"event_type": "e"}')
 

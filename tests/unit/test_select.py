@@ -48,6 +48,34 @@ def test_reserved_names_are_no_events(name: str) -> None:
     assert compile_select(syncs)(event(name)) == Selected((), reasons)
 
 
+APPSFLYERS = "[AppsFlyer] Install"
+
+
+@pytest.mark.parametrize("name", [APPSFLYERS, "[AppsFlyer] af_purchase", "[Appsflyer] x", "[AppsFlyer]"])
+def test_appsflyers_own_events_are_not_sent_back(name: str) -> None:
+    """Its integration writes them into Amplitude: sent to AppsFlyer, each would count twice."""
+    syncs = [sync(), sync(Selection("open")), sync(Selection("*", "x"), consent=(NEVER,)), sync(Selection("*", "y"))]
+    reasons = tuple((place, FilterReason.APPSFLYER) for place in range(4))
+    assert compile_select(syncs)(event(name)) == Selected((), reasons)
+    assert compile_select(syncs[1:2])(event(name)) == Selected((), ((0, FilterReason.APPSFLYER),))
+
+
+@pytest.mark.parametrize("name", ["AppsFlyer Install", "[Amplitude] Revenue", "x [AppsFlyer] y", "[", "[AppsFlye"])
+def test_other_events_are_not_taken_for_appsflyers(name: str) -> None:
+    assert sent_as(compile_select([sync()])(event(name))) == [name]
+
+
+def test_a_row_that_names_an_event_of_appsflyers_sends_it() -> None:
+    """Only the rows that name it count, with their conditions; of another sync, that names none, it is none."""
+    named = sync(Selection("*"), Selection(APPSFLYERS, "install", (PRO,)))
+    select = compile_select([named, sync()])
+    of_appsflyer = (1, FilterReason.APPSFLYER)
+    pro: dict[str, Any] = {"event_properties": {"plan": "pro"}}
+    assert select(event(APPSFLYERS, **pro)) == Selected((Target(0, 0, "install"),), (of_appsflyer,))
+    assert select(event(APPSFLYERS)).filtered == ((0, FilterReason.NOT_SELECTED), of_appsflyer)
+    assert select(event("[AppsFlyer] Other", **pro)).filtered == ((0, FilterReason.APPSFLYER), of_appsflyer)
+
+
 def test_design_names_all_reserved_events() -> None:
     """`$identify`, `$groupidentify`, `_all`, `_identify`."""
     assert {"$identify", "$groupidentify", "_all", "_identify"} == RESERVED
