@@ -227,7 +227,7 @@ class Process:
 
     def stop_on_signals(self) -> None:
         """Make SIGTERM and SIGINT ask for a clean stop, and a second one stop at once."""
-        stop_on_signals(self.stopping)
+        stop_on_signals(self.stopping, self.settings.delivery.drain_seconds)
 
     def _letter_writer(self) -> LetterWriter:
         letters = self.settings.dead_letters

@@ -28,8 +28,15 @@ def quit_at_once() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
-def stop_on_signals(stopping: "Stopping") -> None:
-    """From now on let SIGTERM and SIGINT ask for a clean stop, and a second one stop at once."""
+def stop_on_signals(stopping: "Stopping", drain_seconds: float | None = None) -> None:
+    """From now on let SIGTERM and SIGINT ask for a clean stop, and a second one stop at once.
+
+    With `drain_seconds`, who has typed Ctrl-C at a terminal is told what it waits for.
+    """
+    waits_for = (
+        f"\nstopping: it waits for the answers to what is under way, for at most {drain_seconds or 0:g} s; what is "
+        "left is kept. Ctrl-C again stops at once, and what is under way may then be sent twice\n"
+    ).encode()
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stopping.restart:  # it stops already, and is not to begin again
@@ -37,6 +44,8 @@ def stop_on_signals(stopping: "Stopping") -> None:
             return
         if stopping.requested:
             os._exit(128 + number)
+        if number == signal.SIGINT and drain_seconds is not None and os.isatty(2):
+            os.write(2, waits_for)  # no log: its lock may be held by what this interrupts
         stopping.request()
 
     for each in SIGNALS:

@@ -83,6 +83,11 @@ class Intake:
         self._waiting.extend(sorted(paths, key=natural_key))
 
 
+def any_file(patterns: tuple[str, ...]) -> bool:
+    """Return whether there is any file to read at all."""
+    return any(map(_matches, patterns))
+
+
 def _matches(pattern: str) -> list[str]:
     # A name may hold what would be a glob's special characters.
     if _signature(pattern) is not None:

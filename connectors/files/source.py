@@ -97,6 +97,8 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._source = ""
         self._wait_ms = 0
         self._awake: datetime | None = None
+        self._has_read = False
+        self._is_resumed = resume_state is not None
         if resume_state is not None:
             self._resume(resume_state)
 
@@ -182,6 +184,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         if path is None:
             return False
         self._path = path
+        self._has_read = True
         self._source = source_name(path, self._member)
         self._lines = read_archive(
             path,
@@ -196,6 +199,12 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._next_number = 1
 
     def _end(self) -> NoReturn:
+        if self._done and self._is_resumed and not self._has_read:
+            _log.warning(
+                "every file was read by an earlier run, and so nothing was read now",
+                files=len(self._done),
+                do="add files; to read these once more, give another [state] directory, and all of it is sent again",
+            )
         self._stopping.input_ended = True
         raise StopIteration
 

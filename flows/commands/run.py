@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from bytewax.recovery import init_db_dir
 
+from connectors.files.intake import any_file
 from connectors.ledger.disk import await_room
 from connectors.private import keep_private
 from connectors.secrets import Secret, SecretError
@@ -24,6 +25,7 @@ from flows.settings.model import FilesSource, Settings
 from flows.signals import keep_waiting, let_reload_wait
 
 FLOW = "flows.stream"
+_FAILED = 1
 _WRONG_USAGE = 2
 
 
@@ -70,6 +72,10 @@ def run(args: argparse.Namespace) -> int:
     problems = list(obstacles(settings, args.settings, args.slice))
     if problems:
         return _refuse("\n".join(problems))
+    if isinstance(settings.source, FilesSource) and not settings.source.follow and not any_file(settings.source.paths):
+        paths = ", ".join(settings.source.paths)
+        sys.stderr.write(f"{args.settings}: source.paths: no file matches {paths}, so nothing was read; correct it\n")
+        return _FAILED
     directory = recovery_directory(settings, args.slice)
     try:
         await_room(directory.parent)
