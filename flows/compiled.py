@@ -12,6 +12,7 @@ from flows.settings.model import Settings
 from flows.stages import select_events, translate_events
 from flows.steps.decode import Refused
 from flows.steps.event import Event
+from flows.steps.logins import Logins
 from flows.steps.select import compile_select
 from flows.steps.translate import compile_translate
 from flows.steps.warm_up import WarmUp
@@ -26,9 +27,11 @@ class Compiled:
         ledger: Ledger,
         now_ms: Callable[[], int],
         warm_up: WarmUp,
+        logins: Logins,
     ) -> None:
         self._ledger = ledger
         self._warm_up = warm_up
+        self._logins = logins
         self._now_ms = now_ms
         self.use(settings)
 
@@ -37,7 +40,7 @@ class Compiled:
         syncs = settings.enabled_syncs
         translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
         self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
-        self._select = select_events(compile_select(syncs), self._ledger, self._warm_up)
+        self._select = select_events(compile_select(syncs), self._ledger, self._warm_up, self._logins, self._now_ms)
 
     def select(self, decoded: list[Event | Refused]) -> Iterable[tuple[str, Keyed]]:
         """Events → (bucket, (user key, event and its targets))."""

@@ -20,10 +20,11 @@ from connectors.durable import write_anew
 from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
 from connectors.ledger.journal import read_segment
 from connectors.ledger.plain import load_plain
-from connectors.users.segments import erase
+from connectors.users.segments import erase, stored_records
 from flows.steps.decode import decode
 from flows.steps.event import Event, Position, Record
-from flows.users import bucket_of
+from flows.steps.profile import devices_of_first_user
+from flows.users import bucket_of, read_state
 
 _SINKS: Final = "SELECT rowid, ser_change FROM snaps WHERE step_id LIKE '%.deliver' AND ser_change IS NOT NULL"
 _PENDING: Final = "SELECT count(*) FROM snaps WHERE step_id NOT LIKE '%.identify' AND instr(ser_change, ?) > 0"
@@ -69,9 +70,14 @@ class Erased(NamedTuple):
 def erase_states(directory: Path, people: Sequence[Person]) -> int:
     """Delete what is remembered of them below a state directory, and overwrite it on the disk. Raises OSError.
 
-    Returns in how many logs of users somebody was remembered; also in those whose recovery store is gone.
+    With a user goes what the devices taught that this user was the first to be seen on, before a login. Returns in how
+    many logs of users somebody was remembered; also in those whose recovery store is gone.
     """
     keys = {person.key for person in people}
+    for log in sorted(directory.rglob("users/*/")):
+        for key, state in stored_records(log):
+            if state is not None and key in keys and key.startswith("u:"):
+                keys |= {f"d:{device_id}" for device_id in devices_of_first_user(read_state(state)[0].devices)}
     return sum(
         len(erase(log, keys))
         for bucket in sorted({bucket_of(key) for key in keys})

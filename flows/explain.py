@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import orjson
 
-from flows.rules import identity_rules
+from flows.rules import identity_rules, logins_of
 from flows.settings.model import Settings
 from flows.steps.caution import Caution, Note
 from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
@@ -73,6 +73,7 @@ class Explainer:
         ]
         self._rules = identity_rules(settings)
         self._earliest_ms = 0
+        self.logins = logins_of(self._rules)
 
     def explain(self, line: int, value: bytes, now_ms: int) -> Iterator[Explained]:
         """Yield what becomes of a line's events, and of held ones that it releases."""
@@ -89,6 +90,11 @@ class Explainer:
         targets, filtered = self._select(event)
         for place, reason in filtered:
             yield Explained(line, self._syncs[place].name, "filtered", reason.value, event=event)
+        for key, inherited in self.logins.before(event, now_ms // 1000):
+            heir = self._user(key)
+            for decision in heir.inherit(inherited, now_ms):
+                for target in decision.targets:
+                    yield self._decided(heir, decision, target, now_ms, line)
         user = self._user(event.user_key)
         for decision in user.take(event, targets, now_ms):
             released_by = line if decision.event.position != event.position else None

@@ -12,6 +12,7 @@ from connectors.stopping import Stopping
 from flows.steps.decision import Decision, GivenUp, Identified, Unwanted
 from flows.steps.event import Event
 from flows.steps.identity import Identity
+from flows.steps.logins import Inherited, Logins
 from flows.steps.outcome import DeadLetter, Stage
 from flows.steps.select import Target
 from flows.steps.user import Rules, User
@@ -20,14 +21,14 @@ from flows.users import GENERATION_VERSION, KIND, Users, bucket_of
 
 Selected = tuple[Event, tuple[Target, ...], Identity | None]
 """(event, its targets, what a dead letter remembers of its identity)"""
-Keyed = tuple[str, Selected | Lesson]
-"""(user key, what is known of an event)"""
+Keyed = tuple[str, Selected | Lesson | Inherited]
+"""(user key, what is known of an event, or of a device that the user is the first or second on)"""
 Outgoing = Identified | DeadLetter
 Generation = tuple[str, int, str, int]
 """What the engine stores: (kind, version, bucket, generation of its users' log)."""
 
 
-def in_bucket(key: str, value: Selected | Lesson) -> tuple[str, Keyed]:
+def in_bucket(key: str, value: Selected | Lesson | Inherited) -> tuple[str, Keyed]:
     """Return a user's event as the step takes it."""
     return bucket_of(key), (key, value)
 
@@ -43,6 +44,8 @@ class Around(NamedTuple):
     """Below it are the users' logs; None where no start takes them up again."""
     buckets: list[Users]
     """Every bucket's users, for those who count them."""
+    logins: Logins | None = None
+    """Who was first on which device; None where nobody asks."""
 
 
 class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
@@ -75,6 +78,10 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
                 user = users.of(key, event.position.partition, now_ms)
                 before = len(user.held)
                 decisions = user.recollect(event, value.targets, now_ms)
+            elif isinstance(value, Inherited):
+                user = users.of(key, value.partition, now_ms)
+                before = len(user.held)
+                decisions = user.inherit(value, now_ms)
             else:
                 event, targets, known = value
                 user = users.of(key, event.position.partition, now_ms)
@@ -124,7 +131,8 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
         around = self._around
         directory = around.directory
         self._bucket = bucket
-        self._users = Users(around.rules, around.ledger, directory / bucket if directory is not None else None)
+        place = directory / bucket if directory is not None else None
+        self._users = Users(around.rules, around.ledger, place, around.logins)
         around.buckets.append(self._users)
         self._users.resume(generation, around.now_ms())
 

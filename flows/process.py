@@ -41,7 +41,7 @@ from flows.compiled import Compiled
 from flows.identify import Around, Generation, UsersLogic
 from flows.refusal import refuse_state
 from flows.reload import hand_over
-from flows.rules import identity_rules
+from flows.rules import identity_rules, logins_of
 from flows.settings.model import FileDeadLetters, FilesSource, Settings
 from flows.signals import keep_waiting, let_reload_wait, stop_on_signals
 from flows.steps.event import PLATFORMS, Record
@@ -105,7 +105,8 @@ class Process:
         self._is_closed = False
         self.rules = identity_rules(settings)
         self.warm_up = WarmUp()
-        self.compiled = Compiled(settings, self.ledger, now_ms, self.warm_up)
+        self.logins = logins_of(self.rules)
+        self.compiled = Compiled(settings, self.ledger, now_ms, self.warm_up, self.logins)
         self.parts = Parts(
             settings,
             slice_index,
@@ -151,7 +152,7 @@ class Process:
         """Return the users of one bucket; end the process where they cannot be taken up, with exit 2."""
         place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
         users = place if self._has_recovery else None
-        around = Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets)
+        around = Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets, self.logins)
         try:
             return UsersLogic(resume_state, around)
         except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written

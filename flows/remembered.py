@@ -8,6 +8,7 @@ from typing import Final
 
 from connectors.ledger.plain import load_plain
 from connectors.users.segments import State, UserLogError, read_log
+from flows.steps.logins import Logins
 from flows.steps.rest import pack, unpack
 from flows.steps.user import UserState
 from flows.users import KIND, read_state
@@ -35,6 +36,11 @@ class Remembered:
                 other = self._packed.get(key)  # as where a topic is not keyed by user
                 if other is None or unpack(other)[0].touched_s < unpack(packed)[0].touched_s:
                     self._packed[key] = packed
+
+    def tell(self, logins: Logins) -> None:
+        """Tell who is known on which device."""
+        for key, packed in self._packed.items():
+            logins.restore(key, unpack(packed)[0].devices)
 
     def user(self, key: str) -> UserState | None:
         """Return the newest stored state of a user, without the events that wait, or None."""

@@ -3,6 +3,7 @@
 from flows.settings.model import Settings
 from flows.steps.event import PLATFORMS
 from flows.steps.identifiers import IdentifierReader
+from flows.steps.logins import Logins
 from flows.steps.platform import PlatformNames
 from flows.steps.user import Rules
 
@@ -22,3 +23,8 @@ def identity_rules(settings: Settings) -> Rules:
         hold_events=identity.hold_events,
         names=PlatformNames(dict(identity.platforms)),
     )
+
+
+def logins_of(rules: Rules) -> Logins:
+    """Return what is known of logins before anything is."""
+    return Logins(rules.reader, rules.names, rules.remember_s)

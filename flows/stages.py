@@ -9,6 +9,7 @@ from flows.identify import Keyed, Outgoing, in_bucket
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Position, Record
 from flows.steps.identity import as_text
+from flows.steps.logins import Logins
 from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
 from flows.steps.select import Select
 from flows.steps.sync import Sync
@@ -45,7 +46,7 @@ def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], 
 
 
 def select_events(
-    select: Select, ledger: Ledger, warm_up: WarmUp
+    select: Select, ledger: Ledger, warm_up: WarmUp, logins: Logins, now_ms: Callable[[], int]
 ) -> Callable[[list[Event | Refused]], Iterable[tuple[str, Keyed]]]:
     """Events → (bucket, (user key, event and its targets)).
 
@@ -54,9 +55,12 @@ def select_events(
 
     def step(decoded: list[Event | Refused]) -> Iterable[tuple[str, Keyed]]:
         keyed: list[tuple[str, Keyed]] = []
+        now_s = now_ms() // 1000
         for event in decoded:
             if isinstance(event, Refused):
                 continue
+            for key, inherited in logins.before(event, now_s):
+                keyed.append(in_bucket(key, inherited))
             targets, filtered = select(event)
             if warm_up.borders and warm_up.covers(event.position):
                 keyed.append(in_bucket(event.user_key, Lesson(event, targets)))

@@ -16,6 +16,7 @@ from flows.forgetting import Forgetting
 from flows.steps.decision import GivenUp, Held
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Position, Record
+from flows.steps.logins import Logins
 from flows.steps.outcome import SYNC_DISABLED_ERROR, DeadLetterReason
 from flows.steps.rest import pack, unpack
 from flows.steps.select import Target
@@ -39,8 +40,12 @@ def bucket_of(key: str) -> str:
 class Users:
     """Some users, by key. Not safe for use by several threads, apart from `len`."""
 
-    def __init__(self, rules: Rules, ledger: Ledger, directory: Path | None) -> None:
-        """Begin with nobody; `directory` is where their log is, None for users that no start takes up again."""
+    def __init__(self, rules: Rules, ledger: Ledger, directory: Path | None, logins: Logins | None = None) -> None:
+        """Begin with nobody; `directory` is where their log is, None for users that no start takes up again.
+
+        `logins` is told who is taken up, and who is forgotten.
+        """
+        self._logins = logins
         self._rules = rules
         self._ledger = ledger
         self._log = UserLog(directory, self) if directory is not None else None
@@ -71,9 +76,13 @@ class Users:
         def take(key: str, stored: State | None) -> None:
             holding.pop(key, None)
             if stored is None:
-                self._resting.pop(key, None)
+                packed = self._resting.pop(key, None)
+                if packed is not None and self._logins is not None:
+                    self._logins.forget(key, unpack(packed)[0].devices)
                 return
             state, partition = read_state(stored)
+            if self._logins is not None:
+                self._logins.restore(key, state.devices)
             if key not in self._resting:  # noted once: a reminder that comes too early is put off
                 self._forgetting.note(key, max(state.touched_s + self._rules.remember_s, now_ms // 1000))
             if state.held:
@@ -149,6 +158,8 @@ class Users:
                 self._awake.pop(key, None)
                 self._resting.pop(key, None)
                 self._changed.add(key)
+                if self._logins is not None:
+                    self._logins.forget(key, user.state(()).devices)
             else:
                 self._forgetting.note(key, max(user.forgotten_s, now_ms // 1000))
 

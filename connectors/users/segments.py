@@ -106,6 +106,14 @@ def write_log(directory: Path, records: Iterable[Record]) -> int:
     return generation
 
 
+def stored_records(directory: Path) -> Iterator[Record]:
+    """Yield every record of a log that no flow has open, whatever its generation. Raises OSError."""
+    for path in _paths(directory):
+        with path.open("rb") as file:
+            for payload, _ in read_frames(file):
+                yield from load_plain(payload)[1]
+
+
 def erase(directory: Path, keys: Collection[str]) -> set[str]:
     """Take every record of some users out of a log that no flow has open; return who was remembered. Raises OSError.
 

@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdin.buffer.isatty():
         sys.stderr.write("type or paste an event, as JSON on one line, and Enter; Ctrl-D ends it\n")
     explainer = Explainer(settings, remembered.user if remembered is not None else None)
+    if remembered is not None:
+        remembered.tell(explainer.logins)
     console = Console(highlight=False, soft_wrap=True)
     output = sys.stdout.buffer
     for number, line in enumerate(sys.stdin.buffer, start=1):

@@ -14,6 +14,8 @@ from flows.steps.identifiers import APPSFLYER_ID, Value
 OS_VERSION: Final = "os_version"
 APP_VERSION: Final = "app_version"
 _UNKNOWN: Final = "?"
+_SECOND: Final = "2"
+"""Before the id of a device that another user was seen on before: a mark, which knows nothing."""
 _KEYS: Final[dict[Platform | None, str]] = {"ios": "i", "android": "a", None: _UNKNOWN}
 
 
@@ -54,6 +56,29 @@ class Profile:
         device.seen_ms = max(device.seen_ms, time_ms)
         return device.learn(time_ms, values) or is_later
 
+    def inherit(
+        self, device_id: str, devices: Mapping[str, DeviceState | OldDeviceState], *, is_second: bool, now_s: int
+    ) -> bool:
+        """Take what a device taught while nobody was logged in; return as `learn` does.
+
+        It says nothing of when the user was seen on it. Where another user was seen on it before, only this is noted.
+        """
+        if is_second:
+            self.devices[_SECOND + device_id] = Device(0, now_s, {})
+            return False
+        changed = False
+        for key, state in devices.items():
+            taught = Device.restore(state).taught
+            device = self.devices.get(key)
+            if device is None:
+                self.devices[key] = Device(0, now_s, taught)
+                changed = True
+                continue
+            device.touched_s = now_s
+            for name, (time_ms, value) in taught.items():
+                changed = device.learn(time_ms, {name: value}) or changed
+        return changed
+
     def platform_of(self, device_id: str | None) -> Platform | None:
         """Return the platform that the device stated last; else the one that all of the user's devices are of, if any.
 
@@ -88,12 +113,15 @@ class Profile:
 
     def forget_untouched(self, until_s: int) -> bool:
         """Forget the devices that were last heard of at that time or before; return whether there were any."""
-        for device in self.devices.values():  # asked for every event, and hardly ever so
-            if device.touched_s <= until_s:
+        for key, device in self.devices.items():  # asked for every event, and hardly ever so
+            if device.touched_s <= until_s and key[0] != _SECOND:
                 break
         else:
             return False
-        self.devices = {key: device for key, device in self.devices.items() if device.touched_s > until_s}
+        kept = {key: device for key, device in self.devices.items() if device.touched_s > until_s and key[0] != _SECOND}
+        known = {key[1:] for key in kept}  # a mark stays for as long as its device is known
+        marks = {key: device for key, device in self.devices.items() if key[0] == _SECOND and key[1:] in known}
+        self.devices = {**kept, **marks}
         return True
 
     def knows(self, appsflyer_id: str) -> bool:
@@ -147,3 +175,8 @@ class Profile:
         contradicts = appsflyer_id is not None and loose.get(APPSFLYER_ID) not in (None, appsflyer_id)
         wins = APPSFLYER_ID in loose and not contradicts and (loose_ms > latest_seen[1] or APPSFLYER_ID not in latest)
         return loose if wins else latest
+
+
+def devices_of_first_user(devices: Mapping[str, DeviceState | OldDeviceState]) -> set[str]:
+    """Return the ids of the devices that a stored profile's user was the first to be seen on."""
+    return {key[1:] for key in devices if len(key) > 1 and key[0] != _SECOND and _SECOND + key[1:] not in devices}

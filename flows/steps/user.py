@@ -13,6 +13,7 @@ from flows.steps.device import DeviceState, OldDeviceState
 from flows.steps.event import Event, Platform
 from flows.steps.identifiers import APPSFLYER_ID, IdentifierReader, Value
 from flows.steps.identity import Identity
+from flows.steps.logins import Inherited
 from flows.steps.os_version import read_os_version
 from flows.steps.outcome import DeadLetterReason, FilterReason
 from flows.steps.platform import PlatformNames, Stated, platform_of_values
@@ -98,6 +99,17 @@ class User:
             else:
                 own = Identity(platform, values, malformed, zeroed)
                 self._decide(event, targets, own, decisions, now_ms)
+        if changed and self._held:
+            self._release(now_ms, decisions)
+        return decisions
+
+    def inherit(self, inherited: Inherited, now_ms: int) -> list[Decision]:
+        """Take what a device taught while nobody was logged in, and decide on the events that waited for it."""
+        self._touched_s = now_ms // 1000
+        decisions: list[Decision] = []
+        changed = self._profile.inherit(
+            inherited.device_id, inherited.devices, is_second=inherited.is_second, now_s=self._touched_s
+        )
         if changed and self._held:
             self._release(now_ms, decisions)
         return decisions

@@ -34,4 +34,4 @@ def test_a_remembered_device_is_known_to_explain(stream: Stream) -> None:
     knowing = orjson.loads(_explain(stream, "--state").stdout)
     assert knowing["outcome"] == "would_deliver"
     assert knowing["request"]["body"]["appsflyer_id"] == "1700000000000-7654321"
-    assert orjson.loads(_explain(stream).stdout)["reason"] == "platform"
+    assert orjson.loads(_explain(stream).stdout)["reason"] == "no_platform"

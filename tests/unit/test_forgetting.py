@@ -102,6 +102,7 @@ def test_a_user_with_a_held_event_is_not_forgotten() -> None:
     world = World()
     key, value = teaches(held=True)
     assert isinstance(value, tuple)
+    assert isinstance(value[0], Event)
     world.ledger.open(value[0].position)
     world.logic.on_batch([(key, value)])
     assert world.logic.notify_at() is not None
