@@ -238,10 +238,12 @@ def flatten_operations(user_properties: JsonObject) -> JsonObject:
     What the other operations lead to only Amplitude knows, which keeps the values: they say nothing here.
     """
     flat = {name: value for name, value in user_properties.items() if name not in OPERATIONS}
-    for operation in ("$setOnce", "$set"):
-        values = user_properties.get(operation)
-        if isinstance(values, dict):
-            flat.update(values)
+    values = user_properties.get("$set")
+    if isinstance(values, dict):
+        flat.update(values)
+    once = user_properties.get("$setOnce")
+    if isinstance(once, dict):  # only where nothing is set: a plain property is one that is set
+        flat.update({name: value for name, value in once.items() if name not in flat})
     return flat
 
 

@@ -130,6 +130,10 @@ NOWHERE: dict[str, Any] = {"device_id": None}
 SEQUENCES: dict[str, tuple[list[Any], list[str]]] = {
     "$set": ([identify(50, **{"$set": SET}), bare()], ["1 filtered reserved", f"2 sent {ID} {IDFA}"]),
     "$setOnce": ([identify(50, **{"$setOnce": SET}), bare()], ["1 filtered reserved", f"2 sent {ID} {IDFA}"]),
+    "$setOnce beside a plain property": (
+        [identify(50, **SET, **{"$setOnce": {"appsflyer_id": OTHER_ID}}), bare()],
+        ["1 filtered reserved", f"2 sent {ID} {IDFA}"],
+    ),
     "plain": ([identify(50, **SET), bare()], ["1 filtered reserved", f"2 sent {ID} {IDFA}"]),
     "$append teaches nothing": (
         [identify(50, **{"$append": SET}), bare()],
