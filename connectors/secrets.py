@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from flows.settings.model import SecretRef
@@ -65,8 +65,14 @@ def _read_variable(ref: SecretRef) -> str:
 
 def _read_file(ref: SecretRef) -> str:
     try:
-        with Path(ref.place).open("rb") as file:
-            content = file.read(_LARGEST_BYTES + 1)
+        # Without O_NONBLOCK the opening of a pipe waits for whoever writes to it, and may wait for ever.
+        descriptor = os.open(ref.place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            if not S_ISREG(os.fstat(descriptor).st_mode):
+                raise SecretError(f"file {ref.place} cannot be read (it is not a regular file); write the key into it")
+            content = os.read(descriptor, _LARGEST_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise _unreadable(ref, error) from None
     if len(content) > _LARGEST_BYTES:

@@ -22,8 +22,10 @@ from connectors.earlier_parts import WithEarlierParts
 from connectors.files.dead_letters import FileLetterWriter
 from connectors.files.source import FilesInput
 from connectors.heartbeat import Heartbeat
+from connectors.kafka.claim import Claim
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.dead_letters import KafkaLetterWriter
+from connectors.kafka.kept import Kept, is_of_earlier_topic
 from connectors.kafka.source import KafkaInput
 from connectors.ledger.brake import Brake
 from connectors.ledger.disk import StateDisk, await_room
@@ -42,7 +44,7 @@ from flows.identify import Around, Generation, UsersLogic
 from flows.refusal import refuse_state
 from flows.reload import hand_over
 from flows.rules import identity_rules, logins_of
-from flows.settings.model import FileDeadLetters, FilesSource, Settings
+from flows.settings.model import FileDeadLetters, FilesSource, KafkaSource, Settings
 from flows.signals import keep_waiting, let_reload_wait, stop_on_signals
 from flows.steps.event import PLATFORMS, Record
 from flows.steps.outcome import DeadLetter
@@ -141,12 +143,19 @@ class Process:
             intervals=Intervals(watch_partitions=source.watch_partitions_seconds),
             begun_anew=self.journal.forget_partition,
             warm_up=self.warm_up if self._has_recovery and source.warm_up_hours else None,
+            claim=Claim(self._kept(source), self.ledger.pending_offsets),
+            final=self.warm_up,
         )
         if not kafka.connect():
             log.info("stopped while waiting for Kafka")
             raise SystemExit(0)
         self._kafka = kafka
         return kafka
+
+    def _kept(self, source: KafkaSource) -> Kept:
+        directory = self.settings.state.slice_directory(self.slice_index, self.slice_count)
+        has_position = any(part.rpartition("/")[0] == source.topic for part in self._earlier_parts)
+        return Kept(directory, source.topic, has_position=has_position)
 
     def users_logic(self, resume_state: Generation | None) -> UsersLogic:
         """Return the users of one bucket; end the process where they cannot be taken up, with exit 2."""
@@ -298,7 +307,12 @@ class Process:
         committed = self._kafka.committed()
         if not self._has_recovery:
             return committed
-        return {place: min(offset, committed.get(place, -1)) for place, offset in watermarks.items()}
+        released = {place: min(offset, committed.get(place, -1)) for place, offset in watermarks.items()}
+        for place in self.journal.places():
+            if is_of_earlier_topic(place, committed):  # only what waits of it may meet its fate again
+                pending = self.ledger.pending_offsets(*place)
+                released[place] = pending[0][0] if pending and pending[0] else sys.maxsize
+        return released
 
     def finish(self) -> None:
         """End the run where no item came to the sink, for Bytewax neither opens nor closes it then."""

@@ -24,11 +24,13 @@ def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], 
 
     def step(records: list[Record]) -> Iterable[Event | Refused]:
         lessons: list[Event | Refused] = []
+        empty: list[Position] = []
         if warm_up.borders:
             past, records = warm_up.split(records)
             lessons += [each for record in past for each in decode(record) if isinstance(each, Event)]
+            if warm_up.finals:  # above the group's offset, which may go beyond them now
+                empty += [Position(each.source, each.partition, each.offset) for each in past]
         decoded: list[Event | Refused] = []
-        empty: list[Position] = []
         for record in records:
             events = decode(record)
             decoded += events

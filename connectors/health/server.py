@@ -17,6 +17,7 @@ from aiohttp import web
 from connectors.health.liveness import hindrances, parts_alive
 from connectors.health.readiness import checks
 from connectors.health.status import status
+from connectors.local_http import why_refused
 from connectors.metrics.collector import Metrics
 from connectors.metrics.parts import Parts
 
@@ -24,7 +25,10 @@ log = structlog.get_logger()
 
 _CONNECTION_SECONDS: Final = 60.0
 """A connection is closed after so long, whatever its client does or does not send."""
+_FIRST_REQUEST_SECONDS: Final = 5.0
+"""… and after so long if it has brought no whole request by then."""
 _MOST_CONNECTIONS: Final = 64
+"""The oldest makes room for one more: a page is answered at once, so that one which waits is idle or slow."""
 _STOP_SECONDS: Final = 1.0
 _BACKLOG: Final = 16
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -42,6 +46,8 @@ class HealthServer:
 
     def __init__(self, parts: Parts, listening: socket.socket) -> None:
         """Take over the socket and serve."""
+        self._host: str = listening.getsockname()[0]
+        self._unasked: dict[object, None] = {}
         self._parts = parts
         self._metrics = Metrics(parts)
         self._pages: dict[str, _Page] = {
@@ -79,18 +85,35 @@ class HealthServer:
 
     async def _serve(self) -> asyncio.Server:
         answering = web.Server(self._answer, access_log=None)
+        taken: dict[web.RequestHandler, None] = {}  # in the order in which they came
 
         def connected() -> asyncio.Protocol:
-            is_crowded = len(answering.connections) >= _MOST_CONNECTIONS
             connection = answering()
-            self._loop.call_later(0 if is_crowded else _CONNECTION_SECONDS, connection.force_close)
+            for oldest in [each for each in taken if each in answering.connections][: 1 - _MOST_CONNECTIONS]:
+                del taken[oldest]
+                oldest.force_close()
+            taken[connection] = self._unasked[connection] = None
+            self._loop.call_later(_FIRST_REQUEST_SECONDS, give_up, connection)
+            self._loop.call_later(_CONNECTION_SECONDS, end, connection)
             return connection
+
+        def give_up(connection: web.RequestHandler) -> None:
+            if connection in self._unasked:
+                end(connection)
+
+        def end(connection: web.RequestHandler) -> None:
+            taken.pop(connection, None)
+            self._unasked.pop(connection, None)
+            connection.force_close()
 
         return await self._loop.create_server(connected, sock=self._listening)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
+        self._unasked.pop(request.protocol, None)
         page = self._pages.get(request.path)
-        if page is None:
+        if (why := why_refused(request.headers, self._host)) is not None:
+            response = web.Response(status=403, text=f"{why}\n")
+        elif page is None:
             response = web.Response(status=404, text="/livez /readyz /status /metrics\n")
         elif request.method != "GET":
             response = web.Response(status=405, headers={"Allow": "GET"}, text="GET only\n")

@@ -20,6 +20,7 @@ from confluent_kafka import (
 
 from connectors.kafka.errors import KafkaSetupError, is_missing_topic, missing_topic, reason_of, setup_error
 from connectors.kafka.log import librdkafka_logger
+from connectors.kafka.note import Note, read_note
 from connectors.kafka.offsets import Available
 from connectors.kafka.properties import connection_properties, scrubber
 from connectors.limited_log import Clock, LimitedLog
@@ -222,6 +223,18 @@ def available(answers: list[Any]) -> list[Available]:
 def committed(answers: list[Any]) -> dict[int, int]:
     """Return the answer to `ask_committed`: partitions without an offset are left out."""
     return {each.partition: each.offset for each in answers[0] if each.offset >= 0}
+
+
+def notes(answers: list[Any]) -> dict[int, Note]:
+    """Return what the group says of itself beside its offsets: partition → note, of those that have one."""
+    found = {each.partition: read_note(each.metadata) for each in answers[0] if each.offset >= 0}
+    return {partition: note for partition, note in found.items() if note is not None}
+
+
+def topic_id(description: Any) -> str | None:
+    """Return Kafka's id of a topic, of an answer to `ask_partitions`; None of a broker that gives none."""
+    found = description.topic_id
+    return None if found is None or not str(found).strip("A") else str(found)
 
 
 def _raise_errors(places: list[TopicPartition]) -> None:

@@ -11,18 +11,23 @@ from typing import Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from connectors.kafka.claim import Claim
 from connectors.kafka.cluster import Cluster, Futures, available, failure
 from connectors.kafka.ends import Ends
 from connectors.kafka.errors import (
+    DamagedBatchError,
+    GroupInUseError,
     KafkaSetupError,
     KafkaSourceError,
     OffsetsGoneError,
+    OtherTopicError,
     is_missing_topic,
     missing_topic,
     reason_of,
     setup_error,
 )
 from connectors.kafka.log import librdkafka_logger
+from connectors.kafka.note import read_note
 from connectors.kafka.offsets import Available, Committer, Watermark, describe_gap
 from connectors.kafka.properties import consumer_properties, scrubber
 from connectors.kafka.watch import PartitionWatch
@@ -35,6 +40,9 @@ BATCH_RECORDS = 100
 READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
 """Records taken out of librdkafka's bounded prefetch that wait here for their partition's turn."""
 FINAL_COMMIT_SECONDS = 2.0
+SILENCE_SECONDS = 0.25
+"""Nobody deletes a topic, makes it again and fills it beyond the old position within this time."""
+_NOTES_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +101,16 @@ class SharedConsumer:
         ends: Ends | None = None,
         begun_anew: Callable[[str, int], None] = lambda _topic, _partition: None,
         with_headers: bool = False,
+        claim: Claim | None = None,
+        stop_to_restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._with_headers = with_headers
         self._begun_anew = begun_anew
+        self._claim = claim
+        self._sources: dict[int, str] = {}
+        self._silent_since = clock()
+        self._unconfirmed_since: float | None = None
         self._ends = ends
         self._cluster = cluster
         self._watch = watch
@@ -117,26 +131,43 @@ class SharedConsumer:
         self._failure: KafkaSourceError | None = None
         self._lost_since: float | None = None
         self._next_chores = 0.0
-        self._next_commit = clock() + intervals.commit
+        self._next_commit = clock() + (intervals.commit if claim is None else 0.0)  # others are to see it at once
         self._closed = False
+        self._stop_to_restart = stop_to_restart
+        self._is_abandoned = False
+        self._looking: threading.Thread | None = None
+        self._has_claimed = self._is_taken = False
         self._consumer = Consumer(
-            {**consumer_properties(settings), "error_cb": self._on_error, "on_commit": self._committer.on_commit},
+            {**consumer_properties(settings), "error_cb": self._on_error, "on_commit": self._on_commit},
             logger=librdkafka_logger(log, self._scrub),
         )
 
-    def begin(self, partition: int, offset: int, committed: int | None, has: Available, needed_from: int = 0) -> int:
+    def begin(
+        self,
+        partition: int,
+        offset: int,
+        committed: int | None,
+        has: Available,
+        needed_from: int = 0,
+        source: str | None = None,
+        *,
+        claims: bool = False,
+    ) -> int:
         """Start to fetch a partition and return the offset of its first record to come.
 
-        Offsets below `needed_from` only teach, so that none of them is missed.
+        Offsets below `needed_from` only teach, so that none of them is missed. Records carry `source`, the topic's name
+        where it is not given. With `claims` the group is told at once where it begins.
 
         Raises:
             OffsetsGoneError: Kafka does not have that offset and `source.on_out_of_range` is "fail".
         """
         with self._lock:
             self._needed_from[partition] = needed_from
+            self._sources[partition] = source or self._settings.topic
             if not has.can_start_at(offset):
                 offset = self._offset_after_gap(partition, offset, has)
             self._committer.know(partition, None if committed is None or committed > has.end else committed)
+            self._committer.claim(partition, offset if claims else -1)
             self._ready[partition] = deque()
             self._consumer.incremental_assign([TopicPartition(self._settings.topic, partition, offset)])
             return offset
@@ -151,21 +182,28 @@ class SharedConsumer:
             now = self._clock()
             if now >= self._next_chores:
                 self._do_chores(now)
+            if self._failure is None and self._unconfirmed_since is not None:
+                self._confirm(now)
             if self._failure is not None:
                 raise self._failure
-            if self._room() <= 0:
+            if self._unconfirmed_since is not None or self._room() <= 0:
                 return []
             ready = self._ready[partition]
             if not ready and self._ready_records < READ_AHEAD_RECORDS:
                 self._fetch()
                 if self._failure is not None:
                     raise self._failure
-            if not ready:
+            if not ready or self._unconfirmed_since is not None:
                 return []
             batch = ready.popleft()
             self._ready_records -= len(batch)
             self._handed[partition] = batch[-1].offset + 1
             return batch
+
+    @property
+    def is_confirming(self) -> bool:
+        """Whether what was fetched waits until Kafka has said that it is of the same topic as before."""
+        return self._unconfirmed_since is not None
 
     def reached(self, partition: int) -> int | None:
         """Return the partition's end where everything before it was taken, else None.
@@ -214,12 +252,15 @@ class SharedConsumer:
             if self._closed:
                 return
             self._closed = True
+            if self._looking is not None:
+                self._looking.join(FINAL_COMMIT_SECONDS)
             self._consumer.unassign()
-            self._commit()
+            self._commit(is_open=False)
             self._await_commits()
             # To close, and to be collected, waits for a broker that hangs for up to a minute, which no stop has. It is
             # a good manner towards a group, and this is no member of one; what is not closed goes with the process.
-            if self._committer.is_answered and self._lost_since is None:
+            is_looking = self._looking is not None and self._looking.is_alive()
+            if self._committer.is_answered and self._lost_since is None and not is_looking:
                 self._consumer.close()
             else:
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._consumer))  # so that it is never collected
@@ -228,7 +269,12 @@ class SharedConsumer:
         messages = cast("list[_Message]", self._consumer.consume(BATCH_RECORDS, 0))
         if not messages:
             return
-        topic, all_ready, with_headers = self._settings.topic, self._ready, self._with_headers
+        now = self._clock()
+        if now - self._silent_since > SILENCE_SECONDS:
+            self._unconfirmed_since = now
+        self._silent_since = now
+        all_ready, with_headers = self._ready, self._with_headers
+        topic = ""
         batch: list[Record] = []
         of_partition = -1
         for message in messages:
@@ -242,6 +288,7 @@ class SharedConsumer:
                 batch = []
                 all_ready[partition].append(batch)
                 of_partition = partition
+                topic = self._sources[partition]
             time_ms = message.timestamp()[1]
             batch.append(
                 Record(
@@ -256,12 +303,86 @@ class SharedConsumer:
             )
             self._ready_records += 1
 
+    def _confirm(self, now: float) -> None:
+        """Hand out what came after a silence only when the topic is still the same.
+
+        It may have been deleted, made again and filled beyond the old position meanwhile, and librdkafka goes on there.
+        """
+        try:
+            if self._watch.confirms(self._unconfirmed_since or 0.0, now):
+                self._unconfirmed_since = None
+        except KafkaSetupError as error:
+            self._failure = error
+        self._look_for_another_topic()
+
+    def _look_for_another_topic(self) -> None:
+        if not self._watch.is_another or self._is_abandoned:
+            return
+        self._is_abandoned = True
+        self._unconfirmed_since = self._unconfirmed_since or self._clock()
+        topic = self._settings.topic
+        if self._claim is None:
+            self._failure = OtherTopicError(
+                f"source.topic: {topic!r} was deleted and made again; where it is read from is not known any more. "
+                "Give it another source.group_id and state directory to begin anew."
+            )
+            return
+        self._log.say(
+            logging.ERROR,
+            "the topic was deleted and made again; restarting to read the new one from its first record",
+            topic=topic,
+        )
+        self._stop_to_restart()
+
+    def _look_at_group(self, now: float) -> None:
+        """Commit, once it is known that nobody else has."""
+        claim = self._claim
+        if claim is None or self._is_abandoned:
+            return
+        if self._looking is None:
+            if now >= self._next_commit:
+                self._next_commit = now + self._intervals.commit
+                self._looking = threading.Thread(target=self._read_notes, args=(self._has_claimed,), daemon=True)
+                self._looking.start()
+            return
+        if self._looking.is_alive():
+            return
+        self._looking = None
+        if self._is_taken:
+            self._is_abandoned = True
+            self._failure = GroupInUseError(
+                f"source.group_id: another process reads {self._settings.topic!r} for the group "
+                f"{self._settings.group_id!r} too, so that events are sent twice. Stop one of them, or give each a "
+                "source.group_id of its own."
+            )
+            return
+        self._commit()
+
+    def _read_notes(self, has_claimed: bool) -> None:  # noqa: FBT001 - a thread's argument
+        places = [TopicPartition(self._settings.topic, each) for each in self._committer.acknowledged]
+        if not has_claimed or not places or self._claim is None:
+            return
+        try:
+            found = self._consumer.committed(places, timeout=_NOTES_SECONDS)
+        except (KafkaException, RuntimeError):  # away, or closed meanwhile
+            return
+        self._is_taken = any(
+            each.error is None and each.partition in self._ready and self._claim.is_other(read_note(each.metadata))
+            for each in found
+        )
+
+    def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        self._committer.on_commit(error, offsets)
+        self._has_claimed |= error is None and all(each.error is None for each in offsets)
+
     def _do_chores(self, now: float) -> None:
         self._next_chores = now + self._intervals.chores
         self._cluster.poll()
         if self._ends is not None:
             self._ends.look(now)
-        if now >= self._next_commit:
+        if self._claim is not None:
+            self._look_at_group(now)
+        elif now >= self._next_commit:
             self._next_commit = now + self._intervals.commit
             self._commit()
         if self._repairs:
@@ -271,6 +392,7 @@ class SharedConsumer:
         except KafkaSetupError as error:
             self._failure = error
             return
+        self._look_for_another_topic()
         if answered and self._lost_since is not None:
             self._found()
         if self._lost_since is not None:
@@ -278,18 +400,41 @@ class SharedConsumer:
 
     def _final_up_to(self, topic: str, partition: int) -> int | None:
         """Return the lowest offset that is not final; where all that was taken is, the end that was reached."""
-        offset, reached = self._watermark(topic, partition), self._reached.get(partition, 0)
+        offset, reached = (
+            self._watermark(self._sources.get(partition, topic), partition),
+            self._reached.get(partition, 0),
+        )
         is_all = offset is not None and partition in self._handed and offset >= self._handed[partition]
         return reached if offset is not None and is_all and not self._ready[partition] and reached > offset else offset
 
-    def _commit(self) -> None:
-        offsets = self._committer.due(self._ready)
+    def _commit(self, *, is_open: bool = True) -> None:
+        if self._is_abandoned:
+            return
+        offsets = self._due(self._claim, is_open=is_open) if self._claim else self._committer.due(self._ready)
         if not offsets:
             return
         try:
             self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             self._committer.on_commit(reason_of(error), offsets)
+
+    def _due(self, claim: Claim, *, is_open: bool) -> list[TopicPartition]:
+        def note(partition: int, offset: int) -> str:
+            return claim.note(self._sources[partition], partition, offset, is_open=is_open)
+
+        offsets = self._committer.all_due(self._ready, note)
+        try:
+            claim.kept.will_commit({each.partition: each.offset for each in offsets})
+        except OSError as problem:
+            if offsets:
+                self._committer.withdraw()
+            self._log.say(
+                logging.WARNING,
+                "offsets not committed: the state directory cannot be written; the stream goes on",
+                reason=problem.strerror,
+            )
+            return []
+        return offsets
 
     def _await_commits(self) -> None:
         deadline = time.monotonic() + FINAL_COMMIT_SECONDS
@@ -302,7 +447,17 @@ class SharedConsumer:
             self._reached[partition] = message.offset()
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public code
+            self._unconfirmed_since = self._clock()
             self._repairs[partition] = (message.offset(), self._cluster.ask_available([partition]))
+            return
+        if error.code() in (KafkaError._BAD_MSG, KafkaError.INVALID_MSG):  # noqa: SLF001 - a public code
+            # librdkafka would go on behind them, and nobody would know what they were.
+            self._failure = DamagedBatchError(
+                f"topic {self._settings.topic!r}, partition {partition}: the records from offset {message.offset()} on "
+                f"are damaged ({error.str()}). Nothing behind them is read. Let Kafka restore them from another "
+                "replica; or, if they are lost, remove them with kafka-delete-records, and set "
+                'source.on_out_of_range = "earliest".'
+            )
             return
         self._on_error(error)
         if self._failure is None and is_missing_topic(error):
@@ -318,6 +473,8 @@ class SharedConsumer:
             )
 
     def _repair(self) -> None:
+        if self._unconfirmed_since is not None:
+            return  # of another topic of that name, no offset says anything
         for partition, (wanted, futures) in list(self._repairs.items()):
             if not all(each.done() for each in futures):
                 continue

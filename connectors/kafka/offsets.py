@@ -59,6 +59,11 @@ class Committer:
         self._asked: dict[int, int] = {}
         self._acknowledged: dict[int, int] = {}
         self._unanswered = 0
+        self._claims: dict[int, int] = {}
+
+    def claim(self, partition: int, offset: int) -> None:
+        """Let the group have this offset at least, where it has none: reading begins there."""
+        self._claims[partition] = offset
 
     def know(self, partition: int, committed: int | None) -> None:
         """Remember what the group has; None, or going back after the topic was recreated, lets any offset follow."""
@@ -78,6 +83,25 @@ class Committer:
         if offsets:
             self._unanswered += 1
         return offsets
+
+    def all_due(self, partitions: Iterable[int], note: Callable[[int, int], str]) -> list[TopicPartition]:
+        """Return every partition's offset with its note, also where nothing has moved, and take it as asked for."""
+        offsets = []
+        for partition in partitions:
+            final = self._watermark(self._topic, partition)
+            known = max(self._asked.get(partition, -1), self._claims.get(partition, -1))
+            offset = known if final is None else max(final, known)
+            if offset >= 0:
+                self._asked[partition] = offset
+                offsets.append(TopicPartition(self._topic, partition, offset, note(partition, offset)))
+        if offsets:
+            self._unanswered += 1
+        return offsets
+
+    def withdraw(self) -> None:
+        """Take back what was asked for last: it was not sent."""
+        self._unanswered -= 1
+        self._asked = self._acknowledged.copy()
 
     @property
     def acknowledged(self) -> dict[int, int]:

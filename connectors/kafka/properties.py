@@ -22,6 +22,8 @@ _CONNECTION: dict[str, str] = {
 }
 
 _CONSUMER: dict[str, str] = {
+    # What a disk or the network has changed is an error, and no other event than the one that was produced.
+    "check.crcs": "true",
     # Prefetch: one buffer for all partitions; librdkafka's default is 64 MB.
     "queued.max.messages.kbytes": "16384",
     "queued.min.messages": "20000",

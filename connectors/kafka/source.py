@@ -8,16 +8,21 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from connectors.kafka.cluster import Cluster, available, committed
+from connectors.kafka.claim import Claim
+from connectors.kafka.cluster import Cluster, available, committed, notes, topic_id
 from connectors.kafka.consumer import Intervals, SharedConsumer, check_properties
 from connectors.kafka.ends import Ends, PartitionProgress
 from connectors.kafka.errors import KafkaSetupError, StoppedWhileWaitingError
+from connectors.kafka.kept import Origin
 from connectors.kafka.lookback import begins_of_warm_up
+from connectors.kafka.note import FinalAbove, Note, unpack_final
 from connectors.kafka.offsets import Available, Watermark, starting_offset
+from connectors.kafka.position import Position, Stored, read_position
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from connectors.secrets import resolve_properties
@@ -31,9 +36,7 @@ LONGEST_DELAY_MS = 50
 EVERY = Intervals()
 
 
-ReadFrom = int | tuple[int, int] | None
-"""The offset of the first record that Bytewax has not got yet; during a warm-up (that, the offset where it ends); None
-if nothing is decided, because a stop came first."""
+ReadFrom = Stored
 
 
 class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
@@ -51,6 +54,8 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         is_decided: bool = True,
         final_up_to: Callable[[], int | None] | None = None,
         until: int | None = None,
+        origin: Origin | None = None,
+        final: FinalAbove | None = None,
     ) -> None:
         """Records below `warm_up_until` only teach; it is told when it gets there. It ends at `until`.
 
@@ -58,6 +63,8 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         """
         self._final_up_to = final_up_to
         self._until = until
+        self._origin = origin
+        self._final = final
         self._warm_up_until = warm_up_until
         self._is_decided = is_decided
         self._consumer = consumer
@@ -95,7 +102,8 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
             self._awake_at = None
         else:
             self._next_offset = max(self._next_offset, self._consumer.reached(self._partition) or 0)
-            self._delay_ms = min(max(FIRST_DELAY_MS, 2 * self._delay_ms), LONGEST_DELAY_MS)
+            longest_ms = FIRST_DELAY_MS if self._consumer.is_confirming else LONGEST_DELAY_MS
+            self._delay_ms = min(max(FIRST_DELAY_MS, 2 * self._delay_ms), longest_ms)
             self._awake_at = datetime.now(UTC) + timedelta(milliseconds=self._delay_ms)
         if self._warm_up_until and self._next_offset >= self._warm_up_until:
             self._warm_up_until = 0
@@ -115,7 +123,9 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         if self._final_up_to is not None:
             final = self._final_up_to()
             return self._next_offset if final is None else min(final, self._next_offset)
-        return (self._next_offset, self._warm_up_until) if self._warm_up_until else self._next_offset
+        if self._final is not None and self._next_offset >= self._final.until:
+            self._final = None
+        return Position(self._next_offset, self._warm_up_until, self._origin, self._final).stored()
 
     def close(self) -> None:
         """Say that this partition is at its end."""
@@ -150,6 +160,10 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         begun: told (topic, partition, offset) where the reading of each partition begins.
         rereads: for a flow that keeps nothing of what it has read: what is not final is read again at the next start.
             Snapshots are the watermark then, and the group's offset counts where it is further than the saved position.
+        claim: notices a topic that was made again, a state directory that is older than the group, and another process
+            that reads for the group. None looks at none of these.
+        final: told up to where each partition only teaches though it is above the group's offset, for a start without
+            state; as `warm_up`, but with or without a recovery store.
         until: partition → the offset where it ends; looked at when a partition begins. Others never end by themselves.
     """
 
@@ -170,7 +184,15 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         begun: Callable[[str, int, int], None] = lambda _topic, _partition, _offset: None,
         rereads: bool = False,
         until: Mapping[int, int] = MappingProxyType({}),
+        claim: Claim | None = None,
+        final: WarmUp | None = None,
     ) -> None:
+        self._claim = claim
+        self._final = final
+        self._origin: Origin | None = None
+        self._known_origin: Origin | None = None
+        self._notes: dict[int, Note] = {}
+        self._sources: dict[int, str] = {}
         self._until = until
         self._with_headers = with_headers
         self._begun = begun
@@ -254,9 +276,13 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             offsets = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
             if ranges is None or offsets is None:
                 return False
+            known_id = topic_id(topics[0])
+            if not self._look_at_state(cluster, known_id, owned, offsets):
+                return False
             self._cluster, self._secret = cluster, secret
             self._available = dict(zip(owned, available(ranges), strict=True))
             self._committed = committed(offsets)
+            self._notes = notes(offsets)
             self._watch = watch = PartitionWatch(
                 self._settings,
                 cluster,
@@ -265,6 +291,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 stopping=self._stopping,
                 interval_seconds=self._intervals.watch_partitions,
                 now=self._clock(),
+                known_id=known_id,
             )
             self._ends = Ends(cluster, owned)
             self._consumer = SharedConsumer(
@@ -279,6 +306,8 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 begun_anew=self._begun_anew,
                 ends=self._ends,
                 with_headers=self._with_headers,
+                claim=self._claim if known_id is not None else None,
+                stop_to_restart=lambda: self._stopping.request(restart=True),
             )
             atexit.register(self.close)
             return True
@@ -306,18 +335,28 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             raise RuntimeError("list_parts comes first")
         has = self._available[partition]
         group = self._committed.get(partition)
-        if self._rereads and isinstance(resume_state, int) and group is not None and resume_state < group <= has.end:
-            resume_state = None
-        resume, border = resume_state if isinstance(resume_state, tuple) else (resume_state, 0)
+        stored = read_position(resume_state)
+        if self._rereads and stored is not None and group is not None and stored.offset < group <= has.end:
+            stored = None
+        origin, is_another = self._origin_of(partition, stored)
+        if is_another:
+            stored, group = Position(has.first), None
+        source = origin.source if origin is not None else self._settings.topic
+        self._sources[partition] = source
+        final = stored.final if stored is not None else self._final_of(partition, group)
+        resume, border = (stored.offset, stored.warm_up_until) if stored is not None else (None, 0)
         is_decided = True
         if resume is None and group is not None and self._warm_up is not None:
             begins = self._begins_of_warm_up()
             is_decided = begins is not None
             resume, border = (begins[partition], group) if begins and partition in begins else (None, 0)
         if border and self._warm_up is not None:
-            self._warm_up.begin(self._settings.topic, partition, border)
+            self._warm_up.begin(source, partition, border)
+        if final is not None and self._final is not None:
+            self._final.begin_final(source, partition, final.until, final.pending)
         wanted = starting_offset(resume, group, has, self._settings.start)
-        offset = self._consumer.begin(partition, wanted, group, has, needed_from=border)
+        claims = self._claim is not None and group is None and (stored is None or is_another)
+        offset = self._consumer.begin(partition, wanted, group, has, needed_from=border, source=source, claims=claims)
         self._begun(self._settings.topic, partition, offset)
         with self._lock:
             self._open.add(partition)
@@ -327,7 +366,13 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             partition=partition,
             offset=offset,
             end=has.end,
-            begun_from="state" if resume_state is not None else "group" if group is not None else self._settings.start,
+            begun_from="a topic made again"
+            if is_another
+            else "state"
+            if stored is not None
+            else "group"
+            if group is not None
+            else self._settings.start,
             **({"sends_from": border} if offset < border else {}),
         )
         part = KafkaPartition(
@@ -338,8 +383,10 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             on_close=self._close_part,
             warm_up_until=border if offset < border else 0,
             is_decided=is_decided,
-            final_up_to=partial(self._watermark, self._settings.topic, partition) if self._rereads else None,
+            final_up_to=partial(self._watermark, source, partition) if self._rereads else None,
             until=self._until.get(partition),
+            origin=origin,
+            final=final,
         )
         self._parts[partition] = part
         return part
@@ -348,13 +395,70 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         """Return (topic, partition) → the offset that the group certainly has: a commit that Kafka has acknowledged."""
         if self._consumer is None:
             return {}
-        return {(self._settings.topic, each): offset for each, offset in self._consumer.acknowledged.items()}
+        topic, sources = self._settings.topic, self._sources
+        return {(sources.get(each, topic), each): offset for each, offset in self._consumer.acknowledged.items()}
 
     def close(self) -> None:
         """Commit the low watermark a last time and let go of the connection. May be called more than once."""
         atexit.unregister(self.close)
         if self._consumer is not None:
             self._consumer.close()
+
+    def _look_at_state(self, cluster: Cluster, known_id: str | None, owned: list[int], offsets: list[Any]) -> bool:
+        """Compare what the group says of itself with the state directory; return False at a stop."""
+        claim = self._claim
+        if claim is None or known_id is None:
+            return True
+        places = committed(offsets)
+        of_group = {each: note for each, note in notes(offsets).items() if note.topic_id == known_id}
+        for partition, note in of_group.items():
+            claim.kept.refuse_older(partition, places[partition], note)
+
+        def ask() -> dict[int, Note] | None:
+            answers = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
+            return None if answers is None else notes(answers)
+
+        if not claim.await_silence(of_group, ask, self._stopping, 2 * self._intervals.commit + 1):
+            return False
+        claim.topic_id = known_id
+        self._known_origin = known = claim.kept.origin
+        topic = self._settings.topic
+        if known is None or known.topic_id == known_id:
+            self._origin = known or Origin(known_id, topic)
+        else:
+            self._origin = Origin(known_id, f"{topic}@{known_id}")
+        claim.kept.remember(self._origin)
+        return True
+
+    def _origin_of(self, partition: int, stored: Position | None) -> tuple[Origin | None, bool]:
+        """Return which topic it is, and whether it is another than the one whose position is known."""
+        now = self._origin
+        if now is None:
+            return None, False
+        before = stored.origin if stored is not None else None
+        before = before or self._known_origin
+        if before is None and (note := self._notes.get(partition)) is not None and note.topic_id is not None:
+            before = Origin(note.topic_id, note.source)
+        if before is None or before.topic_id == now.topic_id:
+            return before or now, False
+        structlog.get_logger().error(
+            "the topic was deleted and made again; the new one is read from its first record, and what is pending of "
+            "the old one stays as it is",
+            topic=self._settings.topic,
+            partition=partition,
+            next_offset_before=stored.offset if stored is not None else None,
+        )
+        return Origin(now.topic_id, f"{self._settings.topic}@{now.topic_id}"), True
+
+    def _final_of(self, partition: int, group: int | None) -> FinalAbove | None:
+        """Return what is final above the group's offset, for a start whose state is lost; None where nothing is."""
+        note, origin = self._notes.get(partition), self._origin
+        if group is None or note is None or origin is None or self._claim is None or self._final is None:
+            return None
+        if note.topic_id != origin.topic_id or note.state == self._claim.kept.state:
+            return None
+        found = unpack_final(group, note.final)
+        return found if found.until > group else None
 
     def _begins_of_warm_up(self) -> dict[int, int] | None:
         """Return partition → the offset to begin to learn at; None if a stop was requested before Kafka has said it."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from confluent_kafka import KafkaException
 
-from connectors.kafka.cluster import Cluster, Futures
+from connectors.kafka.cluster import Cluster, Futures, topic_id
 from connectors.kafka.errors import is_missing_topic, missing_topic, reason_of
 from connectors.stopping import Stopping
 from flows.settings.model import KafkaSource
@@ -31,10 +31,15 @@ class PartitionWatch:
         stopping: Stopping,
         interval_seconds: float,
         now: float,
+        known_id: str | None = None,
     ) -> None:
         self._settings = settings
         self._cluster = cluster
         self._known = known
+        self._topic_id = known_id
+        self._confirmed_from = now
+        self.is_another = False
+        """Whether there is another topic of that name now."""
         self._owns = owns
         self._stopping = stopping
         self._interval_seconds = interval_seconds
@@ -58,7 +63,11 @@ class PartitionWatch:
             error = asked.exception()
             if error is None:
                 self._missed = 0
-                self._take(len(asked.result().partitions))
+                self._confirmed_from = self._asked_at
+                if topic_id(asked.result()) != self._topic_id:
+                    self.is_another = True
+                else:
+                    self._take(len(asked.result().partitions))
                 return True
             if isinstance(error, KafkaException) and is_missing_topic(reason_of(error)):
                 self._missed += 1
@@ -69,6 +78,18 @@ class PartitionWatch:
             self._asked_at = now
             self._asked = self._cluster.ask_partitions()
         return False
+
+    def confirms(self, since: float, now: float) -> bool:
+        """Whether it was the same topic at that time or later; asks where it is not known. Does not block.
+
+        Raises:
+            KafkaSetupError: the topic was deleted.
+        """
+        self.look(now, hurry=False)
+        if self._confirmed_from < since and not self._asked:
+            self._asked_at = now
+            self._asked = self._cluster.ask_partitions()
+        return self._confirmed_from >= since and not self.is_another
 
     def _take(self, partitions: int) -> None:
         new = [each for each in range(self._known, partitions) if self._owns(each)]

@@ -130,6 +130,11 @@ class Journal:
                         segment.path.unlink(missing_ok=True)
             self._sealed = kept
 
+    def places(self) -> set[tuple[str, int]]:
+        """Return the source partitions of which it holds fates."""
+        with self._lock:
+            return {place for segment in (*self._sealed, self._segment) for place in segment.highest}
+
     def unflushed_seconds(self, now: float) -> float:
         """Return for how long something has been noted and not written; `now` is `time.monotonic()`."""
         return max(now - self._clean_at, 0.0) if self._buffer else 0.0

@@ -241,6 +241,15 @@ class Ledger:
                 return min(of_partition.open) >> _PLACE_BITS
             return of_partition.next_offset
 
+    def pending_offsets(self, source: str, partition: int) -> tuple[list[int], int] | None:
+        """Return the offsets that are not final, sorted, and the one after the last that was read; None before that."""
+        with self._lock:
+            of_partition = self._partitions.get((source, partition))
+            if of_partition is None or of_partition.next_offset is None:
+                return None
+            keys, until = list(of_partition.open), of_partition.next_offset
+        return sorted({key >> _PLACE_BITS for key in keys}), until
+
     def watermarks(self) -> dict[tuple[str, int], int]:
         """Return the watermark of every source partition of which something was decoded."""
         return {place: offset for place in list(self._partitions) if (offset := self.watermark(*place)) is not None}

@@ -8,6 +8,7 @@ import os
 import shutil
 from contextlib import suppress
 
+from connectors.kafka.kept import KEPT
 from connectors.ledger.disk import BALLAST
 from connectors.ledger.lock import StateInUseError, lock_directory
 from flows.reslicing.deal import Dealer, StateError
@@ -92,6 +93,7 @@ class Handover:
     def _put_in_place(self) -> None:
         for index in range(self._before):
             directory = self._places.slice(index, self._before)
+            (directory / KEPT).unlink(missing_ok=True)  # what the group is told is of other slices from now on
             for part in PARTS:
                 shutil.rmtree(directory / part, ignore_errors=True)
             if self._before > 1:
@@ -102,6 +104,7 @@ class Handover:
         for index in range(self._after):
             staged, directory = self._places.staged(index, self._after), self._places.slice(index, self._after)
             directory.mkdir(parents=True, exist_ok=True)
+            (directory / KEPT).unlink(missing_ok=True)
             for part in PARTS:
                 if (staged / part).exists():
                     (staged / part).rename(directory / part)

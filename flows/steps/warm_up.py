@@ -25,28 +25,41 @@ class Lesson(NamedTuple):
 class WarmUp:
     """Up to where each partition only teaches. Every worker of the process may ask it."""
 
-    __slots__ = ("borders",)
+    __slots__ = ("borders", "finals")
 
     def __init__(self) -> None:
         self.borders: dict[tuple[str, int], int] = {}
         """(source, partition) → offset of the first record that does more than teach. Empty where none only teaches."""
+        self.finals: dict[tuple[str, int], tuple[int, frozenset[int]]] = {}
+        """(source, partition) → up to where records only teach beyond the border, and which of them do more."""
 
     def begin(self, source: str, partition: int, border: int) -> None:
         """Let a partition's records below an offset only teach, for as long as the process lives."""
         self.borders[source, partition] = border
 
+    def begin_final(self, source: str, partition: int, until: int, pending: Iterable[int]) -> None:
+        """Let a partition's records below an offset only teach, apart from the pending ones."""
+        self.borders.setdefault((source, partition), 0)
+        self.finals[source, partition] = (until, frozenset(pending))
+
     def covers(self, position: Position) -> bool:
         """Return whether an event only teaches."""
-        return position.offset < self.borders.get((position.source, position.partition), 0)
+        return self._covers(position.source, position.partition, position.offset)
 
     def split(self, records: Iterable[Record]) -> tuple[list[Record], list[Record]]:
         """Return the records that only teach, and the others; both in their order."""
         lessons: list[Record] = []
         others: list[Record] = []
         for each in records:
-            border = self.borders.get((each.source, each.partition), 0)
-            (lessons if each.offset < border else others).append(each)
+            (lessons if self._covers(each.source, each.partition, each.offset) else others).append(each)
         return lessons, others
+
+    def _covers(self, source: str, partition: int, offset: int) -> bool:
+        place = (source, partition)
+        if offset < self.borders.get(place, 0):
+            return True
+        final = self.finals.get(place)
+        return final is not None and offset < final[0] and offset not in final[1]
 
 
 def since_ms(last_ms: int | None, now_ms: int, hours: float) -> int:

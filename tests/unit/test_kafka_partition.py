@@ -16,6 +16,8 @@ class Consumer:
     def __init__(self, *batches: list[Record]) -> None:
         self.batches = list(batches)
 
+    is_confirming = False
+
     def reached(self, _partition: int) -> int | None:
         return None
 

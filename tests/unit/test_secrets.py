@@ -122,3 +122,21 @@ def test_a_missing_kafka_secret_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_reading_takes_off_the_line_break_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(NAME, " a \r\n")
     assert read_secret(SecretRef("env", NAME)) == " a "
+
+
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (str(pipe), "/dev/zero", "/dev/null"):
+        with pytest.raises(SecretError, match=rf"file {place} cannot be read .* a regular file"):
+            Secret(SecretRef("file", place)).value()
+        with pytest.raises(SecretError, match="not a regular file"):
+            resolve_properties([("sasl.password", f"file:{place}")])
+
+
+def test_a_huge_file_is_refused_without_being_read_whole(tmp_path: Path) -> None:
+    huge = tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(SecretError, match="is over 65,536 bytes"):
+        Secret(SecretRef("file", str(huge))).value()

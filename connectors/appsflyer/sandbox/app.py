@@ -21,6 +21,7 @@ from connectors.appsflyer.sandbox.control import Control
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan
 from connectors.appsflyer.sandbox.intake import Intake
 from connectors.appsflyer.sandbox.recorder import Recorder
+from connectors.local_http import why_refused
 
 _FLUSH_SECONDS: Final = 0.05
 _STOP_SECONDS: Final = 2.0
@@ -186,6 +187,8 @@ class SandboxServer:
                 raise server.failure
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if (why := why_refused(request.headers, self.host)) is not None:
+            return web.Response(status=403, text=f"{why}\n")
         path = request.raw_path
         if path.startswith(EVENTS_PATH) or (request.method != "GET" and not path.startswith("/control/")):
             return await self._intake.take(request)

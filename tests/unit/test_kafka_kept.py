@@ -1,0 +1,102 @@
+"""What identifies a source: stored beside each position and each commit, and read again, also from earlier versions."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.kept import Kept, Origin
+from connectors.kafka.note import MOST_FINAL_BYTES, FinalAbove, Note, pack_final, read_note, unpack_final
+from connectors.kafka.position import Position, read_position
+from flows.steps.event import Record
+from flows.steps.warm_up import WarmUp
+
+NOTE = Note("topic-id", "events", "state-of-another", "run", 1, is_open=True)
+
+
+@pytest.mark.parametrize(
+    ("stored", "read"),
+    [
+        (None, None),
+        (50, Position(50)),
+        ((50, 70), Position(50, 70)),
+        (
+            ("kafka", 2, 50, 0, "id", "events@id", (90, (60, 61))),
+            Position(50, 0, Origin("id", "events@id"), FinalAbove(90, (60, 61))),
+        ),
+    ],
+)
+def test_positions_of_every_version_are_read(stored: object, read: Position | None) -> None:
+    assert read_position(stored) == read  # type: ignore[arg-type]  # it is what the store gives
+    if read is not None:
+        assert read.stored() == stored
+
+
+def test_a_position_of_a_later_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="version 3"):
+        read_position(("kafka", 3, 50, 0, "id", "events", None))
+
+
+@given(st.sets(st.integers(100, 1_000_000), max_size=200), st.integers(0, 1000))
+def test_what_is_final_above_an_offset_is_read_as_it_was_packed(pending: set[int], beyond: int) -> None:
+    until = max(pending, default=100) + beyond
+    assert unpack_final(100, pack_final(100, sorted(pending), until)) == (until, tuple(sorted(pending)))
+
+
+def test_what_does_not_fit_ends_at_the_first_pending_record_that_is_left_out() -> None:
+    pending = [number * number for number in range(5000)]
+    text = pack_final(0, pending, 30_000_000)
+    until, kept = unpack_final(0, text)
+    assert len(text) <= MOST_FINAL_BYTES
+    assert list(kept) == pending[: len(kept)]
+    assert until == pending[len(kept)]
+    assert len(kept) > 1000
+
+
+def test_with_the_most_that_is_final_a_note_fits_into_what_kafka_takes() -> None:
+    note = NOTE._replace(source="t" * 249 + "@" + "i" * 22, final="f" * MOST_FINAL_BYTES)
+    assert len(note.text().encode()) < 4096
+    assert read_note(note.text()) == note
+
+
+@pytest.mark.parametrize("metadata", [None, "", "text", "[]", "[2,1]", "{}", '[1,"a"]', "7"])
+def test_metadata_of_others_is_no_note(metadata: str | None) -> None:
+    assert read_note(metadata) is None
+
+
+def test_of_records_above_the_groups_offset_only_the_pending_ones_do_more_than_teach() -> None:
+    warm_up = WarmUp()
+    warm_up.begin_final("events", 0, 14, (10, 12))
+    lessons, others = warm_up.split(Record(b"", None, "events", 0, each, 0) for each in range(10, 16))
+    assert [each.offset for each in lessons] == [11, 13]
+    assert [each.offset for each in others] == [10, 12, 14, 15]
+
+
+def test_a_state_refuses_a_group_that_is_further_than_it_has_let_it_be(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, "events", has_position=False)
+    kept.refuse_older(0, 1000, NOTE)  # a new directory knows nothing, and begins where the group is
+    kept.remember(Origin("topic-id", "events"))
+    kept.will_commit({0: 10})
+    again = Kept(tmp_path, "events", has_position=True)
+    assert again.origin == Origin("topic-id", "events")
+    ours = NOTE._replace(state=again.state)
+    again.refuse_older(0, 10, ours)
+    with pytest.raises(KafkaSetupError, match="let it have 10: it is an older copy"):
+        again.refuse_older(0, 11, ours)
+    with pytest.raises(KafkaSetupError, match="moved on to 5 by another state directory"):
+        again.refuse_older(0, 5, NOTE)
+
+
+def test_a_file_that_is_not_as_it_was_written_is_refused(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, "events", has_position=False)
+    kept.remember(Origin("topic-id", "events"))
+    kept.will_commit({0: 10})
+    file = tmp_path / "source.json"
+    whole = file.read_bytes()
+    damaged = [whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in range(len(whole))]
+    for content in [*damaged, b"", whole[:-1], bytes(len(whole))]:
+        file.write_bytes(content)
+        with pytest.raises(KafkaSetupError, match=r"source\.json is damaged"):
+            Kept(tmp_path, "events", has_position=True)
