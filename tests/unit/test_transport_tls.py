@@ -129,18 +129,6 @@ def test_the_certificate_of_another_host_is_refused(tmp_path: Path) -> None:
     assert came == []
 
 
-def test_an_answer_is_kept_only_in_part() -> None:
-    """Of an answer the beginning is kept; one that does not end is broken off."""
-    body = b"x" * 100_000
-    with _server(None, b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100000\r\n\r\n" + body) as (url, _):
-        answer = _ask(url)
-    assert answer.status == 400
-    assert len(answer.text) <= 2048
-    endless = b"x" * (4 << 20)
-    with _server(None, b"HTTP/1.1 200 OK\r\ncontent-length: 4194304\r\n\r\n" + endless) as (url, _):
-        assert _ask(url).status == 0
-
-
 def test_a_redirect_is_not_followed() -> None:
     with _server(None) as (elsewhere, came_there):
         moved = f"HTTP/1.1 307 Moved\r\nlocation: {elsewhere}/x\r\ncontent-length: 0\r\n\r\n".encode()

@@ -1,0 +1,99 @@
+"""Connections go silent without FIN or RST; new ones work. It costs one time-out, at one event a second and under load.
+
+Over HTTP/2 as well as HTTP/1.1, where several connections go silent at once.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Condition
+
+import pytest
+
+from connectors.appsflyer.courier import Courier, LaneSecrets
+from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.report import Report
+from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.appsflyer.sandbox.certificate import CA_FILE
+from connectors.secrets import Secret
+from flows.process import now_ms
+from flows.settings.model import Delivery, SecretRef
+from flows.steps.event import Position
+from tests.fixtures.dead_end import DeadEnd, dead_end
+from tests.fixtures.http2 import http2_server
+
+pytestmark = pytest.mark.chaos
+
+TIMEOUT_SECONDS = 3.0
+SPARE_SECONDS = 3.0
+"""For a probe's wait, a retry's, and a busy machine."""
+BODY = (
+    b'{"appsflyer_id":"1700000000000-1234567890123456789","eventName":"af_purchase","eventValue":"",'
+    b'"customer_user_id":"%d"}'
+)
+
+
+class Arrivals:
+    """When what was sent was delivered."""
+
+    def __init__(self) -> None:
+        self.at: dict[int, float] = {}
+        self._changed = Condition()
+
+    def note(self, parcel: Parcel) -> None:
+        with self._changed:
+            self.at[parcel.position.offset] = time.monotonic()
+            self._changed.notify_all()
+
+    def wait_for(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.at) >= count, 60), len(self.at)
+
+
+@contextmanager
+def endpoint(protocol: str, directory: Path) -> Iterator[tuple[DeadEnd, str, Path | None]]:
+    with ExitStack() as stack:
+        if protocol == "HTTP/2":
+            server = stack.enter_context(http2_server(directory, lambda session, stream: session.answer(stream)))
+            proxy = stack.enter_context(dead_end(server.port))
+            yield proxy, f"https://127.0.0.1:{proxy.port}", directory / CA_FILE
+        else:
+            sandbox = stack.enter_context(SandboxServer.in_thread())
+            proxy = stack.enter_context(dead_end(sandbox.port))
+            yield proxy, f"http://127.0.0.1:{proxy.port}", None
+
+
+@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/1.1"])
+@pytest.mark.parametrize(("rate", "seconds"), [(1.0, 16), (200.0, 12)], ids=["one a second", "load"])
+def test_silence_costs_one_time_out(
+    protocol: str, rate: float, seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything arrives once; nothing that is sent waits for longer than one time-out and what a retry takes."""
+    monkeypatch.setenv("SILENCE_KEY", "a-key")
+    arrivals = Arrivals()
+    report = Report(
+        delivered=arrivals.note,
+        given_up=lambda letter: pytest.fail(f"given up: {letter.reason}"),
+        attempted=lambda _parcel, _attempts: None,
+        settled=lambda: None,
+    )
+    sent_at: dict[int, float] = {}
+    with endpoint(protocol, tmp_path) as (proxy, url, ca_file):
+        settings = Delivery(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
+        courier = Courier(settings, {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}, report, now_ms)
+        try:
+            count = int(rate * seconds)
+            for number in range(count):
+                if number == count // 4:
+                    assert proxy.silence() >= 1
+                sent_at[number] = time.monotonic()
+                parcel = Parcel("s", 0, "e", "id1", BODY % number, b"{}", None, Position("t", 0, number), 0)
+                courier.submit([(parcel, Attempts())])
+                time.sleep(1 / rate)
+            arrivals.wait_for(count)
+        finally:
+            courier.close()
+    longest = max(arrivals.at[number] - sent_at[number] for number in sent_at)
+    assert TIMEOUT_SECONDS <= longest <= TIMEOUT_SECONDS + SPARE_SECONDS
+    assert proxy.silenced >= 1
