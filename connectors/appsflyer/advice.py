@@ -7,6 +7,8 @@ connections that fail, libcurl's list of error codes.
 import re
 from typing import Final
 
+from connectors.appsflyer.page import is_page, is_word
+
 _AFTER_A_200: Final = (
     "AppsFlyer checks hardly anything on receipt, so a 200 is no proof that the event is recorded.",
     "Look for it in the app's dashboard or raw data within some minutes: Events, by the name above.",
@@ -17,6 +19,16 @@ _WRONG_KEY: Final = (
     "AppsFlyer does not accept the key for this app.",
     "It must be the S2S key (Security center → AppsFlyer API tokens); the SDK's dev key belongs to dev_key and api2.",
     "Look for a key of another account or app, one that was rotated, and blanks that were copied with it.",
+)
+_PAGE: Final = (
+    "A web page came instead of AppsFlyer's answer: something on the way answers in AppsFlyer's place.",
+    "It is no delivery: a sign-in page of this network, a proxy or a firewall, or a wrong delivery.endpoint.",
+    "Allow requests to AppsFlyer from here, or see delivery.proxy. The stream pauses the app meanwhile.",
+)
+_UNUSUAL: Final = (
+    "200, with another text than «OK»: the stream takes it for a delivery, and warns of it once.",
+    "Is it AppsFlyer that answered? If not, see delivery.endpoint and delivery.proxy.",
+    *_AFTER_A_200,
 )
 _BY_STATUS: Final = {
     200: ("200: AppsFlyer has taken the event.", *_AFTER_A_200),
@@ -29,12 +41,19 @@ _BY_STATUS: Final = {
         "the plan's quota is used up.",
     ),
     404: ("404: AppsFlyer does not know the address or the app.", "Look at the app id, and at delivery.endpoint."),
+    407: ("407: a proxy on the way asks for a sign-in.", "Give it in delivery.proxy, or allow requests to AppsFlyer."),
     408: ("408: AppsFlyer timed out.", "Try again; the stream does so by itself."),
     413: ("413: the body is too large.", "AppsFlyer documents 1 KB: is delivery.max_body_bytes above 1024?"),
     415: ("415: the content type is not taken.", "Something between here and AppsFlyer changes the request: a proxy?"),
+    421: (
+        "421: the request went to a server that does not answer for AppsFlyer's name.",
+        "See delivery.endpoint and delivery.proxy: a proxy, or a name that leads elsewhere.",
+    ),
     429: ("429: too many requests.", "Another sender uses up the app's rate; see delivery.max_requests_per_second."),
+    511: ("511: the network asks for a sign-in.", "Sign in, or allow requests to AppsFlyer from this network."),
 }
 _BY_CLASS: Final = {
+    2: ("Only a 200 is AppsFlyer's: something else answers in its place.", "See delivery.endpoint and delivery.proxy."),
     3: ("A redirect, which the stream never follows.", "See delivery.endpoint; or is there a portal in between?"),
     5: (
         "AppsFlyer failed. The stream tries again by itself, for delivery.retry_minutes.",
@@ -90,11 +109,15 @@ _NO_CONNECTION: Final = ("There is no connection to AppsFlyer.", "Look at the ne
 _CURL_CODE: Final = re.compile(r"libcurl ([0-9]+):")
 
 
-def advice(status: int, text: str) -> tuple[str, ...]:
+def advice(status: int, text: str, is_html: bool = False) -> tuple[str, ...]:  # noqa: FBT001, FBT002 - as classify has it
     """Return what an answer means and what to do, a sentence or two each. Total; status 0 is no answer at all."""
     if status == 0:
         code = _CURL_CODE.match(text)
         return _BY_CURL_CODE.get(int(code[1]), _NO_CONNECTION) if code is not None else _NO_CONNECTION
+    if is_page(text, is_html=is_html) and status // 100 != 5:  # noqa: PLR2004 - a server's own error pages
+        return _PAGE
+    if status == 200 and not is_word(text):  # noqa: PLR2004 - HTTP's OK
+        return _UNUSUAL
     if status == 400:  # noqa: PLR2004 - HTTP's Bad Request
         lowered = text.lower()
         return next((said for part, said in _BAD_REQUESTS if part in lowered), _BAD_REQUEST)

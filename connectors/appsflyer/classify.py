@@ -1,12 +1,14 @@
 """Classify: AppsFlyer's answer → what becomes of the event. One pure table.
 
 Source: AppsFlyer, OpenAPI of the S2S events API (api3), responses; the statuses that it does not list follow RFC 9110.
-The status decides; the text only tells a wrong key from a wrong event, both of which get a 400.
+The status decides. The text tells a wrong key from a wrong event, both of which get a 400, and AppsFlyer's answers from
+those that something on the way gives in its place.
 """
 
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from connectors.appsflyer.page import is_page, is_word
 from flows.steps.outcome import DeadLetterReason
 
 
@@ -20,6 +22,8 @@ class Verdict(StrEnum):
     """Never, as it is."""
     CREDENTIALS = "credentials"
     """The app's key, id or plan is wrong, not the event."""
+    INTERCEPTED = "intercepted"
+    """A network, a proxy or a portal answers in AppsFlyer's place: it says nothing of the event, nor of the key."""
 
 
 class Classified(NamedTuple):
@@ -33,8 +37,18 @@ _OK: Final = 200
 _BAD_REQUEST: Final = 400
 _SERVER_ERRORS: Final = range(500, 600)
 
+_ACCEPTED: Final = Classified(Verdict.DELIVERED, "accepted")
+UNUSUAL: Final = Classified(Verdict.DELIVERED, "accepted, with a text that AppsFlyer does not document")
+_PAGE: Final = Classified(
+    Verdict.INTERCEPTED,
+    "a web page came instead of AppsFlyer's answer: a network, a proxy or a sign-in portal answers in its place",
+)
+_NOT_APPSFLYERS: Final = Classified(
+    Verdict.INTERCEPTED, "not an answer of AppsFlyer's: a network, a proxy or another server answers in its place"
+)
+
 _BY_STATUS: Final = {
-    200: Classified(Verdict.DELIVERED, "accepted"),
+    200: UNUSUAL,
     400: Classified(Verdict.REJECTED, "AppsFlyer finds the request invalid"),
     401: Classified(Verdict.CREDENTIALS, "the key is not the S2S key of this app"),
     403: Classified(
@@ -43,11 +57,14 @@ _BY_STATUS: Final = {
         "used up",
     ),
     404: Classified(Verdict.REJECTED, "AppsFlyer does not know the path or the app"),
+    407: Classified(Verdict.INTERCEPTED, "a proxy on the way asks for a sign-in"),
     408: Classified(Verdict.RETRY, "AppsFlyer timed out"),
     413: Classified(Verdict.REJECTED, "the body is too large for AppsFlyer"),
     415: Classified(Verdict.REJECTED, "AppsFlyer does not take the content type"),
+    421: Classified(Verdict.INTERCEPTED, "the request went to a server that does not answer for AppsFlyer's name"),
     425: Classified(Verdict.RETRY, "too early"),
     429: Classified(Verdict.RETRY, "too many requests"),
+    511: Classified(Verdict.INTERCEPTED, "the network asks for a sign-in"),
 }
 
 _BAD_REQUEST_TEXTS: Final = (
@@ -58,13 +75,23 @@ _BAD_REQUEST_TEXTS: Final = (
 )
 
 
-def classify(status: int, text: str) -> Classified:
-    """Return what an answer means. Total; nothing but 200 is a delivery."""
-    if status == _BAD_REQUEST:
-        lowered = text.lower()
-        for part, classified in _BAD_REQUEST_TEXTS:
-            if part in lowered:
-                return classified
+def classify(status: int, text: str, is_html: bool = False) -> Classified:  # noqa: FBT001, FBT002 - for each answer
+    """Return what an answer means; `is_html`: its content type says so. Total; nothing but 200 is a delivery."""
+    if status == _OK and is_word(text):
+        return _ACCEPTED
+    classified = _by_text(text) if status == _BAD_REQUEST else _by_status(status)
+    # What may pass does so whoever says it: a load balancer's page for a 503 is one of many.
+    if classified.verdict is not Verdict.RETRY and is_page(text, is_html=is_html):
+        return _PAGE
+    return classified
+
+
+def _by_text(text: str) -> Classified:
+    lowered = text.lower()
+    return next((classified for part, classified in _BAD_REQUEST_TEXTS if part in lowered), _BY_STATUS[_BAD_REQUEST])
+
+
+def _by_status(status: int) -> Classified:
     known = _BY_STATUS.get(status)
     if known is not None:
         return known
@@ -72,14 +99,13 @@ def classify(status: int, text: str) -> Classified:
         return Classified(Verdict.RETRY, "no final answer")
     if status in _SERVER_ERRORS:
         return Classified(Verdict.RETRY, "AppsFlyer failed")
-    if _OK < status < _BAD_REQUEST:
-        return Classified(Verdict.REJECTED, "not an answer of AppsFlyer: a redirect or a proxy's")
-    return Classified(Verdict.REJECTED, "AppsFlyer refuses the request")
+    return _NOT_APPSFLYERS if status < _BAD_REQUEST else Classified(Verdict.REJECTED, "AppsFlyer refuses the request")
 
 
 DEAD_LETTER_REASONS: Final = {
     Verdict.RETRY: DeadLetterReason.RETRIES_EXHAUSTED,
     Verdict.REJECTED: DeadLetterReason.REJECTED,
     Verdict.CREDENTIALS: DeadLetterReason.CREDENTIALS_REJECTED,
+    Verdict.INTERCEPTED: DeadLetterReason.RETRIES_EXHAUSTED,
 }
 """The reason of an event that is given up after such an answer."""

@@ -15,14 +15,16 @@ import structlog
 
 from connectors.appsflyer.adaptive_limits import AdaptiveLimits
 from connectors.appsflyer.allowance import Allowance
-from connectors.appsflyer.classify import DEAD_LETTER_REASONS, Classified, Verdict, classify
+from connectors.appsflyer.classify import DEAD_LETTER_REASONS, UNUSUAL, Classified, Verdict, classify
 from connectors.appsflyer.lane import Circuit, Lane, Shipment
 from connectors.appsflyer.limiter import Limiter
+from connectors.appsflyer.page import is_page
 from connectors.appsflyer.parcel import Attempts, Parcel, dead_letter
 from connectors.appsflyer.patience import POISON_STATUS, delay_seconds, is_exhausted
 from connectors.appsflyer.ramp import Ramp
 from connectors.appsflyer.report import Report
 from connectors.appsflyer.transport import Answer, Endpoint, Exchange, Transport
+from connectors.appsflyer.unusual import UnusualTexts
 from connectors.limited_log import LimitedLog
 from connectors.secrets import Secret, SecretError
 from flows.settings.model import Delivery
@@ -84,6 +86,7 @@ class Courier:
         self._holding = False
         self._is_still = False
         self._log = LimitedLog()
+        self._unusual = UnusualTexts()
         self.error: BaseException | None = None
         """What ended the thread, if anything did."""
         self._runner = Thread(target=self._run, name="courier", daemon=True)
@@ -295,7 +298,8 @@ class Courier:
         lane.sent += 1
         shipment.number = lane.sent
         exchange.begin(shipment.parcel.body, (lane, shipment, endpoint.key))
-        self._transport.start(exchange)
+        # A probe asks whether the app can be reached, not whether a connection of before still lives.
+        self._transport.start(exchange, alone=lane.circuit is not Circuit.CLOSED)
 
     def _ended(self, exchange: Exchange, answer: Answer) -> None:
         lane: Lane
@@ -306,13 +310,15 @@ class Courier:
         lane.in_flight -= 1
         if key == lane.key:
             lane.idle.append(exchange)
-        classified = classify(answer.status, answer.text) if answer.status else _BROKEN
+        classified = classify(answer.status, answer.text, answer.is_html) if answer.status else _BROKEN
         self._report.answered(lane.name, shipment.parcel, shipment.attempts, answer, classified)
         now_s = time.monotonic()
         if classified.verdict is Verdict.DELIVERED:
             self._note_life(lane, shipment, now_s)
             lane.allowance.passed(now_s, answer.seconds)
             self._report.delivered(shipment.parcel)
+            if classified is UNUSUAL:
+                self._unusual.note(lane.name, scrub(answer.text, key))
             return
         if answer.status in _OVERLOADED:
             lane.allowance.refused(now_s, answer.seconds, says_so=answer.status == _TOO_MANY_REQUESTS)
@@ -325,7 +331,9 @@ class Courier:
         )
         if classified.verdict is Verdict.CREDENTIALS:
             self._refused(lane, shipment, before, classified, key)
-        elif classified.verdict is Verdict.RETRY:
+        elif classified.verdict is Verdict.INTERCEPTED and not self._is_alone(lane, shipment):
+            self._intercepted(lane, shipment, before, classified)
+        elif classified.verdict in (Verdict.RETRY, Verdict.INTERCEPTED):
             self._try_again(lane, shipment, before, classified, answer, now_ms)
         else:
             if answer.status == _BAD_REQUEST:  # it is the event that is wrong: the app and its key are right
@@ -350,21 +358,37 @@ class Courier:
         self._report.attempted(shipment.parcel, shipment.attempts)
         self._note_pause(lane, paused, classified.meaning)
 
-    def _note_pause(self, lane: Lane, paused: bool, why: str) -> None:  # noqa: FBT001 - what `refused` said
+    def _is_alone(self, lane: Lane, shipment: Shipment) -> bool:
+        """Return whether a firewall, say, dislikes this one event, while those sent after it get through."""
+        return lane.circuit is Circuit.CLOSED and lane.others_pass(shipment)
+
+    def _intercepted(self, lane: Lane, shipment: Shipment, before: Attempts, classified: Classified) -> None:
+        """Pause the app: it is neither the event nor the key, so neither attempts nor time count, nor another key."""
+        paused = lane.pause(time.monotonic(), shipment.number)
+        shipment.attempts = shipment.attempts._replace(made=before.made, first_ms=before.first_ms)
+        lane.waiting.append(shipment)  # behind the others: should it alone be disliked, they get through first
+        self._report.attempted(shipment.parcel, shipment.attempts)
+        self._note_pause(lane, paused, classified.meaning, _CLEAR_THE_WAY)
+
+    def _note_pause(self, lane: Lane, paused: bool, why: str, what_to_do: str = "") -> None:  # noqa: FBT001 - as said
         if paused:
             lane.allowance.opened(time.monotonic())
             log.error(
                 "app paused: nothing is sent to it until a probe passes, and nothing is lost",
                 lane=lane.name,
                 why=why,
-                do="correct the key, the app id or the plan; a key given as file: is read again by itself",
+                do=what_to_do or _CORRECT_THE_KEY,
             )
 
     def _try_again(
         self, lane: Lane, shipment: Shipment, before: Attempts, classified: Classified, answer: Answer, now_ms: int
     ) -> None:
         now_s = time.monotonic()
-        is_poison = answer.status == POISON_STATUS and lane.others_pass(shipment)
+        # A page for a 500 is a proxy's; it is no hint of AppsFlyer's at the body.
+        status = None if is_page(answer.text, is_html=answer.is_html) else answer.status
+        is_poison = classified.verdict is Verdict.INTERCEPTED or (
+            status == POISON_STATUS and lane.others_pass(shipment)
+        )
         # What fails alone says nothing about its lane.
         if not is_poison and lane.failed(now_s, answer.retry_after_seconds, shipment.number):
             lane.allowance.opened(now_s)
@@ -382,7 +406,7 @@ class Courier:
             # While nothing gets through at all, neither attempts nor time count against an event.
             shipment.attempts = attempts._replace(made=before.made, first_ms=before.first_ms)
             lane.waiting.append(shipment)
-        elif is_exhausted(answer.status, attempts.made, tried_ms, self._settings.retry_minutes):
+        elif is_exhausted(status, attempts.made, tried_ms, self._settings.retry_minutes):
             self._give_up(shipment, classified, now_ms)
             return
         else:
@@ -397,6 +421,13 @@ class Courier:
 
 
 _BROKEN: Final = Classified(Verdict.RETRY, "no answer: the connection failed, broke or timed out")
+
+
+_CORRECT_THE_KEY: Final = "correct the key, the app id or the plan; a key given as file: is read again by itself"
+_CLEAR_THE_WAY: Final = (
+    "find what answers in AppsFlyer's place: a sign-in page of this network, a proxy, a firewall, or "
+    "delivery.endpoint; then allow requests to AppsFlyer; the key is not at fault"
+)
 
 
 def scrub(text: str, key: str) -> str:

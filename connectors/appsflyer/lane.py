@@ -31,7 +31,7 @@ class Circuit(StrEnum):
     OPEN = "open"
     """Nothing gets through: one at a time goes as a probe."""
     PAUSED = "paused"
-    """The key, the app id or the plan is wrong: one at a time goes as a probe."""
+    """The key, the app id or the plan is wrong, or another answers in AppsFlyer's place: one at a time is a probe."""
     PAUSED_BY_SETTINGS = "paused_by_settings"
     """The sync has `paused = true`: none goes. It is what an app is said to be; a lane keeps its own circuit."""
 
@@ -185,6 +185,13 @@ class Lane:
         if self.switches_key(key):
             return False
         self._refused.clear()
+        return self.pause(now_s, number)
+
+    def pause(self, now_s: float, number: int | None = None) -> bool:
+        """Take note that the request of that number shows that nothing is to be sent; return whether this paused it.
+
+        A pause that has begun is put off further by what was sent since, not by what was on its way.
+        """
         paused = self.circuit is not Circuit.PAUSED
         if not paused and number is not None and number <= self._sent_until_open:
             return False

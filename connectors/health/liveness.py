@@ -7,6 +7,7 @@ nothing. What keeps it from delivering is said all the same.
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+from connectors.appsflyer.classify import Verdict
 from connectors.appsflyer.lane import Circuit
 from connectors.metrics.parts import App, Parts
 
@@ -127,6 +128,8 @@ def circuit_trouble(parts: Parts, app: App) -> str | None:
     last = parts.answers(app).last
     meaning = last[1].meaning if last is not None else "its key cannot be read"
     if circuit is Circuit.PAUSED:
+        if last is not None and last[1].verdict is Verdict.INTERCEPTED:
+            return f"{name} is paused: {meaning}; look at the network, the proxy and delivery.endpoint"
         return f"{name} is paused: {meaning}; correct the key, the app id or the plan"
     return f"nothing gets through to {name}: {meaning}; one request at a time goes as a probe"
 

@@ -212,9 +212,11 @@ ANSWERS: Final = _counter(
     "answers",
     ("sync", "platform", "status", "class"),
     "Answers to requests: the HTTP status («none» where the connection failed, broke or timed out) and what it means: "
-    "delivered, retry, rejected, or credentials. A request that is tried again has one for each attempt; what libcurl "
-    "sends once more by itself, where a kept connection turns out to be closed before any answer, has not.",
-    "credentials: the key, the app id or the plan is wrong. rejected: look at the dead letters. retry: AppsFlyer or "
+    "delivered, retry, rejected, credentials, or intercepted. A request that is tried again has one for each attempt; "
+    "what libcurl sends once more by itself, where a kept connection turns out to be closed before any answer, "
+    "has not.",
+    "credentials: the key, the app id or the plan is wrong. intercepted: a network, a proxy or a portal answers in "
+    "AppsFlyer's place. rejected: look at the dead letters. retry: AppsFlyer or "
     "the network is in trouble; nothing is to be done unless it lasts.",
 )
 REQUEST_SECONDS: Final = Metric(
@@ -249,9 +251,10 @@ CIRCUIT: Final = _gauge(
     "0 or 1",
     ("sync", "platform", "circuit"),
     "1 for the state that the app's circuit is in: closed (requests go), open (nothing gets through; one at a time "
-    "goes as a probe), paused (key, app id or plan is refused; likewise), "
+    "goes as a probe), paused (key, app id or plan is refused, or another answers in AppsFlyer's place; likewise), "
     "paused_by_settings (paused = true; none goes).",
-    "paused: correct the key, the app id or the plan; nothing is lost. open: AppsFlyer's or the network's trouble.",
+    "paused: correct the key, the app id or the plan, or clear the way; nothing is lost. open: AppsFlyer's or the "
+    "network's trouble.",
 )
 RATE_LIMIT: Final = _gauge(
     "rate_limit_requests_per_second",

@@ -5,7 +5,7 @@
 The event goes the stream's own way: decoded, selected by the sync, translated, sent over verified TLS. AppsFlyer counts
 it as a real one, so take the ids of a device of your own; a stand-in on this machine, such as the sandbox, needs none.
 A sync that is not enabled yet can be tried, too. Nothing is remembered, and Kafka is not needed. Exit code 0 where
-AppsFlyer answers 200, 1 where it does not, 2 where nothing was sent for the settings or flags are wrong.
+AppsFlyer takes it, 1 where it does not, 2 where nothing was sent for the settings or flags are wrong.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.text import Text
 
 from connectors.appsflyer.advice import advice
+from connectors.appsflyer.classify import Verdict, classify
 from connectors.appsflyer.courier import scrub
 from connectors.appsflyer.transport import Answer, Endpoint, Transport
 from connectors.secrets import Secret, SecretError
@@ -34,7 +35,6 @@ from flows.steps.event import PLATFORMS, Platform
 _DELIVERED: Final = 0
 _NOT_DELIVERED: Final = 1
 _NOT_SENT: Final = 2
-_OK: Final = 200
 
 _WHY_NOT: Final = {
     "not_selected": "the sync does not select such an event; name one that it does with --event, or give what its "
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         return _refuse("nothing was sent")
     answer = _send(settings.delivery, Endpoint(request["url"], key), orjson.dumps(request["body"]))
     _show_answer(console, answer, key)
-    return _DELIVERED if answer.status == _OK else _NOT_DELIVERED
+    return _DELIVERED if _is_delivered(answer) else _NOT_DELIVERED
 
 
 def _choose(settings: Settings, name: str | None) -> SyncSettings:
@@ -211,15 +211,19 @@ def _send(delivery: Delivery, endpoint: Endpoint, body: bytes) -> Answer:
         transport.close()
 
 
+def _is_delivered(answer: Answer) -> bool:
+    return classify(answer.status, answer.text, answer.is_html).verdict is Verdict.DELIVERED
+
+
 def _show_answer(console: Console, answer: Answer, key: str) -> None:
     said = printable(scrub(answer.text, key)) or "nothing"
-    is_fine = answer.status == _OK
+    is_fine = _is_delivered(answer)
     status = str(answer.status) if answer.status else "none"
     console.print()
     console.print(
         Text(f"answer: {status} after {answer.seconds:.2f} s: {said}", "bold green" if is_fine else "bold red")
     )
-    for line in advice(answer.status, answer.text):
+    for line in advice(answer.status, answer.text, answer.is_html):
         console.print(Text(f"  {line}"))
 
 

@@ -7,26 +7,100 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.appsflyer.classify import DEAD_LETTER_REASONS, Verdict, classify
+from connectors.appsflyer.classify import DEAD_LETTER_REASONS, UNUSUAL, Verdict, classify
+from connectors.appsflyer.page import is_page
 from flows.steps.outcome import DeadLetterReason
 
 EVERY_STATUS = range(1001)
 
 
-@given(st.text())
-def test_nothing_but_200_is_a_delivery(text: str) -> None:
-    """Total over all statuses and texts; «OK» in the body of anything else proves nothing."""
+texts = st.text() | st.sampled_from(["OK", '"OK"', "Failed to Authenticate", "app_id", "<html>", "\ufeff<!-- -->"])
+
+
+@given(texts, st.booleans())
+def test_nothing_but_200_is_a_delivery(text: str, is_html: bool) -> None:  # noqa: FBT001 - hypothesis gives it
+    """Total over all statuses and texts; «OK» in the body of anything else proves nothing; a page is no delivery."""
     for status in EVERY_STATUS:
-        verdict = classify(status, text).verdict
-        assert (verdict is Verdict.DELIVERED) == (status == 200)
+        verdict = classify(status, text, is_html).verdict
+        assert (verdict is Verdict.DELIVERED) == (status == 200 and not is_page(text, is_html=is_html))
 
 
-@given(st.integers(), st.text() | st.sampled_from(["OK", '"OK"', "Failed to Authenticate", "app_id"]))
-def test_any_integer_and_text_is_classified_in_words(status: int, text: str) -> None:
+@given(st.integers(), texts, st.booleans())
+def test_any_integer_and_text_is_classified_in_words(status: int, text: str, is_html: bool) -> None:  # noqa: FBT001
     """It never raises, and always says why."""
-    classified = classify(status, text)
+    classified = classify(status, text, is_html)
     assert classified.meaning
-    assert (classified.verdict is Verdict.DELIVERED) == (status == 200)
+    assert classified.verdict is not Verdict.DELIVERED or status == 200
+
+
+PAGES = [
+    "<!doctype html><title>Sign in</title>",
+    "<!DOCTYPE HTML PUBLIC '-//W3C//DTD HTML 4.01//EN'>",
+    "<html lang=en>",
+    "<HTML>",
+    "\ufeff<html>",
+    "\r\n\t <html>",
+    "<!-- a portal's -->\n<html>",
+    "<!-- " + "x" * 3000,
+    "<head><meta http-equiv=refresh content='0;url=http://portal.example/'></head>",
+    "<body onload='go()'>",
+    "<script>location='http://portal.example/'</script>",
+    "<meta http-equiv=refresh>",
+    "<h1>Blocked</h1>",
+    "<center>",
+    '<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN"><html/>',
+    '<?xml version="1.0"?>\n<html xmlns="http://www.w3.org/1999/xhtml"/>',
+    '<?xml version="1.0"?><WISPAccessGatewayParam/>',
+    "<html>".encode("utf-16").decode("utf-8", "replace"),
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_200_whose_body_is_a_page_is_no_delivery(page: str) -> None:
+    """AppsFlyer never answers with markup; a network's sign-in page does (WHATWG, MIME Sniffing)."""
+    assert classify(200, page).verdict is Verdict.INTERCEPTED
+    assert "page" in classify(200, page).meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "is_html", "verdict"),
+    [
+        ("Please sign in to the network", True, Verdict.INTERCEPTED),
+        ("\x1f\ufffd\x08", True, Verdict.INTERCEPTED),
+        ("OK", True, Verdict.DELIVERED),
+        ('"ok"', True, Verdict.DELIVERED),
+        ("", True, Verdict.DELIVERED),
+        ("Please sign in to the network", False, Verdict.DELIVERED),
+    ],
+)
+def test_the_content_type_makes_a_page_of_a_200(text: str, is_html: bool, verdict: Verdict) -> None:  # noqa: FBT001
+    """But not of AppsFlyer's own word, which many servers label so, nor of nothing."""
+    assert classify(200, text, is_html).verdict is verdict
+
+
+@pytest.mark.parametrize("text", ["OK", "ok", '"OK"', "ok\n", "", "\ufeffOK"])
+def test_the_documented_text_is_usual(text: str) -> None:
+    assert classify(200, text) is not UNUSUAL
+    assert classify(200, text).meaning == "accepted"
+
+
+@pytest.mark.parametrize("text", ["accepted", '{"status":"ok"}', "1 < 2", "success <3"])
+def test_another_text_is_a_delivery_and_is_told_apart(text: str) -> None:
+    """AppsFlyer may change its «OK»."""
+    assert classify(200, text) is UNUSUAL
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 407, 410, 413, 415, 421, 451, 498, 301, 204, 511])
+@pytest.mark.parametrize(("text", "is_html"), [("<html><h1>no</h1>", False), ("go away", True)])
+def test_a_page_beside_an_error_speaks_of_the_way(status: int, text: str, is_html: bool) -> None:  # noqa: FBT001
+    """A proxy's or a firewall's page for a 404 or 403 says nothing of the event, nor of the key."""
+    assert classify(status, text, is_html).verdict is Verdict.INTERCEPTED
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
+def test_a_page_beside_what_may_pass_is_tried_again(status: int) -> None:
+    """Load balancers say 502, 503 and 504 with a page."""
+    assert classify(status, "<html><h1>Bad Gateway</h1>", is_html=True).verdict is Verdict.RETRY
 
 
 @pytest.mark.parametrize(
@@ -64,12 +138,16 @@ def test_every_row_of_the_specification(status: int, text: str, verdict: Verdict
         (503, Verdict.RETRY),
         (504, Verdict.RETRY),
         (599, Verdict.RETRY),
-        (201, Verdict.REJECTED),
-        (202, Verdict.REJECTED),
-        (204, Verdict.REJECTED),
-        (301, Verdict.REJECTED),
-        (307, Verdict.REJECTED),
-        (399, Verdict.REJECTED),
+        (201, Verdict.INTERCEPTED),
+        (202, Verdict.INTERCEPTED),
+        (204, Verdict.INTERCEPTED),
+        (301, Verdict.INTERCEPTED),
+        (307, Verdict.INTERCEPTED),
+        (399, Verdict.INTERCEPTED),
+        (308, Verdict.INTERCEPTED),
+        (407, Verdict.INTERCEPTED),
+        (421, Verdict.INTERCEPTED),
+        (511, Verdict.INTERCEPTED),
         (402, Verdict.REJECTED),
         (410, Verdict.REJECTED),
         (451, Verdict.REJECTED),
@@ -124,4 +202,5 @@ def test_every_verdict_but_delivered_has_a_dead_letter_reason() -> None:
         Verdict.RETRY: DeadLetterReason.RETRIES_EXHAUSTED,
         Verdict.REJECTED: DeadLetterReason.REJECTED,
         Verdict.CREDENTIALS: DeadLetterReason.CREDENTIALS_REJECTED,
+        Verdict.INTERCEPTED: DeadLetterReason.RETRIES_EXHAUSTED,
     }

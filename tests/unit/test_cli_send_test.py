@@ -84,6 +84,10 @@ def test_a_delivered_event_is_shown_with_its_answer(send: Send) -> None:
         ({"status": 400, "text": "Bad request"}, "at least one of AppsFlyer's checks"),
         ({"status": 500}, "tries again by itself"),
         ({"status": 429}, "too many requests"),
+        ({"status": 200, "text": "<!doctype html><title>Sign in</title>"}, "It is no delivery"),
+        ({"status": 404, "text": "<html>"}, "in AppsFlyer's place"),
+        ({"status": 302}, "never follows"),
+        ({"status": 511}, "the network asks for a sign-in"),
         ({"kind": "close"}, "without an answer"),
     ],
 )

@@ -1,0 +1,177 @@
+"""The way to AppsFlyer in trouble, with a real courier: others answer in its place, or connections go silent."""
+
+from collections.abc import Callable, Iterator
+from threading import Condition
+from typing import Any
+
+import pytest
+import structlog
+
+from connectors.appsflyer.courier import Courier, LaneSecrets
+from connectors.appsflyer.lane import Circuit
+from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.report import Report
+from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.secrets import Secret
+from flows.process import now_ms
+from flows.settings.model import Delivery, SecretRef
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetter
+from tests.fixtures.dead_end import dead_end
+
+APP = "com.example.way"
+KEY = "key-of-the-way-test"
+LANE = f"s/{APP}"
+PATIENCE_SECONDS = 30.0
+PAGE = "<!doctype html><title>Sign in</title>"
+
+
+def body(user: str) -> bytes:
+    return (
+        b'{"appsflyer_id":"1700000000000-1234567890123456789","eventName":"af_purchase","eventValue":"",'
+        b'"customer_user_id":"%s"}' % user.encode()
+    )
+
+
+class Fates:
+    """What became of the parcels; to be waited for."""
+
+    def __init__(self) -> None:
+        self.delivered: list[int] = []
+        self.letters: list[DeadLetter] = []
+        self.attempts: dict[int, Attempts] = {}
+        self._changed = Condition()
+
+    def report(self) -> Report:
+        return Report(
+            delivered=lambda parcel: self._note(self.delivered.append, parcel.position.offset),
+            given_up=self._give_up,
+            attempted=lambda parcel, attempts: self._note(self.attempts.update, {parcel.position.offset: attempts}),
+            settled=lambda: None,
+        )
+
+    def _give_up(self, letter: DeadLetter) -> None:
+        self._note(self.letters.append, letter)
+
+    def _note(self, take: Callable[[Any], object], what: object) -> None:
+        with self._changed:
+            take(what)
+            self._changed.notify_all()
+
+    def wait_for(self, holds: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(holds, PATIENCE_SECONDS), (self.delivered, self.letters, self.attempts)
+
+
+class Sender:
+    """A courier, and what became of what was given to it."""
+
+    def __init__(self, url: str, **settings: Any) -> None:
+        self.fates = Fates()
+        secrets = {"s": LaneSecrets(url, [Secret(SecretRef("env", "WAY_KEY"))])}
+        self.courier = Courier(Delivery(**settings), secrets, self.fates.report(), now_ms)
+        self._next = 0
+
+    def submit(self, *users: str) -> list[int]:
+        numbers = list(range(self._next, self._next + len(users)))
+        self._next += len(users)
+        self.courier.submit(
+            (Parcel("s", 0, "e", APP, body(user), b"{}", None, Position("t", 0, number), 0), Attempts())
+            for user, number in zip(users, numbers, strict=True)
+        )
+        return numbers
+
+
+@pytest.fixture
+def logs() -> Iterator[list[Any]]:
+    with structlog.testing.capture_logs() as entries:
+        yield entries
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAY_KEY", KEY)
+
+
+@pytest.mark.parametrize("park", ["pause", "park"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"status": 200, "text": PAGE},
+        {"status": 404, "text": PAGE},
+        {"status": 403, "text": PAGE},
+        {"status": 400, "text": PAGE},
+        {"status": 204},
+        {"status": 302, "text": "moved"},
+        {"status": 407, "text": "sign in"},
+        {"status": 421, "text": ""},
+        {"status": 511, "text": "sign in"},
+    ],
+    ids=lambda rule: f"{rule['status']}",
+)
+def test_what_answers_in_appsflyers_place_pauses_the_app_and_costs_no_event(
+    rule: dict[str, Any], park: str, logs: list[Any]
+) -> None:
+    """Nothing is delivered, given up or counted as an attempt, also with "park"; then a probe finds the way clear."""
+    with SandboxServer.in_thread(keys=(KEY,), faults={"rule": [rule]}) as sandbox:
+        sender = Sender(sandbox.url, on_rejected_credentials=park)
+        try:
+            numbers = sender.submit(*map(str, range(20)))
+            sandbox.wait_until(lambda summary: summary["requests"] >= 21)  # probes are among them
+            assert sender.courier.circuits == {LANE: Circuit.PAUSED}
+            assert (sender.fates.delivered, sender.fates.letters) == ([], [])
+            sandbox.set_faults({})
+            sender.fates.wait_for(lambda: sorted(sender.fates.delivered) == numbers)
+        finally:
+            sender.courier.close()
+    assert {attempts.made for attempts in sender.fates.attempts.values()} == {0}
+    paused = [entry for entry in logs if entry["event"].startswith("app paused")]
+    assert len(paused) == 1
+    assert paused[0]["log_level"] == "error"
+    assert "network" in paused[0]["do"]
+    assert "the key is not at fault" in paused[0]["do"]
+
+
+def test_one_event_that_a_firewall_dislikes_does_not_hold_up_the_others() -> None:
+    plan = {"rule": [{"customer_user_id": "disliked", "status": 403, "text": PAGE}]}
+    with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
+        sender = Sender(sandbox.url)
+        try:
+            numbers = sender.submit("disliked", *map(str, range(300)))
+            sender.fates.wait_for(lambda: sorted(sender.fates.delivered) == numbers[1:])
+            sandbox.set_faults({})
+            sender.fates.wait_for(lambda: sorted(sender.fates.delivered) == numbers)
+        finally:
+            sender.courier.close()
+    assert sender.fates.letters == []
+
+
+def test_another_text_than_ok_is_a_delivery_and_told_once(logs: list[Any]) -> None:
+    plan = {"rule": [{"status": 200, "text": f"taken, number 17 of a@example.com {KEY}"}]}
+    with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
+        sender = Sender(sandbox.url)
+        try:
+            numbers = sender.submit(*map(str, range(30)))
+            sender.fates.wait_for(lambda: sorted(sender.fates.delivered) == numbers)
+        finally:
+            sender.courier.close()
+    (told,) = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert told["answer"] == "taken, number # of # ***"
+
+
+def test_a_probe_finds_the_way_again_though_every_connection_of_before_is_dead() -> None:
+    with SandboxServer.in_thread(keys=(KEY,)) as sandbox, dead_end(sandbox.port) as proxy:
+        sender = Sender(f"http://127.0.0.1:{proxy.port}", timeout_seconds=0.4)
+        try:
+            first = sender.submit(*map(str, range(12)))
+            sender.fates.wait_for(lambda: sorted(sender.fates.delivered) == first)
+            proxy.refuses = True
+            proxy.silence()
+            lost = sender.submit(*map(str, range(12, 40)))
+            sender.fates.wait_for(lambda: sender.courier.circuits[LANE] is Circuit.OPEN)
+            proxy.refuses = False
+            sender.fates.wait_for(lambda: sorted(sender.fates.delivered) == first + lost)
+            assert sender.courier.circuits == {LANE: Circuit.CLOSED}
+        finally:
+            sender.courier.close()
+    assert sender.fates.letters == []
