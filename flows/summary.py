@@ -26,6 +26,7 @@ def as_json(ledger: Ledger) -> dict[str, Any]:
     """
     return {
         "read": ledger.read,
+        "empty": ledger.empty,
         "refused": _in_order(DeadLetterReason, ledger.refused),
         "refused_pending": ledger.pending_refusals(),
         "syncs": {
@@ -57,6 +58,10 @@ def report(ledger: Ledger, damages: Sequence[str], *, stopped: bool) -> None:
     summary_file.write(content)
     console = Console(file=sys.stdout, highlight=False)
     console.print(f"\n{'Stopped' if stopped else 'Done'}: {content['read']:,} events read, each accounted for.\n")
+    if content["empty"]:
+        console.print(
+            f"Beside them {content['empty']:,} records were read that hold no event: tombstones, empty bodies.\n"
+        )
     console.print(_fates(content))
     for name, sync in content["syncs"].items():
         _print_costs(console, name, sync)

@@ -14,6 +14,7 @@ from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.ledger.journal import DELIVERED, Journal
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.overflow import Mark, Overflow
+from flows.steps.foreign import is_foreign
 from flows.steps.outcome import DeadLetter, DeadLetterReason
 
 log = structlog.get_logger()
@@ -111,7 +112,8 @@ class Unfinished:
 
     def _close_dead_lettered(self, item: Item, reason: DeadLetterReason) -> None:
         place = None if item.sync is None else self._place(item.sync)
-        self._ledger.dead_lettered(item.position, place, item.copy, reason)
+        foreign = place is None and isinstance(item, DeadLetter) and is_foreign(item.value)
+        self._ledger.dead_lettered(item.position, place, item.copy, reason, is_foreign=foreign)
 
     def _place(self, sync: str) -> int:
         place = self._places.get(sync)

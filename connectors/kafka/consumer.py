@@ -36,6 +36,8 @@ from flows.settings.model import KafkaSource
 from flows.steps.event import Record
 
 BATCH_RECORDS = 100
+BATCH_BYTES = 1 << 20
+"""A batch is over once its values are more: what is decoded takes up to some thirty times their size at once."""
 """Downstream an event is a live dict, and few live dicts are several times faster than many."""
 READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
 """Records taken out of librdkafka's bounded prefetch that wait here for their partition's turn."""
@@ -277,6 +279,7 @@ class SharedConsumer:
         topic = ""
         batch: list[Record] = []
         of_partition = -1
+        room_bytes = 0
         for message in messages:
             error = message.error()
             if error is not None:
@@ -284,15 +287,17 @@ class SharedConsumer:
                 of_partition = -1
                 continue
             partition = message.partition()
-            if partition != of_partition:
+            value = message.value()
+            if partition != of_partition or room_bytes <= 0:
                 batch = []
                 all_ready[partition].append(batch)
-                of_partition = partition
+                of_partition, room_bytes = partition, BATCH_BYTES
                 topic = self._sources[partition]
+            room_bytes -= len(value or b"")
             time_ms = message.timestamp()[1]
             batch.append(
                 Record(
-                    message.value(),
+                    value,
                     message.key(),
                     topic,
                     partition,

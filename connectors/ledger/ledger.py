@@ -74,6 +74,8 @@ class Ledger:
         """Those that are enabled, and behind them those of which an earlier run left something."""
         self.read = 0
         """Events read, those that decode refused among them."""
+        self.empty = 0
+        """Records read that hold no event; none of them is among `read`, for they have no outcome."""
         self.refused: Counter[DeadLetterReason] = Counter()
         self.open_refusals = 0
         """Refusals that are not stored yet."""
@@ -134,8 +136,9 @@ class Ledger:
                 counts.filtered[FilterReason.NOT_SELECTED] += opened
 
     def read_nothing(self, position: Position) -> None:
-        """Move the watermark past a record that holds no event, such as an empty upload body."""
+        """Count a record that holds no event, a tombstone or an empty upload body; move the watermark past it."""
         with self._lock:
+            self.empty += 1
             partition = self._partition(position)
             partition.next_offset = max(position.offset + 1, partition.next_offset or 0)
 
@@ -182,10 +185,16 @@ class Ledger:
             self.syncs[sync].delivered += 1
             self.brake.delivered()
 
-    def dead_lettered(self, position: Position, sync: int | None, copy: int, reason: DeadLetterReason) -> None:
-        """Close an entry whose dead letter is durable; without a sync, that of what decode refused."""
+    def dead_lettered(
+        self, position: Position, sync: int | None, copy: int, reason: DeadLetterReason, *, is_foreign: bool = False
+    ) -> None:
+        """Close an entry whose dead letter is durable; without a sync, that of what decode refused.
+
+        A foreign record, which was never meant to be an event, is no reason for the brake.
+        """
         with self._lock:
-            self.brake.dead_lettered(reason)
+            if not is_foreign:
+                self.brake.dead_lettered(reason)
             if sync is None:
                 self._close(position, self._refusal_bit)
                 self.refused[reason] += 1

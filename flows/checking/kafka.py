@@ -7,6 +7,7 @@ from connectors.secrets import SecretError
 from flows.checking.finding import Finding, Mark, count
 from flows.checking.first_start import of_topic
 from flows.checking.sample import SAMPLE_RECORDS, look_at, sample_of
+from flows.checking.wrappings import wrappings
 from flows.settings.model import KafkaDeadLetters, KafkaSource, Settings
 
 
@@ -26,6 +27,7 @@ def kafka_source(settings: Settings, source: KafkaSource) -> Iterator[Finding]:
             first_start = of_topic(source, probe.backlog(source.topic, partitions), sample)
             if first_start is not None:
                 yield first_start
+            yield from wrappings(sample)
             yield from look_at(settings, sample)
     except (ProbeError, SecretError) as error:
         yield _unusable("source", source.bootstrap_servers, error)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from connectors.ledger.brake import COUNTED, Brake
 from connectors.ledger.ledger import Ledger
 from flows.steps.event import Position
+from flows.steps.foreign import is_foreign
 from flows.steps.outcome import DeadLetterReason
 
 
@@ -46,3 +47,14 @@ def test_the_ledger_gives_no_room_while_it_is_on() -> None:
         ledger.open(Position("topic", 0, offset))
         ledger.dead_lettered(Position("topic", 0, offset), 0, 0, DeadLetterReason.REJECTED)
     assert ledger.room() == 0
+
+
+def test_foreign_records_of_a_topic_are_no_reason_to_stop() -> None:
+    """Others write to the topic, too: what never was an event says nothing about the app or the settings."""
+    ledger = Ledger(["one"], 100, Brake(0.0, 1))
+    ledger.open_refused(Position("topic", 0, 0))
+    ledger.dead_lettered(Position("topic", 0, 0), None, 0, DeadLetterReason.UNDECODABLE, is_foreign=True)
+    assert not ledger.brake.is_on
+    assert ledger.refused == {DeadLetterReason.UNDECODABLE: 1}
+    assert all(map(is_foreign, (b"", b"\x00\x01avro", b'{"order": 5}')))
+    assert not is_foreign(b'{"event_type": "Buy", "user_')

@@ -297,5 +297,6 @@ def test_a_record_without_events_moves_the_watermark() -> None:
     """An empty upload body is read, holds nothing, and does not hold up what is committed."""
     ledger = Ledger(["one"], 10)
     ledger.read_nothing(Position("topic", 0, 7))
+    assert (ledger.read, ledger.empty) == (0, 1)
     assert ledger.watermark("topic", 0) == 8
     assert ledger.read == 0

@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from flows.checking.sample import sample_of
+from flows.checking.wrappings import wrappings
 from flows.steps.decode import MAX_BYTES, MAX_REFUSALS, Refused, decode, wrappings_of
 from flows.steps.event import Event, Record
 from flows.steps.outcome import DeadLetterReason
@@ -29,7 +31,7 @@ def connect(payload: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("value", "expected", "wrappings"),
+    ("value", "expected", "around"),
     [
         (A, ["a"], []),
         ({"events": [A, B]}, ["a", "b"], [Wrapping.UPLOAD]),
@@ -65,9 +67,9 @@ def connect(payload: Any) -> dict[str, Any]:
         (urlencode({"api_key": "k", "event": json.dumps(A)}).encode(), ["a"], [Wrapping.FORM]),
     ],
 )  # fmt: skip
-def test_what_is_within_is_read(value: Any, expected: list[str], wrappings: list[Wrapping]) -> None:
+def test_what_is_within_is_read(value: Any, expected: list[str], around: list[Wrapping]) -> None:
     assert names(value) == expected
-    assert list(wrappings_of(record(value))) == wrappings
+    assert list(wrappings_of(record(value))) == around
 
 
 @pytest.mark.parametrize("value", [[A], connect(A), MAGIC + json.dumps(A).encode(), json.dumps(A), {"events": [A]}])
@@ -127,3 +129,11 @@ def test_properties_may_be_json_text_as_in_a_warehouses_column() -> None:
         assert names({**A, "event_properties": text}) == ["invalid_event"]
     assert names({**A, "event_properties": '{"a":' * 200 + "1" + "}" * 200}) == ["invalid_event"]
     assert names(json.dumps({**A, "x": [0]}).replace("[0]", "[" * 200 + "]" * 200)) == ["undecodable"]
+
+
+def test_check_names_the_wrappings_that_it_sees() -> None:
+    sample = sample_of([record([A, B]), record({"events": [A]}), record([A]), record(A)], "4 records")
+    (finding,) = wrappings(sample)
+    assert "arrays of events: 2; upload bodies" in finding.text
+    assert "of 4 records" in finding.text
+    assert list(wrappings(sample_of([record(A)], "1 record"))) == []
