@@ -23,7 +23,7 @@ class _Command(NamedTuple):
 COMMANDS: Final = {
     "init": _Command("write a commented stream.toml", takes_settings=False),
     "check": _Command("validate the settings, and reach for everything that they name"),
-    "explain": _Command("say what would happen to the events on stdin; sends nothing"),
+    "explain": _Command("say what would happen to the events on stdin or in files; sends nothing"),
     "send-test": _Command("send one real event to AppsFlyer, and say what the answer means"),
     "run": _Command("start the stream"),
     "status": _Command("what a running stream is at, and what holds it up"),

@@ -1,7 +1,7 @@
 """Explain: what would happen to each event, with the exact request. Pure: needs no secret and no network."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Record
 from flows.steps.outcome import DeadLetterReason, FilterReason
+from flows.steps.personal import looks_personal, personal_properties
 from flows.steps.select import Target, compile_select
 from flows.steps.translate import TooLarge, compile_translate
 from flows.steps.user import User, UserState
@@ -37,6 +38,10 @@ class Explained:
     event: Event | None = field(default=None, compare=False)
     error: str | None = None
     """Why it was given up, in words."""
+    file: str | None = None
+    """The file that the line is in; None is stdin."""
+    personal: tuple[str, ...] = ()
+    """What would leave although it looks like a person's e-mail address or telephone number; never a value."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the line that is printed."""
@@ -45,11 +50,16 @@ class Explained:
             "sync": self.sync,
             "outcome": self.outcome,
             "reason": self.reason,
-            "warnings": [str(note) for note in self.notes],
+            "warnings": [
+                *(str(note) for note in self.notes),
+                *([personal_warning(self.personal)] if self.personal else []),
+            ],
             "request": self.request,
         }
         if self.error is not None:
             content["error"] = self.error
+        if self.file is not None:
+            content["file"] = self.file
         if self.released_by is not None:
             content["released_by"] = self.released_by
         return content
@@ -75,10 +85,15 @@ class Explainer:
         self._earliest_ms = 0
         self.logins = logins_of(self._rules)
 
-    def explain(self, line: int, value: bytes, now_ms: int) -> Iterator[Explained]:
-        """Yield what becomes of a line's events, and of held ones that it releases."""
+    def explain(self, line: int, value: bytes, now_ms: int, file: str | None = None) -> Iterator[Explained]:
+        """Yield what becomes of a line's events, and of held ones that it releases; `file` is None for stdin."""
+        for explained in self._explain(line, value, now_ms, file):
+            source = file if explained.event is None else explained.event.position.source
+            yield explained if source in (None, STDIN) else replace(explained, file=source)
+
+    def _explain(self, line: int, value: bytes, now_ms: int, file: str | None) -> Iterator[Explained]:
         now_ms = max(now_ms, self._earliest_ms)
-        for decoded in decode(Record(value, None, STDIN, 0, line, now_ms)):
+        for decoded in decode(Record(value, None, file or STDIN, 0, line, now_ms)):
             if isinstance(decoded, Refused):
                 yield Explained(line, None, "dead_lettered", decoded.reason.value, error=decoded.error)
             else:
@@ -153,4 +168,20 @@ class Explainer:
             "headers": {"authentication": "***", "content-type": "application/json"},
             "body": orjson.loads(request.body),
         }
-        return Explained(line, sync, "would_deliver", None, request.notes, content, released_by, event)
+        personal = _personal(content["body"])
+        return Explained(
+            line, sync, "would_deliver", None, request.notes, content, released_by, event, personal=personal
+        )
+
+
+def personal_warning(names: Sequence[str]) -> str:
+    """Return the warning of what would leave and looks like a person's e-mail address or telephone number."""
+    return (
+        "personal_value: looks like a person's e-mail address or telephone number and would leave; exclude it if it is "
+        f"one ({', '.join(names)})"
+    )
+
+
+def _personal(body: dict[str, Any]) -> tuple[str, ...]:
+    own = ("customer_user_id",) if looks_personal(body.get("customer_user_id")) else ()
+    return own + personal_properties(orjson.loads(body["eventValue"] or "{}"))

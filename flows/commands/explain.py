@@ -1,7 +1,12 @@
-"""`python -m flows explain`: NDJSON events on stdin → their fate and the exact request, a line per event and sync."""
+"""Events on stdin or in files → their fate and the exact request, a line per event and sync. Sends nothing.
+
+    python -m flows explain < events.ndjson
+    python -m flows explain --pretty event.json exports/*.zip dead-letters/*.ndjson
+
+Exit code 1 where something could not be read.
+"""
 
 import argparse
-import codecs
 import sys
 import time
 from dataclasses import replace
@@ -10,8 +15,10 @@ import orjson
 from rich.console import Console
 from rich.markup import escape as escape_markup
 
+from connectors.files.damage import Damage
 from connectors.users.segments import UserLogError
-from flows.explain import Explained, Explainer
+from flows.explain import Explained, Explainer, personal_warning
+from flows.explaining import STDIN_PATH, read_all
 from flows.printable import printable, printable_json
 from flows.remembered import NothingRememberedError, Remembered
 from flows.settings import SettingsError, load
@@ -20,6 +27,12 @@ from flows.steps.identifiers import APPSFLYER_ID, CANONICAL
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
+    parser.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="JSON, one event a line or over several lines; .gz, .zip; dead letters (default: stdin, which is -)",
+    )
     parser.add_argument("--pretty", action="store_true", help="tell each event's journey in words")
     parser.add_argument(
         "--state", action="store_true", help="begin with the users that the stream remembers in its recovery store"
@@ -27,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain every line of stdin; nothing is sent."""
+    """Explain every event of the files, else of stdin; nothing is sent. 1 where something could not be read."""
     try:
         settings = load(args.settings)
     except SettingsError as problem:
@@ -43,24 +56,29 @@ def run(args: argparse.Namespace) -> int:
         except (NothingRememberedError, UserLogError) as problem:
             sys.stderr.write(f"{args.settings}: state.directory: {problem}\n")
             return 2
-    if sys.stdin.buffer.isatty():
-        sys.stderr.write("type or paste an event, as JSON on one line, and Enter; Ctrl-D ends it\n")
+    if STDIN_PATH in (args.files or [STDIN_PATH]) and sys.stdin.buffer.isatty():
+        sys.stderr.write("type or paste an event, as JSON, and Enter; Ctrl-D ends it\n")
     explainer = Explainer(settings, remembered.user if remembered is not None else None)
     if remembered is not None:
         remembered.tell(explainer.logins)
     console = Console(highlight=False, soft_wrap=True)
     output = sys.stdout.buffer
-    for number, line in enumerate(sys.stdin.buffer, start=1):
-        value = line.rstrip(b"\r\n").removeprefix(codecs.BOM_UTF8 if number == 1 else b"")  # as the files source does
-        if not value.strip():
-            continue
-        for explained in explainer.explain(number, value, time.time_ns() // 1_000_000):
+    unread = 0
+
+    def on_damage(damage: Damage) -> None:
+        nonlocal unread
+        unread += 1
+        sys.stderr.write(f"{printable(str(damage))}\n")
+
+    for given in read_all(args.files, on_damage):
+        for explained in explainer.explain(given.line, given.value, time.time_ns() // 1_000_000, given.file):
+            unread += explained.sync is None
             if args.pretty:
                 print_journey(console, explained)
             else:
                 output.write(printable_json(orjson.dumps(explained.as_json())) + b"\n")
         output.flush()
-    return 0
+    return 1 if unread else 0
 
 
 _WAITS_FOR = {
@@ -77,6 +95,8 @@ def print_journey(console: Console, explained: Explained) -> None:
     """Print one event's journey as a person would want to read it."""
     event = explained.event
     title = f"line {explained.line}"
+    if explained.file is not None:
+        title += f" of {explained.file}"
     if event is not None:
         title += f"  {event.name}"
     if explained.sync is not None:
@@ -93,6 +113,8 @@ def print_journey(console: Console, explained: Explained) -> None:
         console.print(f"  {step:<10} {said}")
     for note in explained.notes:
         console.print(f"  [yellow]warning[/]    {escape(str(note))}")
+    if explained.personal:
+        console.print(f"  [yellow]warning[/]    {escape(personal_warning(explained.personal))}")
     if explained.request is not None:
         console.print(f"  request    POST {escape(explained.request['url'])}")
         console.print_json(orjson.dumps(explained.request["body"]).decode(), indent=2, ensure_ascii=True)

@@ -37,6 +37,7 @@ _PHONE_WORDS: Final = ("phone", "mobile", "telephone", "msisdn", "whatsapp", "ce
 _PHONE_NAMES: Final = frozenset({"tel", "cell", "fax", "telnumber", "telno"})
 _BARE_WITH_ZERO: Final = range(10, 13)
 """Digits of a national number with its trunk prefix, such as 01711234567."""
+_MOST_NATIONAL: Final = 12
 _MOST_CHARACTERS: Final = 4096
 """What is looked at of a value: more than leaves in a request."""
 _DEEPEST: Final = 20
@@ -96,6 +97,8 @@ def _is_national(text: str, name: str) -> bool:  # noqa: PLR0911 (one line a thi
         return False
     if _is_named_phone(name):
         return True
+    if len(digits) > _MOST_NATIONAL:  # an IMEI has 15
+        return False
     if _DATE.fullmatch(text) or max(map(len, groups)) > 9:  # noqa: PLR2004 (no group of a number is as long)
         return len(groups) == 1 and text.startswith("0") and len(digits) in _BARE_WITH_ZERO
     if len(groups) == 1:

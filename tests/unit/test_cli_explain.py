@@ -1,6 +1,8 @@
 """`python -m flows explain` to the person who types it: before anything is enabled, without a pipe, and what waits."""
 
+import gzip
 import io
+import zipfile
 from pathlib import Path
 
 import orjson
@@ -94,3 +96,82 @@ def test_in_words_every_identifier_of_the_device_is_named(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(orjson.dumps(event))))
     assert main(["explain", "--settings", str(settings), "--pretty"]) == 0
     assert "device identifiers: oaid, app_set_id" in capsys.readouterr().out
+
+
+def explained(
+    settings: Path, capfdbinary: pytest.CaptureFixture[bytes], *arguments: str, code: int = 0
+) -> list[dict[str, object]]:
+    """Return the lines that it prints."""
+    assert main(["explain", "--settings", str(settings), *arguments]) == code
+    return [orjson.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+
+
+PRETTY = orjson.dumps(EVENT | {"event_properties": {"a": ["}", {"b": 1}]}}, option=orjson.OPT_INDENT_2)
+
+
+def test_json_over_several_lines_is_one_event(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    given = orjson.dumps(EVENT) + b"\n" + PRETTY + b"\n\n" + PRETTY + b"\n" + orjson.dumps(EVENT)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+    lines = PRETTY.count(b"\n") + 1
+    assert [(each["line"], each["outcome"]) for each in explained(settings, capfdbinary)] == [
+        (1, "held"), (2, "held"), (3 + lines, "held"), (3 + 2 * lines, "held"),
+    ]  # fmt: skip
+
+
+def test_a_broken_line_costs_itself_only_and_the_exit_code_says_so(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    given = b'{"event_type": "open", "user\n' + orjson.dumps(EVENT) + b"\njunk\n" + orjson.dumps(EVENT) + b"\n{"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+    assert [(each["line"], each["outcome"]) for each in explained(settings, capfdbinary, code=1)] == [
+        (1, "dead_lettered"), (2, "held"), (3, "dead_lettered"), (4, "held"), (5, "dead_lettered"),
+    ]  # fmt: skip
+
+
+def test_files_and_archives_and_dead_letters_are_read(
+    settings: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    line = orjson.dumps(EVENT) + b"\n"
+    (tmp_path / "pretty.json").write_bytes(PRETTY)
+    (tmp_path / "rows.json.gz").write_bytes(gzip.compress(line * 2))
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as archive:
+        archive.writestr("1.json.gz", gzip.compress(line))
+        archive.writestr("2.json", PRETTY)
+    letter = {"value": line.decode().strip(), "key": None, "headers": {"reason": "no_appsflyer_id"}}
+    (tmp_path / "letters.ndjson").write_bytes(orjson.dumps(letter) + b"\n")
+    names = ("pretty.json", "rows.json.gz", "export.zip", "letters.ndjson")
+    said = explained(settings, capfdbinary, *(str(tmp_path / name) for name in names))
+    assert [(str(each["file"]).removeprefix(f"{tmp_path}/"), each["line"], each["outcome"]) for each in said] == [
+        ("pretty.json", 1, "held"), ("rows.json.gz", 1, "held"), ("rows.json.gz", 2, "held"),
+        ("export.zip!1.json.gz", 1, "held"), ("export.zip!2.json", 1, "held"), ("letters.ndjson", 1, "held"),
+    ]  # fmt: skip
+
+
+def test_a_file_that_cannot_be_read_is_1_and_the_others_are_read(
+    settings: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (tmp_path / "good.json").write_bytes(orjson.dumps(EVENT))
+    (tmp_path / "cut.json.gz").write_bytes(gzip.compress(orjson.dumps(EVENT) * 9)[:-9])
+    names = ("absent.json", "cut.json.gz", "good.json")
+    code = main(["explain", "--settings", str(settings), *(str(tmp_path / name) for name in names)])
+    said = capfdbinary.readouterr()
+    assert code == 1
+    assert b"absent.json: it cannot be read: No such file" in said.err
+    assert b"cut.json.gz" in said.err
+    assert b"good.json" in said.out
+
+
+def test_what_looks_personal_is_a_warning_without_the_value(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    properties = {"appsflyer_id": "1700000000000-1234567", "contact": "ada@example.com"}
+    event = EVENT | {"user_properties": properties}
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(orjson.dumps(event))))
+    (line,) = explained(settings, capfdbinary)
+    warnings = line["warnings"]
+    assert isinstance(warnings, list)
+    (warning,) = (each for each in warnings if each.startswith("personal_value"))
+    assert warning.endswith("(contact)")
+    assert "example.com" not in warning
