@@ -4,11 +4,13 @@ Bytewax ends with an error where its recovery store holds the position of a part
 source lists it, and it is at its end at once. Its position stays in the store, for a move back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from connectors.ledger.seal import seal, unseal
 from flows.steps.event import Record
 
 
@@ -21,6 +23,25 @@ class _Ended(StatefulSourcePartition[Record, Any]):
 
     def snapshot(self) -> Any:
         return self._position
+
+
+class _Sealed(StatefulSourcePartition[Record, Any]):
+    """A part whose position is sealed in the recovery store."""
+
+    def __init__(self, part: StatefulSourcePartition[Record, Any]) -> None:
+        self._part = part
+
+    def next_batch(self) -> Iterable[Record]:
+        return self._part.next_batch()
+
+    def next_awake(self) -> datetime | None:
+        return self._part.next_awake()
+
+    def snapshot(self) -> Any:
+        return seal(self._part.snapshot())
+
+    def close(self) -> None:
+        self._part.close()
 
 
 class WithEarlierParts(FixedPartitionedSource[Record, Any]):
@@ -38,6 +59,7 @@ class WithEarlierParts(FixedPartitionedSource[Record, Any]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: Any | None) -> StatefulSourcePartition[Record, Any]:
         """Begin to read one, or nothing."""
+        position = unseal(resume_state)
         if for_part in self._earlier:
-            return _Ended(resume_state)
-        return self._source.build_part(step_id, for_part, resume_state)
+            return _Sealed(_Ended(position))
+        return _Sealed(self._source.build_part(step_id, for_part, position))

@@ -20,6 +20,7 @@ from connectors.durable import write_anew
 from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
 from connectors.ledger.journal import read_segment
 from connectors.ledger.plain import load_plain
+from connectors.ledger.seal import seal, unseal
 from connectors.users.segments import erase, stored_records
 from flows.steps.decode import decode
 from flows.steps.event import Event, Position, Record
@@ -99,10 +100,10 @@ def erase_delivered(store: Path, people: Sequence[Person]) -> None:
     with closing(sqlite3.connect(store, isolation_level=None)) as database:
         database.execute("PRAGMA secure_delete = ON")
         for row, state in database.execute(_SINKS).fetchall():
-            version, items, marks = load_plain(state)
+            version, items, marks = unseal(load_plain(state))
             kept = [each for each in items if not _is_final(unpack(each[0]), final, people)]
             if len(kept) < len(items):
-                fresh = pickle.dumps((version, kept, marks))
+                fresh = pickle.dumps(seal((version, kept, marks)))
                 database.execute("UPDATE snaps SET ser_change = ? WHERE rowid = ?", (fresh, row))
         # Older snapshots are in the write-ahead log, and in pages that are free again.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

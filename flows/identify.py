@@ -8,6 +8,7 @@ from typing import NamedTuple
 from bytewax.operators import StatefulBatchLogic
 
 from connectors.ledger.ledger import Ledger
+from connectors.ledger.seal import Sealed, seal, unseal
 from connectors.stopping import Stopping
 from flows.steps.decision import Decision, GivenUp, Identified, Unwanted
 from flows.steps.event import Event
@@ -48,14 +49,15 @@ class Around(NamedTuple):
     """Who was first on which device; None where nobody asks."""
 
 
-class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
+class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
     """Feeds events to their users' state, and its decisions to the ledger or onwards."""
 
-    def __init__(self, resume_state: Generation | None, around: Around) -> None:
+    def __init__(self, stored: Generation | Sealed | None, around: Around) -> None:
         """Take up a bucket's users. Raises UserLogError, ValueError, OSError."""
         self._around = around
         self._bucket = ""
         self._users = Users(around.rules, around.ledger, None)
+        resume_state = unseal(stored)
         if resume_state is not None:
             if resume_state[0] != KIND or resume_state[1] != GENERATION_VERSION:
                 raise ValueError(
@@ -123,9 +125,9 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Generation]):
         due_ms = self._users.due_ms()
         return None if due_ms is None else datetime.fromtimestamp(due_ms / 1000, UTC)
 
-    def snapshot(self) -> Generation:
+    def snapshot(self) -> Sealed:
         """Store what has changed, and return what a start needs to find it."""
-        return (KIND, GENERATION_VERSION, self._bucket, self._users.snapshot(self._around.now_ms()))
+        return seal((KIND, GENERATION_VERSION, self._bucket, self._users.snapshot(self._around.now_ms())))
 
     def _begin(self, bucket: str, generation: int) -> None:
         around = self._around

@@ -32,6 +32,7 @@ from connectors.ledger.disk import StateDisk, await_room
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.lock import lock_directory
+from connectors.ledger.seal import Sealed, unseal
 from connectors.letters import LetterWriter
 from connectors.limited_log import LimitedLog
 from connectors.metrics.parts import Parts
@@ -157,7 +158,7 @@ class Process:
         has_position = any(part.rpartition("/")[0] == source.topic for part in self._earlier_parts)
         return Kept(directory, source.topic, has_position=has_position)
 
-    def users_logic(self, resume_state: Generation | None) -> UsersLogic:
+    def users_logic(self, resume_state: Generation | Sealed | None) -> UsersLogic:
         """Return the users of one bucket; end the process where they cannot be taken up, with exit 2."""
         place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
         users = place if self._has_recovery else None
@@ -171,7 +172,7 @@ class Process:
         """Return the window of one lane."""
         window = self.settings.window
         try:
-            items: list[Item] = resume_items(self.ledger, resume_state[1]) if resume_state is not None else []
+            items: list[Item] = resume_items(self.ledger, unseal(resume_state)[1]) if resume_state is not None else []
         except Exception as problem:  # noqa: BLE001 - as above
             refuse_state(problem)
         max_wait = timedelta(milliseconds=window.max_wait_ms)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors.ledger.plain import load_plain
+from connectors.ledger.seal import unseal
 from connectors.users.segments import State, UserLogError, read_log
 from flows.steps.logins import Logins
 from flows.steps.rest import pack, unpack
@@ -73,6 +74,6 @@ def _read(store: Path) -> dict[str, bytes]:
 def _generations(store: Path) -> Iterator[tuple[str, int]]:
     with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as database:
         for serialized, _ in database.execute(_NEWEST, (_STEP,)):
-            state = load_plain(serialized) if serialized is not None else None
+            state = unseal(load_plain(serialized)) if serialized is not None else None
             if state is not None and state[0] == KIND:
                 yield state[2], state[3]

@@ -5,13 +5,16 @@ import gc
 import os
 import sqlite3
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import structlog
 
 from connectors.health.server import HealthServer, listen
+from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.lock import StateInUseError
+from connectors.ledger.store_check import check_store, guard_store
 from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
 from flows import summary_file
@@ -64,10 +67,11 @@ def start() -> Process:
         refuse(f"{path}: state.directory: {in_the_way}")
     try:
         process = Process(settings, index, count, has_recovery=has_recovery, earlier_parts=earlier_parts)
-    except StateInUseError as problem:
+    except (StateInUseError, DamagedStateError) as problem:
         refuse(f"{path}: state.directory: {problem}")
     except OSError as problem:
         refuse(f"{path}: state.directory: {settings.state.directory} cannot be used: {problem.strerror}")
+    _guard(recovery)
     process.stop_on_signals()
     take_from_others(settings.state.slice_directory(process.slice_index, process.slice_count))
     reloader = Reloader(process.parts, process.compiled, settings.path, has_recovery=has_recovery)
@@ -134,9 +138,19 @@ def _earlier_parts(recovery: Path | None, path: Path) -> list[str]:
         )
         return []
     try:
+        check_store(recovery)
         return stored_keys(recovery, SOURCE_STEP)
+    except DamagedStateError as problem:
+        refuse(f"{path}: state.directory: {problem}")
     except sqlite3.Error as problem:
         refuse(f"{path}: state.directory: the recovery store in {recovery} cannot be read ({problem})")
+
+
+def _guard(recovery: Path | None) -> None:
+    """Let the store keep its numbers twice; to be asked once the state is locked, and before Bytewax opens it."""
+    if recovery is not None:
+        with suppress(sqlite3.Error):  # a full disk: then at the next start
+            guard_store(recovery)
 
 
 def refuse_cluster(command: str = "run") -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from bytewax.operators import StatefulBatchLogic
 
 from connectors.appsflyer.items import Item, pack_items
+from connectors.ledger.seal import seal
 from connectors.metrics.buckets import Buckets
 from connectors.metrics.level import Level
 
@@ -71,8 +72,8 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         return self._due
 
     def snapshot(self) -> tuple[Any, ...]:
-        """Return the items as builtins."""
-        return (STATE_VERSION, pack_items(self._items))
+        """Return the items as builtins, sealed."""
+        return seal((STATE_VERSION, pack_items(self._items)))
 
 
 def utc_now() -> datetime:

@@ -16,6 +16,7 @@ from connectors.appsflyer.items import Item, Key, key_of, resume_items, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel
 from connectors.appsflyer.unfinished import READ_VERSIONS, STATE_VERSION, Unfinished
 from connectors.ledger.ledger import Ledger
+from connectors.ledger.seal import seal, unseal
 from connectors.postbox import Postbox
 from connectors.stopping import Stopping
 
@@ -38,7 +39,7 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         if resume_state is None:
             sink.unfinished.forget_overflows()
             return
-        version, packed, marks = resume_state
+        version, packed, marks = unseal(resume_state)
         if version not in READ_VERSIONS:
             raise ValueError(
                 f"the recovery store is of version {version}; this is {STATE_VERSION}: use a new directory"
@@ -67,7 +68,7 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         self._sink.snapshot_taken()
         self._sink.snapshot_seconds = time.monotonic() - began
         self._sink.unsaved_since = None
-        return state
+        return seal(state)
 
     def close(self) -> None:
         if not self._sink.stopping.input_is_over:  # an error has ended the flow: it takes no longer than a stop

@@ -7,7 +7,9 @@ from typing import Final
 
 import structlog
 
+from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.lock import StateInUseError, lock_directory
+from connectors.ledger.store_check import check_store
 from connectors.secrets import SecretError
 from flows import summary_file
 from flows.logs import configure_logs
@@ -38,9 +40,12 @@ def start() -> Replay:
         if the_plan is None:
             refuse(f"{directory} has no plan of a replay; start it with: python -m flows replay")
         lock_directory(plan.replay_directory(settings))
+        check_store(directory / "recovery")
         process = Replay(settings, the_plan, directory)
     except (SettingsError, SecretError) as problem:
         refuse(str(problem))
+    except DamagedStateError as problem:
+        refuse(f"{path}: state.directory: {problem}")
     except StateInUseError:
         refuse(f"another replay is under way in {directory.parent}; wait for its end, or stop it")
     except OSError as problem:

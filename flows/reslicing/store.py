@@ -3,6 +3,7 @@
 Only for a store that no flow has open: two copies of SQLite in one process spoil it.
 """
 
+import pickle
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from connectors.ledger.plain import load_plain
+from connectors.ledger.seal import seal_pickled, unseal
 
 SOURCE_STEP: Final = "stream.source"
 _EPOCH: Final = 1
@@ -38,7 +40,7 @@ def read_store(directory: Path) -> Iterator[Stored]:
         for database in databases:
             for step, key, state, _ in database.execute(_NEWEST, (epoch,)):
                 if state is not None:
-                    yield Stored(step, key, load_plain(state))
+                    yield Stored(step, key, unseal(load_plain(state)))
     finally:
         for database in databases:
             database.close()
@@ -87,7 +89,7 @@ class NewStore:
 
     def put(self, step: str, key: str, state: bytes) -> None:
         """Store the pickled state of a key, which has none yet."""
-        self._database.execute(_INSERT, (step, key, _EPOCH, state))
+        self._database.execute(_INSERT, (step, key, _EPOCH, pickle.dumps(seal_pickled(state))))
 
     def close(self) -> None:
         """Write everything."""

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ def _stopped_with_events_set_aside(stream: Stream, sandbox: SandboxServer) -> Pa
     text = settings_text("sample.zip", sandbox.url, "state", "dead-letters", "env:APPSFLYER_S2S_KEY")
     few = "[delivery]\nmax_pending = 100\nmax_in_flight = 50\ndrain_seconds = 0\n"
     stream.configure(text.replace("[delivery]\n", few))
-    run = stream.start_recovering()
+    run = stream.start("-m", "flows", "run")
     sandbox.wait_until(lambda counts: counts["accepted_bodies"] >= EVENTS // 2, timeout_seconds=60)
     assert run.stop() == 0, run.log
     assert run.summary["syncs"]["trailmix"]["pending"] == EVENTS // 2
@@ -59,11 +61,37 @@ def _zero(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: size // 2] + bytes(size - size // 2))
 
 
+def _flip_a_state(path: Path) -> None:
+    """Change a byte of an event that waits in a snapshot: SQLite itself has no means to notice."""
+    content = path.read_bytes()
+    assert b"appsflyer" in content
+    path.write_bytes(content.replace(b"trailmix", b"trailmax").replace(b"archives", b"archivez"))
+
+
+def _flip_a_number(path: Path) -> None:
+    """Let the store go on at another epoch, as if a byte of it had flipped."""
+    with closing(sqlite3.connect(path)) as database:
+        (trigger,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'again_fronts_UPDATE'").fetchone()
+        database.execute("DROP TRIGGER again_fronts_UPDATE")
+        database.execute("UPDATE fronts SET worker_frontier = worker_frontier - 1")
+        database.execute(trigger)
+        database.commit()
+
+
+def _put_another_beside(path: Path) -> None:
+    shutil.copy(path, path.with_name("part-1.sqlite3"))
+
+
 HARMS: list[tuple[str, Callable[[Path], None]]] = [
     ("overflow/*/*.overflow", _flip),
     ("overflow/*/*.overflow", _cut),
     ("overflow/*/*.overflow", _zero),
     ("overflow/*/*.overflow", Path.unlink),
+    ("recovery/part-0.sqlite3", _flip_a_state),
+    ("recovery/part-0.sqlite3", _flip_a_number),
+    ("recovery/part-0.sqlite3", _cut),
+    ("recovery/part-0.sqlite3", _zero),
+    ("recovery/part-0.sqlite3", _put_another_beside),
 ]
 
 
@@ -79,15 +107,15 @@ def test_a_start_refuses_what_was_not_written_and_goes_on_once_it_is_put_back(
         for pattern, harm in HARMS:
             (path, *_) = sorted(state.glob(pattern))
             harm(path)
-            refused = stream.start_recovering()
+            refused = stream.start("-m", "flows", "run")
             assert refused.wait() == 2, (pattern, harm, refused.log)
-            assert str(path.relative_to(state.parent)) in refused.log, refused.log
+            assert str(path.parent.relative_to(state.parent)) in refused.log, refused.log
             assert "Traceback" not in refused.log
             assert "panicked" not in refused.log
             shutil.rmtree(state)
             shutil.copytree(copy, state)
         assert sandbox.summary()["accepted_bodies"] == EVENTS // 2, "nothing was sent meanwhile"
-        last = stream.start_recovering()
+        last = stream.start("-m", "flows", "run")
         assert last.wait() == 0, last.log
         counts = sandbox.summary()
     adds_up(last.summary)

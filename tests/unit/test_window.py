@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from connectors.appsflyer.items import Item, key_of, resume_items
 from connectors.appsflyer.parcel import Parcel
 from connectors.ledger.ledger import Ledger
+from connectors.ledger.seal import unseal
 from connectors.metrics.buckets import Buckets
 from connectors.metrics.level import Level
 from flows.steps.event import Position
@@ -170,7 +171,7 @@ items_of_all_kinds = st.lists(
 @given(items_of_all_kinds)
 def test_a_snapshot_gives_the_items_back_and_opens_their_entries(items: list[Item]) -> None:
     """Through pickle, as Bytewax stores it; parcels of syncs that are off by now become dead letters."""
-    snapshot = MicroBatch(list(items), 100, MAX_WAIT, Clock()).snapshot()
+    snapshot = unseal(MicroBatch(list(items), 100, MAX_WAIT, Clock()).snapshot())
     assert is_builtin(snapshot)
     _, packed = pickle.loads(pickle.dumps(snapshot))  # noqa: S301 - what was just written
     ledger = Ledger(["other", "s"], 100)
@@ -206,7 +207,7 @@ def test_a_snapshot_gives_the_items_back_and_opens_their_entries(items: list[Ite
 def test_a_snapshot_does_not_change_with_what_comes_later() -> None:
     logic = MicroBatch([], 100, MAX_WAIT, Clock())
     logic.on_batch([a_parcel(0)])
-    snapshot = logic.snapshot()
+    snapshot = unseal(logic.snapshot())
     before = pickle.dumps(snapshot)
     logic.on_batch([a_parcel(1)])
     assert pickle.dumps(snapshot) == before
@@ -240,7 +241,7 @@ def test_the_time_has_a_zone() -> None:
 def test_copies_keep_their_place(copy: int) -> None:
     ledger = Ledger(["s"], 100)
     parcel = a_parcel(1)._replace(copy=copy)
-    _, packed = MicroBatch([parcel], 100, MAX_WAIT, Clock()).snapshot()
+    _, packed = unseal(MicroBatch([parcel], 100, MAX_WAIT, Clock()).snapshot())
     assert resume_items(ledger, packed) == [parcel]
     ledger.delivered(parcel.position, 0, copy)
     assert ledger.pending(0) == 0
