@@ -23,10 +23,21 @@ def read_frames(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
     while len(header := file.read(_HEADER.size)) == _HEADER.size:
         length, checksum = _HEADER.unpack(header)
         payload = file.read(length)
-        if len(payload) < length or zlib.crc32(payload) != checksum:
+        if not length or len(payload) < length or zlib.crc32(payload) != checksum:  # no frame of ours is empty
             return
         offset += _HEADER.size + length
         yield payload, offset
+
+
+def next_frame(content: bytes, start: int, begins_with: bytes) -> int | None:
+    """Return where the next whole frame stands behind a damaged part, by what its payload begins with; None if none."""
+    place = start + _HEADER.size
+    while (place := content.find(begins_with, place)) >= 0:
+        length, checksum = _HEADER.unpack_from(content, place - _HEADER.size)
+        if 0 < length <= len(content) - place and zlib.crc32(content[place : place + length]) == checksum:
+            return place - _HEADER.size
+        place += 1
+    return None
 
 
 def append_whole(descriptor: int, data: bytes) -> None:

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
@@ -22,8 +23,9 @@ from typing import Final, NamedTuple
 import orjson
 import structlog
 
+from connectors.ledger.damage import DamagedStateError, numbered_files
 from connectors.ledger.earlier_fates import DELIVERED, EarlierFates, Entry
-from connectors.ledger.frames import append_whole, frame, read_frames
+from connectors.ledger.frames import append_whole, frame, next_frame, read_frames
 from flows.steps.event import Position
 
 __all__ = ["DELIVERED", "KEPT_SNAPSHOTS", "Entry", "Journal", "Released", "read_segment"]
@@ -49,7 +51,7 @@ class Journal:
     """Remembers final fates across a crash. `record` and `flush` may be called by several threads."""
 
     def __init__(self, directory: Path) -> None:
-        """Read what an earlier run left, and begin a new segment. Raises OSError if the directory cannot be used."""
+        """Read what an earlier run left, and begin a new segment. Raises OSError, DamagedStateError."""
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._lock = Lock()
@@ -59,7 +61,7 @@ class Journal:
         self._snapshots = 0
         self._clean_at = time.monotonic()
         number = 0
-        for path in sorted(directory.glob(f"*{_SUFFIX}")):
+        for path in numbered_files(directory, _SUFFIX):
             number = int(path.stem)
             self._sealed.append(self._load(path))
         self._next_number = number + 1
@@ -196,18 +198,43 @@ class Journal:
 
 
 def read_segment(path: Path) -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
-    """Yield (source, partition, offset, place, sync, copy, fate); a torn or damaged end is left out, and said."""
+    """Yield (source, partition, offset, place, sync, copy, fate).
+
+    A torn end is left out, and said. So is a part that is damaged; what stands behind it is read. Raises
+    DamagedStateError where it is whole, and no journal.
+    """
+    content = path.read_bytes()
+    file = BytesIO(content)
     end = 0
-    with path.open("rb") as file:
+    while True:
         for payload, end in read_frames(file):  # noqa: B007 - the last one is asked for below
-            for source, partition, place, sync, copy, fate, steps in orjson.loads(payload):
-                offset = 0
-                for step in steps:
-                    offset += step
-                    yield source, partition, offset, place, sync, copy, fate
-    torn = path.stat().st_size - end
-    if torn:
-        log.warning("the journal's end is torn, as after a crash", segment=path.name, bytes=torn)
+            try:
+                yield from _entries(payload)
+            except (ValueError, TypeError) as problem:
+                raise DamagedStateError(f"{path} is no journal; move it out of the state directory") from problem
+        if end == len(content):
+            return
+        behind = next_frame(content, end, b"[[")
+        if behind is None:
+            log.warning("the journal's end is torn, as after a crash", segment=path.name, bytes=len(content) - end)
+            return
+        log.error(
+            "the journal is damaged: what was delivered and stood there may be sent twice",
+            file=str(path),
+            at_byte=end,
+            bytes=behind - end,
+            do="look after the disk; see docs/runbook.md, «Damaged state»",
+        )
+        end = behind
+        file.seek(end)
+
+
+def _entries(payload: bytes) -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
+    for source, partition, place, sync, copy, fate, steps in orjson.loads(payload):
+        offset = 0
+        for step in steps:
+            offset += step
+            yield source, partition, offset, place, sync, copy, fate
 
 
 def _is_below(segment: _Segment, released: Released) -> bool:

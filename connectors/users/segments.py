@@ -8,11 +8,12 @@ without it a generation is not whole.
 import os
 import pickle
 from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from connectors.durable import write_anew
+from connectors.ledger.damage import DamagedStateError, numbered_files
 from connectors.ledger.frames import frame, read_frames
 from connectors.ledger.plain import load_plain
 
@@ -168,7 +169,10 @@ def remove_floor(directory: Path) -> None:
 
 def _check_floor(directory: Path, generation: int) -> None:
     place = directory / _FLOOR
-    if place.exists() and generation < int(place.read_text(encoding="ascii")):
+    floor = place.read_bytes() if place.exists() else b"0"
+    if not floor.isdigit():
+        raise UserLogError(f"{place} is damaged; put it back, or {_ANEW}")
+    if generation < int(floor):
         raise UserLogError(
             f"{directory} was written anew since snapshot {generation}, which the recovery store goes on at: "
             f"they are not of the same run; put both back, or {_ANEW}"
@@ -176,7 +180,18 @@ def _check_floor(directory: Path, generation: int) -> None:
 
 
 def _paths(directory: Path) -> list[Path]:
-    return sorted(directory.glob(f"*{_SUFFIX}"))
+    """Return the segments, oldest first. Raises UserLogError where one is missing or foreign."""
+    try:
+        paths = numbered_files(directory, _SUFFIX)
+    except DamagedStateError as problem:
+        raise UserLogError(str(problem)) from problem
+    numbers = [int(path.stem) for path in paths]
+    if numbers and not (directory / _FLOOR).exists():
+        numbers.insert(0, 0)  # nothing was ever removed: it begins with the first
+    for number, following in pairwise(numbers):
+        if following != number + 1:
+            raise UserLogError(f"{segment_path(directory, number + 1)} is missing; put it back, or {_ANEW}")
+    return paths
 
 
 def _read(path: Path, generation: int, take: Take) -> tuple[int, int, int, bool]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.lock import StateInUseError
 from connectors.private import keep_private
 from flows.logs import configure_logs
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     keep_private()
     try:
         dealt = Handover(_places(args), args.before, args.after).run()
-    except (SettingsError, StateError, StateInUseError) as problem:
+    except (SettingsError, StateError, StateInUseError, DamagedStateError) as problem:
         sys.stderr.write(f"{problem}\n")
         return _WRONG_USAGE
     except (OSError, sqlite3.Error, subprocess.CalledProcessError) as problem:
@@ -73,8 +74,6 @@ def _places(args: argparse.Namespace) -> Places:
     settings = load(args.settings)
     if isinstance(settings.source, FilesSource):
         raise StateError(f"{args.settings}: source.kind: slices divide Kafka's partitions, files have none")
-    if args.before == args.after:
-        raise StateError(f"--to: found {args.after}; expected another number than there is already")
     most = max(args.before, args.after)
     if len(args.state) > 1 and len(args.state) != most:
         raise StateError(f"--state: found {len(args.state)}; expected one for each of {most} slices, or one for all")

@@ -74,7 +74,7 @@ class Handover:
                 )
         for index in range(self._after):
             directory = self._places.slice(index, self._after)
-            if has_state(directory):
+            if self._before != self._after and has_state(directory):
                 raise StateError(
                     f"{directory} holds state already; it is older than what is to be dealt out: remove it"
                 )
@@ -88,9 +88,32 @@ class Handover:
             for root in self._places.roots:
                 shutil.rmtree(root / STAGING, ignore_errors=True)
             raise
+        if self._before == self._after:  # what is staged replaces what is there, one by one: all of it must be staged
+            for index in range(self._after):
+                for part in PARTS:
+                    (self._places.staged(index, self._after) / part).mkdir(exist_ok=True)
         return dealer
 
     def _put_in_place(self) -> None:
+        if self._before != self._after:
+            self._remove_old()
+        for index in range(self._after):
+            staged, directory = self._places.staged(index, self._after), self._places.slice(index, self._after)
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / KEPT).unlink(missing_ok=True)
+            for part in PARTS:
+                if (staged / part).exists():
+                    if self._before == self._after:
+                        shutil.rmtree(directory / part, ignore_errors=True)
+                    (staged / part).rename(directory / part)
+        os.sync()
+        for index in range(self._after):
+            shutil.rmtree(self._places.staged(index, self._after), ignore_errors=True)
+        self._places.ready.unlink()
+        for root in self._places.roots:
+            (root / STAGING).rmdir()
+
+    def _remove_old(self) -> None:
         for index in range(self._before):
             directory = self._places.slice(index, self._before)
             (directory / KEPT).unlink(missing_ok=True)  # what the group is told is of other slices from now on
@@ -101,16 +124,3 @@ class Handover:
                     (directory / name).unlink(missing_ok=True)
                 with suppress(OSError):  # something else is in it, or it is gone
                     directory.rmdir()
-        for index in range(self._after):
-            staged, directory = self._places.staged(index, self._after), self._places.slice(index, self._after)
-            directory.mkdir(parents=True, exist_ok=True)
-            (directory / KEPT).unlink(missing_ok=True)
-            for part in PARTS:
-                if (staged / part).exists():
-                    (staged / part).rename(directory / part)
-        os.sync()
-        for index in range(self._after):
-            shutil.rmtree(self._places.staged(index, self._after), ignore_errors=True)
-        self._places.ready.unlink()
-        for root in self._places.roots:
-            (root / STAGING).rmdir()
