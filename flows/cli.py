@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "explain": _Command("say what would happen to the events on stdin or in files; sends nothing"),
     "send-test": _Command("send one real event to AppsFlyer, and say what the answer means"),
     "run": _Command("start the stream"),
+    "reload": _Command("let the running stream read its settings again"),
     "status": _Command("what a running stream is at, and what holds it up"),
     "top": _Command("watch running slices: rates, lag, circuits, outcomes"),
     "replay": _Command("send dead letters again, by reason, sync and time; nothing twice"),

@@ -31,7 +31,7 @@ from connectors.ledger.brake import Brake
 from connectors.ledger.disk import StateDisk, await_room
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
-from connectors.ledger.lock import lock_directory
+from connectors.ledger.lock import lock_directory, sign
 from connectors.ledger.seal import Sealed, unseal
 from connectors.letters import LetterWriter
 from connectors.limited_log import LimitedLog
@@ -89,6 +89,7 @@ class Process:
         directory = settings.state.slice_directory(slice_index, slice_count)
         await_room(directory)
         self._lock = lock_directory(directory)
+        sign(self._lock)
         self._disk = StateDisk(directory)
         self.journal = Journal(directory / "journal")
         if isinstance(settings.source, FilesSource) and not has_recovery:

@@ -1,0 +1,44 @@
+"""Let the running stream read its settings again, as SIGHUP does; with slices, each that runs on this host.
+
+The settings are read here first: with mistakes nothing is asked for, and they are listed. What came of it is in the
+stream's log and in `python -m flows status`.
+"""
+
+import argparse
+import os
+import signal
+import sys
+
+from connectors.ledger.lock import holder
+from flows.settings import SettingsError, load
+
+_DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags: there are none."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask each process that works on the state directory."""
+    try:
+        settings = load(args.settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\nnothing was changed\n")
+        return _WRONG_USAGE
+    root = settings.state.directory
+    asked = 0
+    for directory in (root, *sorted(root.glob("slice-*-of-*"))):
+        pid = holder(directory)
+        if pid is not None:
+            os.kill(pid, signal.SIGHUP)
+            sys.stdout.write(f"asked process {pid} ({directory}) to read {args.settings} again\n")
+            asked += 1
+    if not asked:
+        sys.stderr.write(
+            f"no stream runs on {root}, as seen from here; one in another container is asked with SIGHUP there, or "
+            "with `python -m flows reload` in it\n"
+        )
+        return _FAILED
+    sys.stdout.write("`python -m flows status` says what came of it\n")
+    return _DONE
