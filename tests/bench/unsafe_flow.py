@@ -26,7 +26,15 @@ class BareLedger(Ledger):
     def delivered(self, position: Position, sync: int, copy: int) -> None:  # noqa: ARG002
         self.under_way -= 1
 
-    def dead_lettered(self, position: Position, sync: int | None, copy: int, reason: DeadLetterReason) -> None:  # noqa: ARG002
+    def dead_lettered(
+        self,
+        position: Position,  # noqa: ARG002
+        sync: int | None,  # noqa: ARG002
+        copy: int,  # noqa: ARG002
+        reason: DeadLetterReason,  # noqa: ARG002
+        *,
+        is_foreign: bool = False,  # noqa: ARG002
+    ) -> None:
         self.under_way -= 1
 
     def built(self, sync: int, platform: Platform, cautions: Sequence[Caution], absent: Sequence[str]) -> None:
