@@ -59,7 +59,9 @@ def _is_excluded(name: str, kind: str, exclude: frozenset[str]) -> bool:
     def plain(text: str) -> str:
         return re.sub(r"[_\-\s\x1c-\x1f\x85]", "", text.casefold()) or text
 
-    return any(plain(each) in (plain(name), f"{kind}.{plain(name)}") or each == f"{kind}.{name}" for each in exclude)
+    own = f"{kind}."
+    listed = [*exclude, *(each[len(own) :] for each in exclude if each.lower().startswith(own))]
+    return any(plain(each) == plain(name) for each in listed)
 
 
 @given(kinds, kinds, groups, includes, includes, includes, excludes, nesting)
