@@ -188,6 +188,10 @@ class SharedConsumer:
                 self._confirm(now)
             if self._failure is not None:
                 raise self._failure
+            if self._unconfirmed_since is not None and self._ready_records < READ_AHEAD_RECORDS:
+                self._fetch()  # librdkafka tells only those who fetch that no broker answers
+                if self._failure is not None:
+                    raise self._failure
             if self._unconfirmed_since is not None or self._room() <= 0:
                 return []
             ready = self._ready[partition]

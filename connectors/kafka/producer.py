@@ -28,6 +28,8 @@ _LARGEST_BATCH_BYTES: Final = 1_000_000
 _LARGEST_REQUEST_BYTES: Final = 100_000_000
 _UNBOUNDED_KBYTES: Final = 2_147_483_647
 _CLOSING_SECONDS: Final = 0.1
+_REPORT_POLLS: Final = 50
+"""How often a poll of `_CLOSING_SECONDS` waits for the report that says why a producer has ended."""
 
 
 class Outgoing(NamedTuple):
@@ -143,8 +145,11 @@ class OrderedProducer:
 
     def _take_reports(self) -> None:
         """Take what reports there are: where the producer has ended, they say better why, and at which record."""
-        with suppress(KafkaException):
-            self._producer.flush(_CLOSING_SECONDS)
+        for _ in range(_REPORT_POLLS):
+            with suppress(KafkaException):
+                self._producer.poll(_CLOSING_SECONDS)
+            if self._error:
+                return
 
     def raise_error(self) -> None:
         """Raise what has ended the producer, if anything has."""
