@@ -199,7 +199,7 @@ def raw(port: int, ca_file: Path | None) -> socket.socket:
         context = ssl.create_default_context(cafile=ca_file)
         connection = context.wrap_socket(connection, server_hostname="localhost")
     body = orjson.dumps(event())
-    head = f"POST /inappevent/{APP} HTTP/1.1\r\nHost: localhost\r\nauthentication: k\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = f"POST /inappevent/{APP} HTTP/1.1\r\nHost: [::1]\r\nauthentication: k\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
     return connection
 
