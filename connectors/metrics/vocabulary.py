@@ -90,7 +90,8 @@ COMMITTED_LAG: Final = _gauge(
     "records",
     ("partition",),
     "Records from the group's committed offset, the lowest that is not final, to the partition's end: what would be "
-    "read again if the state were lost. An event that waits for its AppsFlyer id keeps it back for hold_seconds.",
+    "read again if the state were lost. Of these, what the commit's metadata names as final would not be sent again. "
+    "An event that waits for its AppsFlyer id keeps the offset back for hold_seconds.",
     "Growing for longer than hold_seconds while the lag is small: one event does not become final; see the dead "
     "letters' place and the circuits.",
 )
