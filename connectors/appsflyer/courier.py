@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import structlog
 
+from connectors.appsflyer.active_clock import ActiveClock
 from connectors.appsflyer.adaptive_limits import AdaptiveLimits
 from connectors.appsflyer.allowance import Allowance
 from connectors.appsflyer.classify import DEAD_LETTER_REASONS, UNUSUAL, Classified, Verdict, classify
@@ -74,11 +75,14 @@ class Courier:
         self._sequence = 0
         self._turn = 0
         """Which lane begins: the one after that which was sent from last."""
+        self._active = ActiveClock()
+        """How long events are tried goes by it: no step of the wall clock, and no stop, gives anything up early."""
         self._transport = Transport(
             timeout_seconds=settings.timeout_seconds,
             max_connections=settings.max_in_flight,
             ca_file=settings.ca_file,
             proxy=settings.proxy,
+            clock=self._active,
         )
         self._closing = False
         self._asleep = False
@@ -203,7 +207,8 @@ class Courier:
         for lane in self._lanes.values():
             is_paused = lane.sync in paused
             if lane.is_paused and not is_paused:
-                lane.healed_ms = self._now_ms()  # the time for which it was to wait is no time that was tried
+                # The time for which it was to wait is no time that was tried.
+                lane.healed_s = self._active.seconds()
             lane.is_paused = is_paused
 
     def _balance(self) -> None:
@@ -227,7 +232,6 @@ class Courier:
             if allowance is None:
                 allowance = self._allowances[parcel.app_id] = self._allowance()
             lane = self._lanes[parcel.lane] = Lane(parcel.lane, base_url, parcel.app_id, secrets, allowance)
-            lane.healed_ms = self._now_ms()  # an outage that has outlasted the last run is no time that was tried
         return lane
 
     def _allowance(self) -> Allowance:
@@ -327,7 +331,10 @@ class Courier:
         now_ms = self._now_ms()
         before = shipment.attempts
         shipment.attempts = Attempts(
-            before.made + 1, before.first_ms or now_ms, answer.status or None, scrub(answer.text, key)
+            before.made + 1,
+            before.tried_ms + self._spent_ms(lane, shipment),
+            answer.status or None,
+            scrub(answer.text, key),
         )
         if classified.verdict is Verdict.CREDENTIALS:
             self._refused(lane, shipment, before, classified, key)
@@ -340,10 +347,17 @@ class Courier:
                 self._note_life(lane, shipment, now_s)
             self._give_up(shipment, classified, now_ms)
 
+    def _spent_ms(self, lane: Lane, shipment: Shipment) -> int:
+        """Return how long a shipment that has failed was tried since it last did, without what its lane was down."""
+        now_s = self._active.seconds()
+        since_s = max(shipment.since_s, lane.healed_s) if shipment.since_s else now_s
+        shipment.since_s = now_s
+        return int((now_s - since_s) * 1000)
+
     def _note_life(self, lane: Lane, shipment: Shipment, now_s: float) -> None:
         if lane.succeeded(shipment.number):
             lane.allowance.closed(now_s)
-            lane.healed_ms = self._now_ms()
+            lane.healed_s = self._active.seconds()
             self._log.say(logging.INFO, "delivering again", message_class=f"again {lane.name}", lane=lane.name)
 
     def _refused(self, lane: Lane, shipment: Shipment, before: Attempts, classified: Classified, key: str) -> None:
@@ -353,7 +367,8 @@ class Courier:
             self._give_up(shipment, classified, self._now_ms())
             return
         paused = not park and lane.refused(time.monotonic(), key, shipment.number)
-        shipment.attempts = shipment.attempts._replace(made=before.made)  # it is the app that is wrong, not the event
+        # It is the app that is wrong, not the event.
+        shipment.attempts = shipment.attempts._replace(made=before.made, tried_ms=before.tried_ms)
         lane.waiting.appendleft(shipment)
         self._report.attempted(shipment.parcel, shipment.attempts)
         self._note_pause(lane, paused, classified.meaning)
@@ -365,7 +380,7 @@ class Courier:
     def _intercepted(self, lane: Lane, shipment: Shipment, before: Attempts, classified: Classified) -> None:
         """Pause the app: it is neither the event nor the key, so neither attempts nor time count, nor another key."""
         paused = lane.pause(time.monotonic(), shipment.number)
-        shipment.attempts = shipment.attempts._replace(made=before.made, first_ms=before.first_ms)
+        shipment.attempts = shipment.attempts._replace(made=before.made, tried_ms=before.tried_ms)
         lane.waiting.append(shipment)  # behind the others: should it alone be disliked, they get through first
         self._report.attempted(shipment.parcel, shipment.attempts)
         self._note_pause(lane, paused, classified.meaning, _CLEAR_THE_WAY)
@@ -401,12 +416,11 @@ class Courier:
                 status=answer.status,
             )
         attempts = shipment.attempts
-        tried_ms = now_ms - max(attempts.first_ms, lane.healed_ms)
         if lane.circuit is not Circuit.CLOSED and not is_poison:
             # While nothing gets through at all, neither attempts nor time count against an event.
-            shipment.attempts = attempts._replace(made=before.made, first_ms=before.first_ms)
+            shipment.attempts = attempts._replace(made=before.made, tried_ms=before.tried_ms)
             lane.waiting.append(shipment)
-        elif is_exhausted(status, attempts.made, tried_ms, self._settings.retry_minutes):
+        elif is_exhausted(status, attempts.made, attempts.tried_ms, self._settings.retry_minutes):
             self._give_up(shipment, classified, now_ms)
             return
         else:

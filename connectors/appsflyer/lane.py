@@ -39,7 +39,7 @@ class Circuit(StrEnum):
 class Shipment:
     """A parcel in the courier's hands."""
 
-    __slots__ = ("attempts", "first_failed", "number", "parcel")
+    __slots__ = ("attempts", "first_failed", "number", "parcel", "since_s")
 
     def __init__(self, parcel: Parcel, attempts: Attempts) -> None:
         self.parcel = parcel
@@ -48,6 +48,8 @@ class Shipment:
         """Its place in what its lane has sent, counted from 1; the last time it was sent."""
         self.first_failed = 0
         """Its number when it first failed."""
+        self.since_s = 0.0
+        """Its last failure in this process, by the clock that tells how long it is tried; 0 is none."""
 
 
 class Lane:
@@ -80,8 +82,8 @@ class Lane:
         """How many requests were sent."""
         self.passed = 0
         """The number of the latest of them whose answer showed that the app is alive."""
-        self.healed_ms = 0
-        """When deliveries began again after nothing got through, in ms since the epoch."""
+        self.healed_s = 0.0
+        """When deliveries began again after nothing got through, by the clock that tells how long events are tried."""
 
     def endpoint(self) -> Endpoint:
         """Return where to send, with the key as it is now. Raises SecretError."""

@@ -1,6 +1,7 @@
 """A parcel: one request to AppsFlyer on its way, with what is needed to dead-letter it."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 from flows.steps.event import Position
 from flows.steps.identity import Identity, as_text
@@ -31,15 +32,25 @@ class Parcel(NamedTuple):
         return f"{self.sync}/{self.app_id}"
 
 
+_LONGEST_TRIED_MS: Final = 10**11
+"""Three years. Earlier versions stored when the first attempt was, in ms since the epoch: that is more."""
+
+
 class Attempts(NamedTuple):
     """How a parcel has fared so far."""
 
     made: int = 0
     """Attempts that count towards giving up."""
-    first_ms: int = 0
-    """When the first was made, in ms since the epoch; 0 is never."""
+    tried_ms: int = 0
+    """How long it has been tried, from its first failure on, by a steady clock; without stops and outages."""
     http_status: int | None = None
     answer: str | None = None
+
+
+def attempts_of(stored: Sequence[Any]) -> Attempts:
+    """Return attempts as a snapshot or an overflow has them; of an earlier version's, the time begins anew."""
+    attempts = Attempts(*stored)
+    return attempts if attempts.tried_ms < _LONGEST_TRIED_MS else attempts._replace(tried_ms=0)
 
 
 def dead_letter(parcel: Parcel, reason: DeadLetterReason, error: str, attempts: Attempts, now_ms: int) -> DeadLetter:

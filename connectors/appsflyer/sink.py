@@ -13,7 +13,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.appsflyer.courier import Courier
 from connectors.appsflyer.items import Item, Key, key_of, resume_items, unpack
-from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
 from connectors.appsflyer.unfinished import READ_VERSIONS, STATE_VERSION, Unfinished
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.seal import seal, unseal
@@ -44,7 +44,7 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
             raise ValueError(
                 f"the recovery store is of version {version}; this is {STATE_VERSION}: use a new directory"
             )
-        attempts = {key_of(unpack(each)): Attempts(*so_far) for each, so_far in packed}
+        attempts = {key_of(unpack(each)): attempts_of(so_far) for each, so_far in packed}
         items = resume_items(sink.ledger, [each for each, _ in packed], attempts)
         sink.unfinished.resume_overflows(marks)
         self._take(items, attempts)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import structlog
 
 from connectors.appsflyer.items import Item, Key, key_of, open_entry, pack, say_disabled, sync_disabled, unpack
-from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
 from connectors.ledger.journal import DELIVERED, Journal
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.overflow import Mark, Overflow
@@ -147,8 +147,8 @@ class Unfinished:
                 self._ledger.held(-1)
                 parcel = unpack(packed)
                 if isinstance(parcel, Parcel) and not self.recalled(parcel):
-                    self.add(parcel, Attempts(*so_far))
-                    taken.append((parcel, Attempts(*so_far)))
+                    self.add(parcel, attempts_of(so_far))
+                    taken.append((parcel, attempts_of(so_far)))
         return taken
 
     def disabled(self, most: int) -> list[DeadLetter]:

@@ -9,14 +9,14 @@ import structlog
 
 from connectors.appsflyer.courier import Courier, LaneSecrets
 from connectors.appsflyer.lane import Circuit
-from connectors.appsflyer.parcel import Attempts, Parcel
+from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
 from connectors.appsflyer.report import Report
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.secrets import Secret
 from flows.process import now_ms
 from flows.settings.model import Delivery, SecretRef
 from flows.steps.event import Position
-from flows.steps.outcome import DeadLetter
+from flows.steps.outcome import DeadLetter, DeadLetterReason
 from tests.fixtures.dead_end import dead_end
 
 APP = "com.example.way"
@@ -66,17 +66,17 @@ class Fates:
 class Sender:
     """A courier, and what became of what was given to it."""
 
-    def __init__(self, url: str, **settings: Any) -> None:
+    def __init__(self, url: str, now_ms: Callable[[], int] = now_ms, **settings: Any) -> None:
         self.fates = Fates()
         secrets = {"s": LaneSecrets(url, [Secret(SecretRef("env", "WAY_KEY"))])}
         self.courier = Courier(Delivery(**settings), secrets, self.fates.report(), now_ms)
         self._next = 0
 
-    def submit(self, *users: str) -> list[int]:
+    def submit(self, *users: str, so_far: Attempts = Attempts()) -> list[int]:  # noqa: B008 - frozen
         numbers = list(range(self._next, self._next + len(users)))
         self._next += len(users)
         self.courier.submit(
-            (Parcel("s", 0, "e", APP, body(user), b"{}", None, Position("t", 0, number), 0), Attempts())
+            (Parcel("s", 0, "e", APP, body(user), b"{}", None, Position("t", 0, number), 0), so_far)
             for user, number in zip(users, numbers, strict=True)
         )
         return numbers
@@ -157,6 +157,45 @@ def test_another_text_than_ok_is_a_delivery_and_told_once(logs: list[Any]) -> No
             sender.courier.close()
     (told,) = [entry for entry in logs if entry["log_level"] == "warning"]
     assert told["answer"] == "taken, number # of # ***"
+
+
+@pytest.mark.parametrize("step_ms", [5 * 3_600_000, -75_000])
+def test_a_step_of_the_wall_clock_gives_nothing_up(step_ms: int) -> None:
+    """Between its first failure and the next ones the clock steps, further than `retry_minutes`."""
+    stepped = [0]
+    plan = {"rule": [{"customer_user_id": "unlucky", "attempt": [1, 2, 3], "status": 503}]}
+    with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
+        sender = Sender(sandbox.url, lambda: now_ms() + stepped[0], retry_minutes=240)
+        try:
+            (unlucky,) = sender.submit("unlucky")
+            sender.fates.wait_for(lambda: unlucky in sender.fates.attempts)
+            stepped[0] = step_ms
+            sender.fates.wait_for(lambda: sender.fates.delivered == [unlucky] or bool(sender.fates.letters))
+        finally:
+            sender.courier.close()
+    assert sender.fates.letters == []
+    assert sender.fates.attempts[unlucky].made == 3
+    assert 0 <= sender.fates.attempts[unlucky].tried_ms < 60_000
+
+
+def test_time_spent_before_a_stop_counts_and_the_stop_does_not() -> None:
+    """What an earlier run has tried for nearly all of `retry_minutes` is given up soon, but not at once."""
+    plan = {"rule": [{"customer_user_id": "unlucky", "status": 503}]}
+    with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
+        sender = Sender(sandbox.url, retry_minutes=1)
+        try:
+            sender.submit("unlucky", so_far=Attempts(4, 59_999, 503, "Service Unavailable"))
+            sender.fates.wait_for(lambda: bool(sender.fates.letters))
+        finally:
+            sender.courier.close()
+    (letter,) = sender.fates.letters
+    assert (letter.reason, letter.attempts) == (DeadLetterReason.RETRIES_EXHAUSTED, 6)
+
+
+@pytest.mark.parametrize(("stored_ms", "tried_ms"), [(1_790_000_000_000, 0), (5000, 5000), (0, 0)])
+def test_what_an_earlier_version_stored_is_read(stored_ms: int, tried_ms: int) -> None:
+    """It stored the time of the first attempt; how long it was tried since then nobody knows."""
+    assert attempts_of((3, stored_ms, 503, "no")) == Attempts(3, tried_ms, 503, "no")
 
 
 def test_a_probe_finds_the_way_again_though_every_connection_of_before_is_dead() -> None:
