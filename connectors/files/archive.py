@@ -33,6 +33,8 @@ class Line(NamedTuple):
     number: int
     """Counted from 1 within its file or member; blank lines count."""
     value: bytes
+    is_torn: bool = False
+    """Whether it breaks off in the middle: the last one, which has no end and is no JSON."""
 
 
 class Skipped(NamedTuple):
@@ -136,15 +138,12 @@ def _lines(
                 yield Skipped(len(line))
                 continue
             value = line.rstrip(b"\r\n")
-            yield Line(member, number, value.removeprefix(_BOM) if number == 1 else value)
+            is_torn = not line.endswith(b"\n") and not _is_json(line)
+            yield Line(member, number, value.removeprefix(_BOM) if number == 1 else value, is_torn)
     except DamagedError as error:
         report(member, number + 1 if last.endswith(b"\n") else number, f"{error}; nothing is read from here on")
         return
-    if number < first_number - 1:
-        report(
-            member, None, "it has fewer lines than were read of it before; what has been put in its place is not read"
-        )
-    elif not last.endswith(b"\n") and number >= first_number and not _is_json(last):
+    if not last.endswith(b"\n") and number >= first_number and not _is_json(last):
         report(member, number, "its last line breaks off in the middle")
 
 

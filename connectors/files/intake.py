@@ -2,12 +2,12 @@
 
 import glob
 from collections import deque
-from collections.abc import Callable, Container
-from pathlib import Path
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 
+from connectors.files.fingerprint import Signature, signature_of
 from connectors.files.natural import natural_key
 
 LOOK_EVERY_MS: Final = 1000
@@ -15,16 +15,8 @@ LOOK_EVERY_MS: Final = 1000
 _log = structlog.get_logger()
 
 
-class Signature(NamedTuple):
-    """What changes when a file is written, replaced, or made readable."""
-
-    size_bytes: int
-    modified_ns: int
-    changed_ns: int
-
-
 class Intake:
-    """Hands out the files that the patterns match, in natural order. Files that are done are not offered again.
+    """Hands out the files that the patterns match, in natural order, but those that are done.
 
     With `follow` it looks again every second, and a file is taken in once it has not changed from one look to the next,
     so that one that is still being written is not read half.
@@ -47,19 +39,19 @@ class Intake:
         """Whether there will never be another file."""
         return not self._follow and self._next_look_ms is not None and not self._waiting
 
-    def next_file(self, done: Container[str]) -> str | None:
+    def next_file(self, is_done: Callable[[str], bool]) -> str | None:
         """Return the next file that is not done; None if there is none at the moment."""
         if not self._waiting:
             self._look()
         while self._waiting:
             path = self._waiting.popleft()
-            if path not in done:
+            if not is_done(path):
                 return path
         return None
 
     def give_up(self, path: str) -> None:
         """Do not offer a file again that could not be read, until it changes."""
-        self._given_up[path] = _signature(path)
+        self._given_up[path] = signature_of(path)
 
     def _look(self) -> None:
         now_ms = self._now_ms()
@@ -76,7 +68,7 @@ class Intake:
             elif not found and is_first:
                 _log.info("waiting for files", pattern=pattern)
         if self._follow:
-            signatures = {path: _signature(path) for path in paths}
+            signatures = {path: signature_of(path) for path in paths}
             ready = {path for path, now in signatures.items() if path in self._seen and self._seen[path] == now}
             paths = {path for path in ready if self._given_up.get(path, ()) != signatures[path]}
             self._seen = signatures
@@ -90,14 +82,6 @@ def any_file(patterns: tuple[str, ...]) -> bool:
 
 def _matches(pattern: str) -> list[str]:
     # A name may hold what would be a glob's special characters.
-    if _signature(pattern) is not None:
+    if signature_of(pattern) is not None:
         return [pattern]
     return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-
-
-def _signature(path: str) -> Signature | None:
-    try:
-        found = Path(path).stat()
-    except OSError:  # reported by who opens it, or as a pattern that matches nothing
-        return None
-    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns)

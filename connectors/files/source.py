@@ -1,7 +1,7 @@
 """The files source: archives of Amplitude's Export API, one after another, oldest name first."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
@@ -9,9 +9,13 @@ import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from typing_extensions import override
 
-from connectors.files.archive import Line, Skipped, read_archive
+from connectors.files.archive import Line, Skipped
 from connectors.files.damage import Damage, UnreadableError, source_name
+from connectors.files.fingerprint import HEAD_BYTES
 from connectors.files.intake import Intake
+from connectors.files.known import Known, Look, Seen, What
+from connectors.files.position import FilesState, read_state, state_of
+from connectors.files.reading import Reading, RewrittenError
 from connectors.limited_log import LimitedLog
 from connectors.stopping import Stopping
 from flows.settings.model import FilesSource
@@ -24,10 +28,6 @@ MAX_BATCH_BYTES: Final = 1024 * 1024
 _STEP_BYTES: Final = 64
 _SHORTEST_WAIT_MS: Final = 1
 _LONGEST_WAIT_MS: Final = 100
-_STATE_VERSION: Final = 1
-
-FilesState = tuple[int, tuple[str, ...], str | None, str | None, int]
-"""Version, the files that are done, the file being read, its member, the number of the next line."""
 
 _log = structlog.get_logger()
 
@@ -89,18 +89,14 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
             now_ms=now_ms,
             on_no_match=lambda pattern: self._report(pattern, None, None, "no file matches; check [source] paths"),
         )
-        self._done: dict[str, None] = {}
-        self._path: str | None = None
-        self._member: str | None = None
-        self._next_number = 1
-        self._lines: Iterator[Line | Skipped] | None = None
-        self._source = ""
+        self._known, self._current = Known(), None
+        self._reading: Reading | None = None
         self._wait_ms = 0
         self._awake: datetime | None = None
         self._has_read = False
         self._is_resumed = resume_state is not None
         if resume_state is not None:
-            self._resume(resume_state)
+            self._known, self._current = read_state(resume_state)
 
     @override
     def next_batch(self) -> list[Record]:
@@ -126,83 +122,132 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
 
     @override
     def snapshot(self) -> FilesState:
-        return (_STATE_VERSION, tuple(self._done), self._path, self._member, self._next_number)
+        if self._reading is not None:
+            self._known.put(self._reading.seen)
+            return state_of(self._known, self._reading.seen.name)
+        return state_of(self._known, self._current)
 
     @override
     def close(self) -> None:
-        self._lines = None
+        self._reading = None
 
     def _fill(self, batch: list[Record], limit: int) -> bool:
         """Add up to `limit` records; return whether there is nothing to read at the moment."""
         time_ms = self._now_ms()
         budget_bytes = MAX_BATCH_BYTES
         while len(batch) < limit and budget_bytes > 0:
-            if self._lines is None and not self._open_next():
-                return True
-            found = self._next_found()
+            reading = self._reading
+            if reading is None:
+                if not self._open_next():
+                    return True
+                budget_bytes -= HEAD_BYTES
+                continue
+            found = self._next_found(reading)
             budget_bytes -= _STEP_BYTES
             if isinstance(found, Line):
-                member, number, value = found
-                if member != self._member:
-                    self._member = member
-                    self._source = source_name(self._path or "", member)
-                self._next_number = number + 1
-                budget_bytes -= len(value)
-                batch.append(Record(value, None, self._source, 0, number, time_ms))
+                reading.take(found)
+                budget_bytes -= len(found.value)
+                batch.append(Record(found.value, None, reading.source, 0, found.number, time_ms))
             elif found is not None:
                 budget_bytes -= found.size_bytes
         return False
 
-    def _next_found(self) -> Line | Skipped | None:
+    def _next_found(self, reading: Reading) -> Line | Skipped | None:
         """Return what comes next in the open file; None if it is now over."""
-        path = self._path or ""
         try:
-            found = next(self._lines or iter(()), None)
+            found = reading.next()
         except UnreadableError as error:
             problem = str(error)
-            if self._is_begun:
+            seen = reading.seen
+            if reading.is_begun:
                 # Reading it again from its start would deliver again what has been delivered.
-                self._done[path] = None
-                problem = f"{problem}; the rest of it will not be read: to read it whole, give it another name"
+                self._known.put(seen)
+                problem = (
+                    f"{problem}; the rest of it is read, from line {seen.next_number} on, when it can be read again"
+                )
             else:
-                self._intake.give_up(path)
-            self._report(path, None, None, problem)
-            self._leave()
+                self._known.drop(seen.name)
+            self._intake.give_up(reading.path)
+            self._report(reading.path, None, None, problem)
+            self._reading = None
+            return None
+        except RewrittenError:
+            _log.error(
+                "what was read of this file has been written over; it is read from its first line, and what is pending "
+                "of the old content stays as it is",
+                path=source_name(reading.path),
+                next_line_before=reading.seen.next_number,
+            )
+            anew = self._known.renamed(reading.seen)
+            self._read(anew._replace(member=None, next_number=1, tail=b""))
             return None
         if found is None:
-            self._done[path] = None
-            _log.debug("file read", path=source_name(path))
-            self._leave()
+            self._known.put(reading.seen._replace(is_over=True))
+            _log.debug("file read", path=source_name(reading.path))
+            self._reading = None
         return found
 
-    @property
-    def _is_begun(self) -> bool:
-        return self._member is not None or self._next_number > 1
-
     def _open_next(self) -> bool:
-        path = self._path if self._path is not None else self._intake.next_file(self._done)
+        """Look at the next file, and open it where something of it is to be read; return whether there was one."""
+        path = self._intake.next_file(self._known.is_done) if self._current is None else self._path_of(self._current)
+        self._current = None
         if path is None:
             return False
-        self._path = path
-        self._has_read = True
-        self._source = source_name(path, self._member)
-        self._lines = read_archive(
-            path,
-            lambda member, line, problem: self._report(path, member, line, problem),
-            self._member,
-            self._next_number,
-        )
+        look = self._known.look(path)
+        self._say(look)
+        if look.what is What.UNCOUNTED:
+            problem = (
+                "it has changed since an earlier version of this program has read it, which did not note how far; what "
+                "was added is not read: copy the new lines into a file of another name"
+            )
+            self._report(path, None, None, problem)
+        if look.seen.is_over:
+            self._known.put(look.seen)
+        elif look.seen.is_torn and look.before is not None:
+            # The line that broke off has met its fate; with its rest it is another one, which needs another name.
+            self._read(self._known.renamed(look.seen)._replace(next_number=look.seen.next_number - 1, tail=b""))
+        else:
+            self._read(look.seen)
         return True
 
-    def _leave(self) -> None:
-        self._path = self._member = self._lines = None
-        self._next_number = 1
+    def _path_of(self, name: str) -> str | None:
+        seen = self._known.named(name)
+        return None if seen is None else seen.path
+
+    def _read(self, seen: Seen) -> None:
+        self._known.put(seen)
+        self._has_read = True
+        self._reading = Reading(seen, lambda member, line, problem: self._report(seen.path, member, line, problem))
+
+    def _say(self, look: Look) -> None:
+        path, before = source_name(look.seen.path), look.before
+        if look.what is What.REPLACED and before is not None:
+            _log.error(
+                "another file is under the name of one that was read; it is read from its first line, and what is "
+                "pending of the old one stays as it is",
+                path=path,
+                next_line_before=before.next_number,
+            )
+        elif look.what is What.MOVED and before is not None:
+            _log.warning(
+                "a file that was read before has another name now; only what is new in it is read",
+                path=path,
+                path_before=source_name(before.path),
+                next_line=before.next_number,
+            )
+        elif look.what is What.CHANGED and before is not None:
+            self._limited.say(  # with `follow` it may be appended to all day
+                logging.WARNING,
+                "a file that was read has changed; what is new in it is read",
+                path=path,
+                next_line=before.next_number,
+            )
 
     def _end(self) -> NoReturn:
-        if self._done and self._is_resumed and not self._has_read:
+        if len(self._known) and self._is_resumed and not self._has_read:
             _log.warning(
                 "every file was read by an earlier run, and so nothing was read now",
-                files=len(self._done),
+                files=len(self._known),
                 do="add files; to read these once more, give another [state] directory, and all of it is sent again",
             )
         self._stopping.input_ended = True
@@ -212,13 +257,3 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         damage = Damage(path, member, line, problem)
         self._limited.say(logging.WARNING, "damaged input", place=source_name(path, member), line=line, problem=problem)
         self._on_damage(damage)
-
-    def _resume(self, state: FilesState) -> None:
-        version = state[0]
-        if version != _STATE_VERSION:
-            raise ValueError(
-                f"The recovery store holds a files position of version {version}; this program knows version "
-                f"{_STATE_VERSION}. Go on with the program that wrote it, or begin with an empty state directory."
-            )
-        _, done, self._path, self._member, self._next_number = state
-        self._done = dict.fromkeys(done)

@@ -283,12 +283,6 @@ def test_reading_resumes_at_the_very_line(tmp_path: Path, member: int, number: i
     assert damages == []
 
 
-def test_a_file_that_has_become_shorter_is_reported_when_it_is_resumed(tmp_path: Path) -> None:
-    lines, damages = read(tmp_path / "a.json", rows(1, 3), None, 10)
-    assert lines == []
-    assert "fewer lines" in damages[0].problem
-
-
 def test_members_before_the_place_to_resume_are_not_opened(tmp_path: Path) -> None:
     content = bytearray(zipped(export(3, (1, 2)), zipfile.ZIP_STORED))
     content[60:90] = bytes(30)
