@@ -6,6 +6,8 @@ from pathlib import Path
 from connectors.secrets import Secret, SecretError
 from flows.checking.finding import Finding, Mark
 from flows.settings.model import SecretRef, Settings, SyncSettings
+from flows.steps.mapped import BUNDLE_ID
+from flows.steps.sync import Sync
 
 
 def syncs(settings: Settings, path: Path) -> Iterator[Finding]:
@@ -19,9 +21,21 @@ def syncs(settings: Settings, path: Path) -> Iterator[Finding]:
         apps += [f"Android {each.sync.android_app_id}"] if each.sync.android_app_id else []
         state = "" if each.enabled else " (not enabled)"
         yield Finding(Mark.FINE, f"sync[{each.name}]{state}: {' and '.join(apps)}")
+        if each.sync.ios_app_id and not each.sync.ios_bundle_id and not _maps_bundle_id(each.sync):
+            yield Finding(
+                Mark.NOTE,
+                f"sync[{each.name}]: no ios_bundle_id, so its iOS requests have no bundleIdentifier, which many ad "
+                "networks ask for",
+                "set ios_bundle_id to the app's bundle identifier, or bundle_id in [sync.fields] to a path",
+            )
         for key in each.keys:
             # A sync that is off beside others that are on need not be ready.
             yield _key(each, key, Mark.WRONG if each.enabled or not enabled else Mark.NOTE)
+
+
+def _maps_bundle_id(sync: Sync) -> bool:
+    """Return whether the sync reads it from its events."""
+    return any(name == BUNDLE_ID for name, _ in sync.fields)
 
 
 def _key(sync: SyncSettings, key: SecretRef, otherwise: Mark) -> Finding:

@@ -232,6 +232,7 @@ def _app_ids(answers: Answers) -> str:
         [
             f"ios_app_id = {ios}" if ios else '# ios_app_id = "id1234567890"',
             f"android_app_id = {android}" if android else '# android_app_id = "com.example.app"',
+            '# ios_bundle_id = "com.example.app"  # of the iOS app: many ad networks ask for it',
         ]
     )
 

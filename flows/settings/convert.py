@@ -22,6 +22,7 @@ from flows.settings.model import (
 )
 from flows.settings.table import Table
 from flows.steps.identifiers import DEFAULT_PATHS
+from flows.steps.mapped import READ_ALONE
 from flows.steps.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
 
 if TYPE_CHECKING:
@@ -136,7 +137,10 @@ def _secret(base: Path, reference: str) -> SecretRef:
 
 
 def _sync(table: sync_tables.SyncTable) -> Sync:
-    fields = tuple((name, _paths(given)) for name, given in table.fields if given)
+    # An empty list of a field that has no other place to be read from sends none.
+    fields = tuple(
+        (name, _paths(given)) for name, given in table.fields if given or (given is not None and name in READ_ALONE)
+    )
     return Sync(
         name=table.name,
         ios_app_id=table.ios_app_id,

@@ -79,6 +79,8 @@ properties = { event = "all", user = ["plan", "country"] }
 """
 _FIELDS: Final = """\
 [sync.fields]
+revenue = ["event_properties.total", "event_properties.cart.total"]
+customer_user_id = ["user_properties.account_id", "user_id"]
 consent_data = ["user_properties.consent_data"]
 sharing_filter = ["user_properties.sharing_filter"]
 """

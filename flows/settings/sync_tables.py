@@ -19,6 +19,8 @@ from flows.settings.values import (
     Numbers,
     PropertyName,
     PropertyNames,
+    SomeValuePaths,
+    ValuePaths,
     Values,
     WantedNames,
     choice,
@@ -91,11 +93,32 @@ class PropertyTable(Table):
 
 
 class FieldsTable(Table):
-    """Further fields of AppsFlyer's body, and the paths that they are read from: the first with a value wins.
+    """Fields of AppsFlyer's body, and the paths that they are read from: the first with a value wins.
 
-    A value that AppsFlyer would not take is left out, and counted as the warning invalid_field.
+    A value that AppsFlyer would not take is left out, and counted as the warning invalid_field. Where no path has a
+    value, the built-in rule holds, if there is one; of customer_user_id and ip none does, so name it as the last path.
     """
 
+    revenue: SomeValuePaths | None = None
+    """af_revenue, a number: it is the revenue, whatever `$price`, `$quantity` and `$revenue` are."""
+    currency: SomeValuePaths | None = None
+    """eventCurrency, before any currency that the event states elsewhere. default_currency holds where there is
+    none."""
+    quantity: SomeValuePaths | None = None
+    """af_quantity, a number, in place of `$quantity`: `$price` times it is the revenue, unless that is mapped, too."""
+    content_id: SomeValuePaths | None = None
+    """af_content_id, text, a number or a list of them, in place of `$productId`."""
+    content_type: SomeValuePaths | None = None
+    """af_content_type, text or a number."""
+    order_id: SomeValuePaths | None = None
+    """af_order_id, text or a number."""
+    customer_user_id: ValuePaths | None = None
+    """Your app's `setCustomerUserId`, where it is not Amplitude's user id. Text or a number; read from here alone, and
+    an empty list sends none."""
+    ip: ValuePaths | None = None
+    """The device's address, where `ip` is another's. Read from here alone, and an empty list sends none."""
+    bundle_id: SomeValuePaths | None = None
+    """bundleIdentifier, before ios_bundle_id and android_bundle_id."""
     consent_data: EventPaths | None = None
     """Consent under the GDPR and DMA: an object, or its JSON text, with either `manual` or `tcf`."""
     sharing_filter: EventPaths | None = None
@@ -175,7 +198,7 @@ class SyncTable(Table):
     nested: Annotated[Literal["json", "text", "drop"], choice("json", "text", "drop")] = "json"
     """Objects and lists within properties stay JSON, become text, or are dropped and counted."""
     fields: FieldsTable = Field(default_factory=FieldsTable)
-    """Further fields of AppsFlyer's body: consent, sharing, hashed contacts."""
+    """Fields of AppsFlyer's body by path: money, content, the user's id, consent, sharing, hashed contacts."""
     events: (
         Annotated[Literal["all"], Expects('"all"', 'write events = "all", or a [[sync.event]] table for each event')]
         | None

@@ -211,13 +211,27 @@ _FIELD: Final = rf"[^\s.{_CONTROL}]([^.{_CONTROL}]*[^\s.{_CONTROL}])?"
 _PATH: Final = rf"^(({'|'.join(CONTAINERS)})\.{_NOT_BLANK}|{_FIELD})$"
 _EventPath = Annotated[str, Field(pattern=_PATH, strict=True)]
 _PATHS: Final = Expects(
-    "a list of paths: user_properties.NAME, event_properties.NAME, group_properties.NAME, or a field of the event",
+    "a list of paths: user_properties.NAME, event_properties.NAME, group_properties.NAME, groups.NAME, or a field of "
+    "the event",
     'write for example ["user_properties.NAME"]',
 )
 EventPaths = Annotated[_EventPath | list[_EventPath], _PATHS]
 """Where a value is read from: the first path that has one wins."""
 SomeEventPaths = Annotated[_EventPath | Annotated[list[_EventPath], Field(min_length=1)], _PATHS]
 """As EventPaths, at least one."""
+
+
+def _check_value_path(path: str) -> str:
+    if path in CONTAINERS:
+        raise ValueError(path)
+    return path
+
+
+_ValuePath = Annotated[_EventPath, AfterValidator(_check_value_path)]
+ValuePaths = Annotated[_ValuePath | list[_ValuePath], _PATHS]
+"""As EventPaths, to one value: all properties together are none."""
+SomeValuePaths = Annotated[_ValuePath | Annotated[list[_ValuePath], Field(min_length=1)], _PATHS]
+"""As ValuePaths, at least one."""
 PropertyNames = Annotated[
     list[PropertyName], Expects("a list of names in quotes", 'write for example ["plan", "country"]')
 ]

@@ -52,16 +52,20 @@ def read_currency(event: Event, *, is_of_upload: bool) -> Currency:
         return _NO_CURRENCY
     own, plain, sdk, upload = stated
     is_beside = not _is_absent(plain) and any(not _is_absent(get(name)) for name in _AMOUNTS)
-    of_properties = [(_OWN, _code(own)), (_PLAIN, _iso_code(plain) if is_beside else None), (_SDK, _code(sdk))]
+    of_properties = [
+        (_OWN, read_code(own)),
+        (_PLAIN, read_iso_code(plain) if is_beside else None),
+        (_SDK, read_code(sdk)),
+    ]
     if not _is_absent(sdk) and not _is_absent(get("af_revenue")):
         of_properties = [of_properties[2], of_properties[0], of_properties[1]]
-    of_upload = [(f"the event's {_PLAIN}", _code(upload))]
+    of_upload = [(f"the event's {_PLAIN}", read_code(upload))]
     places = of_upload + of_properties if is_of_upload else of_properties + of_upload
     codes = [(place, code) for place, code in places if code is not None]
     if codes:
         code = codes[0][1]
         rivals = tuple(place for place, other in codes if other != code)
-        return Currency(code, is_unreadable=False, rivals=rivals, is_own_read=_code(own) == code or is_empty(own))
+        return Currency(code, is_unreadable=False, rivals=rivals, is_own_read=read_code(own) == code or is_empty(own))
     is_symbol = is_beside and _is_symbol(plain)
     is_unreadable = is_symbol or not (_is_absent(own) and _is_absent(sdk) and _is_absent(upload))
     rivals = (_PLAIN,) if is_beside and not is_unreadable else ()
@@ -77,13 +81,14 @@ def _is_absent(value: Any) -> bool:
     return value is None or is_empty(value)
 
 
-def _code(value: Any) -> str | None:
+def read_code(value: Any) -> str | None:
     """Return the code that a place for currencies holds, upper-case; None for what looks like none."""
     return _code_of(value) if isinstance(value, str) and len(value) <= _LONGEST_TEXT else None
 
 
-def _iso_code(value: Any) -> str | None:
-    code = _code(value)
+def read_iso_code(value: Any) -> str | None:
+    """Return the code, upper-case, if it is one of a real currency's."""
+    code = read_code(value)
     return code if code in CURRENCIES or code in NEWER else None
 
 

@@ -108,18 +108,27 @@ CANONICAL: Final[Mapping[str, Callable[[Any], Any]]] = {
 }
 """What a sync may map in `[sync.fields]`, and how it gets AppsFlyer's form; None is what AppsFlyer would not take."""
 
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value == ""
+
+
 ReadFields = Callable[[Event], tuple[JsonObject, tuple[str, ...]]]
 
 
-def compile_fields(mapping: Sequence[tuple[str, Sequence[str]]]) -> ReadFields:
+def compile_fields(
+    mapping: Sequence[tuple[str, Sequence[str]]],
+    canonical_of: Mapping[str, Callable[[Any], Any]] = CANONICAL,
+    is_absent: Callable[[Any], bool] = _is_absent,
+) -> ReadFields:
     """Return a function from an event to (fields in AppsFlyer's form, names of those that were there but invalid)."""
-    compiled = [(name, CANONICAL[name], [compile_path(path) for path in paths]) for name, paths in mapping]
+    compiled = [(name, canonical_of[name], [compile_path(path) for path in paths]) for name, paths in mapping]
 
     def read(event: Event) -> tuple[JsonObject, tuple[str, ...]]:
         fields: JsonObject = {}
         invalid: list[str] = []
         for name, canonical, paths in compiled:
-            value = next((found for path in paths if (found := path(event)) not in (None, "")), None)
+            value = next((found for path in paths if not is_absent(found := path(event))), None)
             if value is None:
                 continue
             real = canonical(value)

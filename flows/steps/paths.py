@@ -16,14 +16,19 @@ def split_path(path: str) -> tuple[str | None, str]:
 
 
 def lookup(place: Mapping[str, Any], name: str) -> Any:
-    """Return the value under a name; a name with dots is tried as it stands, then as a way through nested objects."""
+    """Return the value under a name; a name with dots is tried as it stands, then as a way through nested objects.
+
+    The names on that way may have dots, too: in `{"cart": {"total.eur": 5}}`, `cart.total.eur` is 5.
+    """
     value = place.get(name)
-    if value is None and "." in name:
-        value = place
-        for part in name.split("."):
-            if not isinstance(value, dict):
-                return None
-            value = value.get(part)
+    end = name.find(".") if value is None else -1
+    while end >= 0:
+        inner = place.get(name[:end])
+        if isinstance(inner, dict):
+            value = lookup(inner, name[end + 1 :])
+            if value is not None:
+                return value
+        end = name.find(".", end + 1)
     return value
 
 

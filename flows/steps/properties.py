@@ -46,20 +46,26 @@ def rank_of(name: str, kind: str) -> int:
     return _AF_RANK if name.startswith("af_") else _TRIM_RANK[kind]
 
 
-def gather(event: Event, rules: PropertyRules, computed: dict[str, str], consumed: frozenset[str]) -> Properties:
+def gather(
+    event: Event,
+    rules: PropertyRules,
+    computed: JsonObject,
+    consumed: frozenset[str],
+    mapped: frozenset[str] = frozenset(),
+) -> Properties:
     """Return all properties that the rules let through, with the computed `af_…` among the event's.
 
     On a collision the event's property keeps its name, the user's becomes `user.NAME` and the group's `group.NAME`, so
-    that nothing disappears silently. An `af_…` that the app set itself wins over the computed one, unless it is empty;
-    of the settings only `exclude` takes a computed one away.
+    that nothing disappears silently. An `af_…` that the app set itself wins over the computed one, unless it is empty
+    or the computed one is `mapped`; of the settings only `exclude` takes a computed one away.
     """
     renamed: list[str] = []
     dropped: list[str] = []
     values = _let_through(event.event_properties, rules, EVENT, rules.event, dropped, consumed)
     left_out = compiled_exclude(rules.exclude, EVENT).of(computed) if rules.exclude else rules.exclude
-    for name, text in computed.items():
-        if values.get(name, "") == "" and name not in left_out:
-            values[name] = text
+    for name, value in computed.items():
+        if (values.get(name, "") == "" or name in mapped) and name not in left_out:
+            values[name] = value
     event_count = len(values)
     if event.user_properties:
         _add(values, _let_through(event.user_properties, rules, USER, rules.user, dropped), USER, renamed)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from flows.steps.currency import is_empty, read_currency
-from flows.steps.event import Event
+from flows.steps.event import Event, JsonObject
 
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 _FIVE_PLACES: Final = Decimal("0.00001")
@@ -24,7 +24,7 @@ _LONGEST_TEXT: Final = 100
 class Revenue(NamedTuple):
     """What an event says of money, in AppsFlyer's form."""
 
-    parameters: dict[str, str]
+    parameters: JsonObject
     """`af_…` → value: the part of `eventValue` that is made from it."""
     consumed: frozenset[str]
     """Event properties that those stand for, and that are not repeated beside them."""
@@ -36,6 +36,8 @@ class Revenue(NamedTuple):
     """It states one that looks like no code: that stays a property."""
     rival_currencies: tuple[str, ...] = ()
     """Where another currency is stated, which could be meant as well."""
+    mapped: frozenset[str] = frozenset()
+    """Those parameters that a sync's own paths give: they win over the app's own."""
 
 
 _NO_REVENUE: Final = Revenue({}, frozenset(), (), None)

@@ -11,10 +11,11 @@ from flows.steps.address import read_address
 from flows.steps.caution import Caution, Note
 from flows.steps.currencies import CURRENCIES
 from flows.steps.event import PLATFORMS, Event, JsonObject
-from flows.steps.fields import compile_fields
+from flows.steps.fields import CANONICAL, compile_fields
 from flows.steps.fit import fit
 from flows.steps.identifiers import APPSFLYER_ID, PLATFORM_IDENTIFIERS
 from flows.steps.identity import Identity
+from flows.steps.mapped import BUNDLE_ID, IN_PLACE, IP, USER_ID, compile_revenue, is_nothing
 from flows.steps.os_version import read_os_version
 from flows.steps.profile import APP_VERSION, OS_VERSION
 from flows.steps.properties import Properties, gather
@@ -44,6 +45,7 @@ Translate = Callable[[Event, Identity, str, int], Request | TooLarge]
 
 _PLAIN_MONEY: Final = re.compile(r"-?[0-9]+(\.[0-9]{1,5})?")
 """AppsFlyer, «In-app events»: digits, a decimal point with up to five decimals, a minus for refunds."""
+_UNMAPPED: Final[tuple[JsonObject, tuple[str, ...]]] = ({}, ())
 _LONG_NAME: Final = 45
 _LONGEST_NAME: Final = 100
 _LONG_VALUE: Final = 1000
@@ -51,7 +53,12 @@ _LONG_VALUE: Final = 1000
 
 def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
     """Return the translation for one sync. An app of the identity's platform must be there."""
-    read_fields = compile_fields(sync.fields) if sync.fields else None
+    further = [each for each in sync.fields if each[0] in CANONICAL]
+    read_fields = compile_fields(further) if further else None
+    in_place = [each for each in sync.fields if each[0] in IN_PLACE]
+    read_mapped = compile_fields(in_place, IN_PLACE, is_nothing) if in_place else None
+    read_mapped_revenue = compile_revenue(in_place)
+    has_user_id, has_ip = [any(name == each for name, _ in in_place) for each in (USER_ID, IP)]
     rules, default_currency = sync.properties, sync.default_currency
     apps = {platform: (sync.app_id(platform), sync.bundle_id(platform)) for platform in PLATFORMS}
 
@@ -61,26 +68,28 @@ def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
         if app_id is None:
             raise ValueError(f"sync {sync.name} has no {platform} app")
         notes: list[Note] = []
-        revenue = read_revenue(event)
-        properties = gather(event, rules, revenue.parameters, revenue.consumed)
+        mapped, invalid = _UNMAPPED if read_mapped is None else read_mapped(event)
+        revenue = read_revenue(event) if read_mapped_revenue is None else read_mapped_revenue(event, mapped, invalid)
+        properties = gather(event, rules, revenue.parameters, revenue.consumed, revenue.mapped)
         envelope: JsonObject = {APPSFLYER_ID: identity.values[APPSFLYER_ID]}
-        if event.user_id is not None:
-            envelope["customer_user_id"] = event.user_id
+        user_id = mapped.get(USER_ID) if has_user_id else event.user_id
+        if user_id is not None:
+            envelope["customer_user_id"] = user_id
         else:
             notes.append(Note(Caution.NO_CUSTOMER_USER_ID))
         envelope["eventName"] = send_as
         envelope["eventValue"] = ""  # its place; `fit` fills it
         envelope["eventTime"] = appsflyer_time(min(event.time_ms, now_ms))
-        _add_currency(envelope, notes, properties, revenue, default_currency)
-        _add_device(envelope, notes, event, identity)
+        _add_currency(envelope, notes, properties, revenue, None if "currency" in invalid else default_currency)
+        _add_device(envelope, notes, event, identity, mapped.get(IP) if has_ip else event.ip)
         absent = _add_identifiers(envelope, notes, identity)
+        bundle_id = None if BUNDLE_ID in invalid else mapped.get(BUNDLE_ID, bundle_id)
         if bundle_id is not None:
             envelope["bundleIdentifier"] = bundle_id
         if read_fields is not None:
-            fields, invalid_fields = read_fields(event)
-            envelope.update(fields)
-            if invalid_fields:
-                notes.append(Note(Caution.INVALID_FIELD, ", ".join(invalid_fields)))
+            invalid += _add_fields(envelope, read_fields(event))
+        if invalid:
+            notes.append(Note(Caution.INVALID_FIELD, ", ".join(invalid)))
         _note_name_and_time(notes, event, send_as, now_ms)
         _note_properties(notes, properties, revenue)
         fitted = fit(envelope, properties, max_body_bytes)
@@ -112,11 +121,11 @@ def _add_currency(
         notes.append(Note(Caution.AMBIGUOUS_CURRENCY, ", ".join(revenue.rival_currencies)))
 
 
-def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity) -> None:
+def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity, ip: str | None) -> None:
     """Add what the event says of its device, apart from what identifies it."""
     values = identity.values
-    if event.ip is not None:
-        address = read_address(event.ip)
+    if ip is not None:
+        address = read_address(ip)
         if address.ip is not None:
             envelope["ip"] = address.ip
         elif address.caution is not None:
@@ -133,6 +142,13 @@ def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity:
     app_version = event.app_version or values.get(APP_VERSION)
     if app_version is not None:
         envelope["app_version_name"] = app_version
+
+
+def _add_fields(envelope: JsonObject, read: tuple[JsonObject, tuple[str, ...]]) -> tuple[str, ...]:
+    """Add what was read of the fields that have no other rule; return the names of what was unusable."""
+    fields, invalid = read
+    envelope.update(fields)
+    return invalid
 
 
 def _add_identifiers(envelope: JsonObject, notes: list[Note], identity: Identity) -> tuple[str, ...]:

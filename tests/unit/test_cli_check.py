@@ -19,7 +19,14 @@ from flows.cli import main
 from flows.steps.event import Record
 
 FILES = '[source]\nkind = "files"\npaths = ["*.json"]\n'
-SYNC = '[[sync]]\nname = "production"\nios_app_id = "id1"\ns2s_key = "env:STREAM_TEST_KEY"\nevents = "all"\n'
+SYNC = """
+[[sync]]
+name = "production"
+ios_app_id = "id1"
+ios_bundle_id = "com.example"
+s2s_key = "env:STREAM_TEST_KEY"
+events = "all"
+"""
 
 
 class Listener:
@@ -260,3 +267,24 @@ def test_what_keying_means(partitions: int, seen: Keying, mark: Mark) -> None:
 
 def test_an_empty_topic_is_a_note() -> None:
     assert keyed("t", 4, 0, Keying(0, 0, 0, 0)).mark is Mark.NOTE
+
+
+@pytest.mark.parametrize(
+    ("written", "is_noted"),
+    [
+        ("", True),
+        ('ios_bundle_id = "com.example"\n', False),
+        ('[sync.fields]\nbundle_id = "event_properties.bundle"\n', False),
+        ('[sync.fields]\nua = "event_properties.ua"\n', True),
+    ],
+)
+def test_an_ios_app_without_a_bundle_id_is_noted(
+    written: str, *, is_noted: bool, appsflyer: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Many ad networks ask for it; an Android app has its package name."""
+    apps = '[[sync]]\nname = "s"\nios_app_id = "id1"\nandroid_app_id = "com.a"\ns2s_key = "env:STREAM_TEST_KEY"\n'
+    settings = FILES + delivery(f"http://127.0.0.1:{appsflyer.port}") + apps + 'events = "all"\n' + written
+    code, lines = checked(settings, capsys)
+    notes = [line for line in lines if line.startswith("!")]
+    assert (code, len(notes)) == (0, int(is_noted))
+    assert not notes or "sync[s]: no ios_bundle_id" in notes[0]

@@ -32,6 +32,7 @@ endpoint = "http://127.0.0.1:1"
 name = "production"
 enabled = true
 ios_app_id = "id1"
+ios_bundle_id = "com.example"
 s2s_key = "env:STREAM_TEST_KEY"
 """
 NAMED = "".join(f'[[sync.event]]\nname = "{name}"\n' for name in ("Order Completed", "Sign Up"))

@@ -18,6 +18,7 @@ from flows.settings.sync_tables import FieldsTable
 from flows.settings.tables import IdentityPathsTable
 from flows.steps.fields import CANONICAL
 from flows.steps.identifiers import ATTRIBUTES, DEFAULT_PATHS
+from flows.steps.mapped import IN_PLACE
 from flows.steps.sync import Condition, Operator, PropertyRules, Selection
 
 HERE = Path("/srv/stream/stream.toml")
@@ -185,7 +186,7 @@ def test_further_fields_have_one_path_or_several() -> None:
 
 def test_the_tables_name_exactly_what_the_steps_read() -> None:
     assert tuple(IdentityPathsTable.model_fields) == ATTRIBUTES
-    assert set(FieldsTable.model_fields) == set(CANONICAL)
+    assert set(FieldsTable.model_fields) == {*CANONICAL, *IN_PLACE}
 
 
 def test_given_identifier_paths_replace_the_defaults_of_that_identifier_only() -> None:

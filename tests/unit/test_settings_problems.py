@@ -247,7 +247,7 @@ CASES = {
         KAFKA + '[identity.paths]\nidfa = ["user.idfa"]\n' + SYNC,
         (
             'identity.paths.idfa: found ["user.idfa"]; expected a list of paths: user_properties.NAME, '
-            "event_properties.NAME, group_properties.NAME, or a field of the event; "
+            "event_properties.NAME, group_properties.NAME, groups.NAME, or a field of the event; "
             'write for example ["user_properties.NAME"]'
         ),
     ),
