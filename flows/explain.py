@@ -148,8 +148,8 @@ class Explainer:
 
     def _absences(self, event: Event) -> list[Note]:
         """Return why an event that says its identifiers is taken to say none."""
-        _, malformed, zeroed = self._rules.reader.read(event)
-        found = ((Caution.MALFORMED_IDENTIFIER, malformed), (Caution.ZERO_IDENTIFIER, zeroed))
+        read = self._rules.reader.read(event)
+        found = ((Caution.MALFORMED_IDENTIFIER, read.malformed), (Caution.ZERO_IDENTIFIER, read.zeroed))
         return [Note(caution, ", ".join(names)) for caution, names in found if names]
 
     def _translated(

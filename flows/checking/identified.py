@@ -39,10 +39,10 @@ def identifiers(settings: Settings, sample: Sample) -> Iterator[Finding]:
     if not events:
         return
     readings = [reader.read(event) for event in events]
-    found = Counter(name for reading in readings for name in reading.values)
+    found = Counter(name for reading in readings for name in reading.told)
     unusable = sum(APPSFLYER_ID in (*reading.malformed, *reading.zeroed) for reading in readings)
     users = {event.user_key for event in events}
-    known = {event.user_key for event, reading in zip(events, readings, strict=True) if APPSFLYER_ID in reading.values}
+    known = {event.user_key for event, reading in zip(events, readings, strict=True) if APPSFLYER_ID in reading.told}
     of_apps = f"of {count(len(events), 'event')} of apps"
     if not known:
         text = f"AppsFlyer id: in none {of_apps}, so none would be sent"

@@ -1,6 +1,7 @@
 """What one device has taught. Kept small, for millions of them are remembered, and quick where nothing is new."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from flows.steps.identifiers import Value
@@ -10,6 +11,7 @@ FORGOTTEN: Final = ""
 
 Taught = tuple[int, Value]
 """(time of the event in ms, value)"""
+TaughtBy = dict[str, Taught]
 
 
 def newer(one: Taught, other: Taught) -> Taught:
@@ -25,6 +27,58 @@ def _rank(taught: Taught) -> tuple[int, bool, str]:
     return time_ms, value == FORGOTTEN, str(value)
 
 
+_FIRST: Final = "|first"
+_LAST: Final = "|last"
+"""Behind a name: the earliest and the latest `$setOnce` of it, which say nothing where something was set before."""
+
+
+def taught_by(time_ms: int, values: Mapping[str, Value], once: Mapping[str, Value] = MappingProxyType({})) -> TaughtBy:
+    """Return what an event teaches by what it sets, and by what it sets once."""
+    taught = {name: (time_ms, value) for name, value in values.items()}
+    for name, value in once.items():
+        taught[name + _FIRST] = taught[name + _LAST] = (time_ms, value)
+    return taught
+
+
+def merge(one: Mapping[str, Taught], other: Mapping[str, Taught]) -> dict[str, Taught]:
+    """Return what both have taught; the order, and what is in both, is no matter."""
+    merged = dict(one)
+    for name, taught in other.items():
+        known = merged.get(name)
+        merged[name] = taught if known is None else _of_both(name, known, taught)
+    return merged
+
+
+def in_effect(taught: dict[str, Taught]) -> dict[str, Taught]:
+    """Return what is known by all that was taught: of what was set once, what Amplitude would have kept.
+
+    Source: Amplitude, Identify API: `$setOnce` counts only where nothing is set. That is the earliest one, unless the
+    property was set, or unset after it: then the latest one, if that came after. Those between the two are not kept.
+    """
+    if not any(name.endswith(_LAST) for name in taught):
+        return taught
+    known = {name: each for name, each in taught.items() if not name.endswith((_FIRST, _LAST))}
+    for key, latest in taught.items():
+        name = key.removesuffix(_LAST)
+        last = known.get(name)
+        if name == key or (last is not None and last[1] != FORGOTTEN):
+            continue
+        earliest = taught[name + _FIRST]
+        if last is None or earliest[0] > last[0]:
+            known[name] = earliest
+        elif latest[0] > last[0]:
+            known[name] = latest
+    return known
+
+
+def _of_both(name: str, one: Taught, other: Taught) -> Taught:
+    if not name.endswith(_FIRST):
+        return newer(one, other)
+    return one if (-one[0], str(one[1])) >= (-other[0], str(other[1])) else other
+
+
+_names_with_once: Final[set[tuple[str, ...]]] = set()
+"""Lists of names of which some were set once: most apps have none."""
 _shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 DeviceState = tuple[int, int, tuple[str, ...], tuple[Value, ...], int | tuple[int, ...]]
@@ -55,7 +109,7 @@ class Device:
         if len(state) == 3:  # noqa: PLR2004 - see OldDeviceState
             return cls(*state)
         device = cls(state[0], state[1], {})
-        device._names = _shared_names.setdefault(state[2], state[2])
+        device._names = _share(state[2])
         device._values = state[3]
         device._times_ms = state[4]
         return device
@@ -65,7 +119,7 @@ class Device:
         return (self.seen_ms, self.touched_s, self._names, self._values, self._times_ms)
 
     def learn(self, time_ms: int, values: Mapping[str, Value]) -> bool:
-        """Take the values of an event; return whether anything changed."""
+        """Take what an event sets; return whether anything changed."""
         if tuple(values) == self._names and type(self._times_ms) is int:
             same_values = tuple(values.values())
             if same_values == self._values:
@@ -87,6 +141,13 @@ class Device:
         self._keep(taught)
         return changed
 
+    def merge(self, more: Mapping[str, Taught]) -> bool:
+        """Take what was taught; return whether any value changed."""
+        known = self.taught
+        merged = merge(known, more)
+        self._keep(merged)
+        return any(name not in known or known[name][1] != merged[name][1] for name in more)
+
     @property
     def taught(self) -> dict[str, Taught]:
         """Everything that was taught, as name → (time in ms, value)."""
@@ -97,23 +158,31 @@ class Device:
 
     def value(self, name: str) -> Value | None:
         """Return what is known under a name, or None."""
-        if name not in self._names:
-            return None
-        value = self._values[self._names.index(name)]
-        return None if value == FORGOTTEN else value
+        return self.complete({}).get(name)
 
     def complete(self, own: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return an event's own values, and behind them what is known."""
         if tuple(own) == self._names:
             return own
-        known = {name: value for name, value in zip(self._names, self._values, strict=True) if value != FORGOTTEN}
+        if _names_with_once and self._names in _names_with_once:
+            known = {name: value for name, (_, value) in in_effect(self.taught).items() if value != FORGOTTEN}
+        else:
+            known = {name: value for name, value in zip(self._names, self._values, strict=True) if value != FORGOTTEN}
         known.update(own)
         return known
 
     def _keep(self, taught: Mapping[str, Taught]) -> None:
-        names = tuple(taught)
-        self._names = _shared_names.setdefault(names, names)
+        self._names = _share(tuple(taught))
         self._values = tuple([value for _, value in taught.values()])
         times_ms = [time_ms for time_ms, _ in taught.values()]
         is_one = not times_ms or times_ms.count(times_ms[0]) == len(times_ms)
         self._times_ms = (times_ms[0] if times_ms else 0) if is_one else tuple(times_ms)
+
+
+def _share(names: tuple[str, ...]) -> tuple[str, ...]:
+    shared = _shared_names.get(names)
+    if shared is None:
+        _shared_names[names] = shared = names
+        if any(name.endswith(_LAST) for name in names):
+            _names_with_once.add(names)
+    return shared

@@ -5,9 +5,11 @@ Formats: AppsFlyer, OpenAPI of the S2S events API (api3), schemas AndroidIds and
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from flows.steps.event import Event, Platform
+from flows.steps.decode import flatten_operations
+from flows.steps.event import Event, JsonObject, Platform
 from flows.steps.paths import compile_path, container_of, split_path
 
 Value = str | int | tuple[int, str]
@@ -107,6 +109,9 @@ ATTRIBUTES: Final = tuple(DEFAULT_PATHS)
 """Everything that `[identity.paths]` may name."""
 
 
+NOT_ONCE: Final[Mapping[str, Value]] = MappingProxyType({})
+
+
 class Reading(NamedTuple):
     """What one event says of its device."""
 
@@ -115,6 +120,13 @@ class Reading(NamedTuple):
     """Identifiers that were there but look like none, and count as absent."""
     zeroed: tuple[str, ...]
     """Identifiers that were all zeros, as systems give them to apps that may not track: they count as absent."""
+    once: Mapping[str, Value] = NOT_ONCE
+    """What is set by `$setOnce` alone: it counts only where nothing was set before."""
+
+    @property
+    def told(self) -> dict[str, Value]:
+        """Everything that the event says of its device."""
+        return {**self.once, **self.values} if self.once else self.values
 
 
 _Ranked = tuple[tuple[int, str], ...]
@@ -142,6 +154,28 @@ class IdentifierReader:
 
     def read(self, event: Event) -> Reading:
         """Return the event's identifiers in AppsFlyer's form; of several paths the first with a real value counts."""
+        operations = event.fields.get("user_properties")
+        if type(operations) is dict and "$setOnce" in operations:
+            return self._read_once(event, operations)
+        return self._read(event)
+
+    def _read_once(self, event: Event, operations: JsonObject) -> Reading:
+        """Read what is set once apart from what the event says otherwise."""
+        said = flatten_operations({name: value for name, value in operations.items() if name != "$setOnce"})
+        once = {name: value for name, value in event.user_properties.items() if name not in said}
+        values, malformed, zeroed, _ = self._read(event._replace(user_properties=said))
+        apart = self._read(
+            event._replace(user_properties=once, event_properties={}, groups={}, group_properties={}, fields={})
+        )
+        unreal = {*malformed, *apart.malformed} - apart.values.keys() - values.keys()
+        return Reading(
+            values,
+            tuple(sorted(unreal)),
+            tuple(sorted({*zeroed, *apart.zeroed} - unreal - apart.values.keys() - values.keys())),
+            {name: value for name, value in apart.values.items() if name not in values},
+        )
+
+    def _read(self, event: Event) -> Reading:
         found: list[tuple[int, str, Any]] = []
         for container, names in self._containers:
             place = container(event)

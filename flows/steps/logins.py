@@ -113,8 +113,9 @@ class Logins:
         return [(key, Inherited(device_id, taught, partition))] if taught else []
 
     def _teach(self, stated: Stated | None, device_id: str, event: Event, now_s: int) -> list[tuple[str, Inherited]]:
-        values = self._reader.read(event).values
-        platform = platform_of_values(values) if stated is None and values else stated
+        reading = self._reader.read(event)
+        values, told = reading.values, reading.told
+        platform = platform_of_values(told) if stated is None and told else stated
         if platform == "other":
             return []
         if event.os_version is not None and (os_version := read_os_version(event.os_version)) is not None:
@@ -127,7 +128,7 @@ class Logins:
             known = self._devices.get(place)
             owner = known if isinstance(known, str) else known[0] if isinstance(known, tuple) else None
             profile = Profile(_unpack(known) if isinstance(known, bytes) else None)
-            profile.learn(platform, device_id, event.time_ms, values, forgotten, now_s=now_s)
+            profile.learn(platform, device_id, event.time_ms, values, forgotten, reading.once, now_s=now_s)
             if owner is None:
                 self._devices[place] = marshal.dumps(profile.state())
                 return []

@@ -1,6 +1,6 @@
 """One user's state out of two: what two slices remember of the same user, as where a topic was not keyed by user."""
 
-from flows.steps.device import Device, DeviceState, OldDeviceState, newer
+from flows.steps.device import Device, DeviceState, OldDeviceState, merge
 from flows.steps.user import UserState
 
 _DIGEST_BYTES = 8
@@ -22,9 +22,7 @@ def merge_users(one: UserState, other: UserState) -> UserState:
 
 def _merge_devices(one: DeviceState | OldDeviceState, other: DeviceState | OldDeviceState) -> DeviceState:
     first, second = Device.restore(one), Device.restore(other)
-    taught = first.taught
-    for name, value in second.taught.items():
-        taught[name] = newer(taught[name], value) if name in taught else value
+    taught = merge(first.taught, second.taught)
     return Device(max(first.seen_ms, second.seen_ms), max(first.touched_s, second.touched_s), taught).state()
 
 

@@ -5,14 +5,16 @@ else the greater text, so that the result depends on the set of events alone, no
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
-from flows.steps.device import FORGOTTEN, Device, DeviceState, OldDeviceState, newer
+from flows.steps.device import FORGOTTEN, Device, DeviceState, OldDeviceState, in_effect, merge, taught_by
 from flows.steps.event import PLATFORMS, Platform
 from flows.steps.identifiers import APPSFLYER_ID, Value
 
 OS_VERSION: Final = "os_version"
 APP_VERSION: Final = "app_version"
+NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
 _UNKNOWN: Final = "?"
 _SECOND: Final = "2"
 """Before the id of a device that another user was seen on before: a mark, which knows nothing."""
@@ -38,22 +40,30 @@ class Profile:
         time_ms: int,
         values: dict[str, Value],
         forgotten: tuple[str, ...] = (),
+        once: Mapping[str, Value] = NOTHING,
         *,
         now_s: int,
     ) -> bool:
-        """Take what an event says of its device; return whether anything changed that may identify an event."""
-        if device_id is None and not values and not forgotten:
+        """Take what an event says of its device; return whether anything changed that may identify an event.
+
+        `once` are values that count only where nothing was set before. Of one event, what it unsets is unset first.
+        """
+        if device_id is None and not (values or forgotten or once):
             return False
         if forgotten:
-            values = {**dict.fromkeys(forgotten, FORGOTTEN), **values}
+            set_anew = {name: value for name, value in once.items() if name in forgotten}
+            values = {**dict.fromkeys(forgotten, FORGOTTEN), **set_anew, **values}
+            once = {name: value for name, value in once.items() if name not in set_anew}
         key = _KEYS[platform] + (device_id or "")
         device = self.devices.get(key)
         if device is None:
-            self.devices[key] = Device(time_ms, now_s, {name: (time_ms, value) for name, value in values.items()})
+            self.devices[key] = Device(time_ms, now_s, taught_by(time_ms, values, once))
             return True
         device.touched_s = now_s
         is_later = time_ms > device.seen_ms and len(self.devices) > 1  # it may be the user's latest device now
         device.seen_ms = max(device.seen_ms, time_ms)
+        if once:
+            return device.merge(taught_by(time_ms, values, once)) or is_later
         return device.learn(time_ms, values) or is_later
 
     def inherit(
@@ -75,8 +85,7 @@ class Profile:
                 changed = True
                 continue
             device.touched_s = now_s
-            for name, (time_ms, value) in taught.items():
-                changed = device.learn(time_ms, {name: value}) or changed
+            changed = device.merge(taught) or changed
         return changed
 
     def platform_of(self, device_id: str | None) -> Platform | None:
@@ -136,10 +145,8 @@ class Profile:
         elif stated is None:
             taught = silent.taught
         else:
-            taught = stated.taught
-            for name, known in silent.taught.items():
-                taught[name] = newer(known, taught[name]) if name in taught else known
-        return {name: value for name, (_, value) in taught.items() if value != FORGOTTEN}
+            taught = merge(stated.taught, silent.taught)
+        return {name: value for name, (_, value) in in_effect(taught).items() if value != FORGOTTEN}
 
     def _is_of_another(self, platform: Platform, device_id: str) -> bool:
         """Return whether what was taught without a platform may be another platform's, and so counts for none.
@@ -168,8 +175,8 @@ class Profile:
         # What events without a device taught is atomic too: it counts whole, where it names an install more recently.
         loose = self._known(platform, "")
         loose_ms = max(
-            (slot.taught[APPSFLYER_ID][0] for key in (letter, _UNKNOWN)
-             if (slot := self.devices.get(key)) is not None and APPSFLYER_ID in slot.taught),
+            (taught[APPSFLYER_ID][0] for key in (letter, _UNKNOWN)
+             if (slot := self.devices.get(key)) is not None and APPSFLYER_ID in (taught := in_effect(slot.taught))),
             default=-1,
         )  # fmt: skip
         contradicts = appsflyer_id is not None and loose.get(APPSFLYER_ID) not in (None, appsflyer_id)

@@ -74,8 +74,9 @@ class User:
         self._touched_s = now_ms // 1000
         self._forget()
         rules = self._rules
-        values, malformed, zeroed = rules.reader.read(event)
-        stated = self._stated(event, values)
+        reading = rules.reader.read(event)
+        values, malformed, zeroed, once = reading
+        stated = self._stated(event, reading.told)
         if known is not None:
             stated = known.platform if stated is None else stated
             values = {**known.values, **values} if stated == known.platform else values
@@ -87,7 +88,7 @@ class User:
         if stated != "other":
             forgotten = rules.reader.forgotten(event) if event.name == "$identify" else ()
             changed = self._profile.learn(
-                stated, event.device_id, event.time_ms, values, forgotten, now_s=self._touched_s
+                stated, event.device_id, event.time_ms, values, forgotten, once, now_s=self._touched_s
             )
         decisions: list[Decision] = []
         if targets:
@@ -272,8 +273,9 @@ class User:
         return GivenUp(held.event, held.targets, error.format(absent), reason)
 
     def _identity_of(self, event: Event) -> Identity | None:
-        own, malformed, zeroed = self._rules.reader.read(event)
-        stated = self._stated(event, own)
+        reading = self._rules.reader.read(event)
+        own, malformed, zeroed, _ = reading
+        stated = self._stated(event, reading.told)
         platform = self._profile.platform_of(event.device_id) if stated is None else stated
         if platform is None or platform == "other":
             return None

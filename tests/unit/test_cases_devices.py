@@ -134,6 +134,50 @@ SEQUENCES: dict[str, tuple[list[Any], list[str]]] = {
         [identify(50, **SET, **{"$setOnce": {"appsflyer_id": OTHER_ID}}), bare()],
         ["1 filtered reserved", f"2 sent {ID} {IDFA}"],
     ),
+    "a later $setOnce": (
+        [identify(50, **{"$set": SET}), identify(45, **{"$setOnce": {"appsflyer_id": OTHER_ID}}), bare()],
+        ["1 filtered reserved", "2 filtered reserved", f"3 sent {ID} {IDFA}"],
+    ),
+    "a later $setOnce of an ordinary event, which is no value of its own": (
+        [ios(), bare(user_properties={"$setOnce": {"appsflyer_id": OTHER_ID, "idfv": IDFV}}), bare()],
+        [f"1 sent {ID} {IDFA}", f"2 sent {ID} {IDFA}", f"3 sent {ID} {IDFA}"],
+    ),
+    "the $setOnce of an ordinary event alone": (
+        [bare(user_properties={"$setOnce": SET}), bare()],
+        [f"1 sent {ID} {IDFA}", f"2 sent {ID} {IDFA}"],
+    ),
+    "two of $setOnce, the later one first": (
+        [
+            identify(45, **{"$setOnce": {"appsflyer_id": OTHER_ID}}),
+            identify(50, **{"$setOnce": SET}),
+            bare(time=at(40)),
+        ],
+        ["1 filtered reserved", "2 filtered reserved", f"3 sent {ID} {IDFA}"],
+    ),
+    "$set after $setOnce": (
+        [identify(50, **{"$setOnce": SET}), identify(45, **{"$set": {"appsflyer_id": OTHER_ID}}), bare()],
+        ["1 filtered reserved", "2 filtered reserved", f"3 sent {OTHER_ID} {IDFA}"],
+    ),
+    "$setOnce after $unset": (
+        [ios(), identify(50, **{"$unset": UNSET}), identify(45, **{"$setOnce": {"appsflyer_id": OTHER_ID}}), bare()],
+        [f"1 sent {ID} {IDFA}", "2 filtered reserved", "3 filtered reserved", f"4 sent {OTHER_ID} {IDFA}"],
+    ),
+    "$unset after $setOnce": (
+        [identify(50, **{"$setOnce": SET}), identify(45, **{"$unset": UNSET}), bare(time=at(40))],
+        ["1 filtered reserved", "2 filtered reserved", "3 held no_appsflyer_id"],
+    ),
+    "$clearAll and $setOnce of one event": (
+        [ios(), identify(50, **{"$clearAll": "-", "$setOnce": {"appsflyer_id": OTHER_ID}}), bare()],
+        [f"1 sent {ID} {IDFA}", "2 filtered reserved", f"3 sent {OTHER_ID} None"],
+    ),
+    "$setOnce of another device": (
+        [ios(), bare(device_id="d2", user_properties={"$setOnce": {"appsflyer_id": OTHER_ID}})],
+        [f"1 sent {ID} {IDFA}", f"2 sent {OTHER_ID} None"],
+    ),
+    "$setOnce of a broken one": (
+        [ios(), bare(user_properties={"$setOnce": {"appsflyer_id": "broken"}})],
+        [f"1 sent {ID} {IDFA}", f"2 sent {ID} {IDFA}"],
+    ),
     "plain": ([identify(50, **SET), bare()], ["1 filtered reserved", f"2 sent {ID} {IDFA}"]),
     "$append teaches nothing": (
         [identify(50, **{"$append": SET}), bare()],

@@ -15,7 +15,7 @@ from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.steps.decode import decode
 from flows.steps.device import Device, Taught
 from flows.steps.event import Event, Platform, Position, Record
-from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader, Reading
 from flows.steps.outcome import DeadLetterReason, FilterReason
 from flows.steps.select import Target
 from flows.steps.user import Rules, User
@@ -94,6 +94,8 @@ def body(
     properties: dict[str, Any] = {} if install is None else {"appsflyer_id": install}
     if name == "$identify" and install is None:
         properties = {"$unset": {"appsflyer_id": "-"}}
+    if name == "$identify once":
+        name, properties = "$identify", {"$setOnce": properties}
     return {
         "event_type": name, "device_id": device, "platform": platform, "time": NOW_MS + time_ms,
         "insert_id": insert_id, "user_properties": properties,
@@ -107,7 +109,7 @@ bodies = st.builds(
     st.integers(-3, 3).map(lambda seconds: seconds * 1000),
     st.sampled_from([None, None, None, A, B, C, "0000000000000-0000000", "broken"]),
     st.sampled_from([None, "i1", "i2", "i3"]),
-    st.sampled_from(["open", "open", "$identify"]),
+    st.sampled_from(["open", "open", "$identify", "$identify once"]),
 )
 targets_ = st.sampled_from([
     (), TARGETS, (Target(0, 0, "open"),), (Target(1, 0, "open"), Target(2, 0, "open")),
@@ -180,7 +182,8 @@ def test_what_is_identified_can_be_sent(story: list[Step], rules: Rules) -> None
     for offset, step in enumerate([*story, Step("expire", DAY_MS, {}, ())]):
         now_ms += step.pause_ms
         if step.kind == "take":
-            install = step.fields["user_properties"].get("appsflyer_id")
+            properties = step.fields["user_properties"]
+            install = properties.get("$setOnce", properties).get("appsflyer_id")
             taught.setdefault(install, set()).add(step.fields["platform"])
         for decision in play(user, step, offset, now_ms):
             if isinstance(decision, Identified):
@@ -693,7 +696,7 @@ def test_an_event_without_identifiers_leaves_nothing_behind_for_other_users() ->
     telling = event(0, user_id="ada", platform="iOS", os_version="17.5", app_version="9.9")
     User(rules).take(telling, TARGETS, NOW_MS)
     silent = event(1, user_id="bob", device_id="tablet", platform="iOS")
-    assert reader.read(silent) == ({}, (), ())
+    assert reader.read(silent) == Reading({}, (), ())
     bob = User(rules)
     bob.take(silent, TARGETS, NOW_MS)
     taught = event(2, user_id="bob", device_id="tablet", platform="iOS", user_properties={"appsflyer_id": A})

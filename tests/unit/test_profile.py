@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.steps.device import Taught
+from flows.steps.device import OldDeviceState, Taught
 from flows.steps.event import PLATFORMS, Platform
 from flows.steps.identifiers import Value
+from flows.steps.merging import merge_users
 from flows.steps.profile import Profile
+from flows.steps.user import UserState
 
 ID = "appsflyer_id"
 NOW_S = 1_700_000_000
@@ -25,6 +27,7 @@ class Lesson(NamedTuple):
     device_id: str | None
     values: dict[str, Value]
     forgotten: tuple[str, ...] = ()
+    once: dict[str, Value] = {}  # noqa: RUF012 - nobody changes it
 
 
 platforms = st.sampled_from(["ios", "android", None])
@@ -35,14 +38,17 @@ lessons = st.builds(
     st.sampled_from(["d1", "d2", None]),
     st.dictionaries(st.sampled_from([ID, "idfa", "os_version"]), st.sampled_from(["A", "B", "C"]), max_size=3),
     st.sampled_from([(), (), (ID,), (ID, "idfa")]),
+    st.just({}),
 )
 histories = st.lists(lessons, max_size=8)
+once = st.dictionaries(st.sampled_from([ID, "idfa"]), st.sampled_from(["A", "B", "C"]), max_size=2)
+histories_with_once = st.lists(st.builds(lambda lesson, once: lesson._replace(once=once), lessons, once), max_size=8)
 
 
 def taught_by(history: list[Lesson]) -> Profile:
     profile = Profile()
-    for time_ms, platform, device_id, values, forgotten in history:
-        profile.learn(platform, device_id, time_ms, dict(values), forgotten, now_s=NOW_S)
+    for time_ms, platform, device_id, values, forgotten, once in history:
+        profile.learn(platform, device_id, time_ms, dict(values), forgotten, once, now_s=NOW_S)
     return profile
 
 
@@ -57,7 +63,7 @@ def known(profile: Profile) -> dict[str, tuple[int, dict[str, Taught]]]:
     return {key: (device.seen_ms, device.taught) for key, device in profile.devices.items()}
 
 
-@given(histories, st.randoms(use_true_random=False))
+@given(histories_with_once, st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
 def test_the_order_of_arrival_does_not_change_the_profile(history: list[Lesson], chance: random.Random) -> None:
     """Newest event time wins, so replays and reorderings give the same profile; also between events of one time."""
@@ -96,13 +102,13 @@ def test_a_device_knows_its_newest_values(history: list[Lesson]) -> None:
             assert profile.resolve(platform, device_id, {}) == newest(counts)
 
 
-@given(histories, st.sampled_from(["ios", "android"]))
+@given(histories_with_once, st.sampled_from(["ios", "android"]))
 @settings(max_examples=200, deadline=None)
 def test_what_another_platform_teaches_changes_nothing(history: list[Lesson], platform: Platform) -> None:
     """Never across platforms: with any other values in the other platform's events the answer is the same."""
     other_values = [
-        each._replace(values={"os_version": "Z"}, forgotten=())
-        if each.platform not in (platform, None) and (each.values or each.forgotten)
+        each._replace(values={"os_version": "Z"}, forgotten=(), once={"idfa": "Z"})
+        if each.platform not in (platform, None) and (each.values or each.forgotten or each.once)
         else each
         for each in history
     ]
@@ -111,7 +117,7 @@ def test_what_another_platform_teaches_changes_nothing(history: list[Lesson], pl
         assert one.resolve(platform, device_id, own) == other.resolve(platform, device_id, own)
 
 
-@given(histories, st.sampled_from(["ios", "android"]), st.sampled_from(["d1", "d2", None]))
+@given(histories_with_once, st.sampled_from(["ios", "android"]), st.sampled_from(["d1", "d2", None]))
 @settings(max_examples=200, deadline=None)
 def test_an_events_own_values_win(history: list[Lesson], platform: Platform, device_id: str | None) -> None:
     """Design: an event's own values win; then its device's."""
@@ -264,7 +270,7 @@ def test_a_device_that_states_another_platform_is_of_the_newest() -> None:
     assert profile.platform_of(None) is None
 
 
-@given(histories, histories)
+@given(histories_with_once, histories_with_once)
 @settings(max_examples=100, deadline=None)
 def test_a_stored_profile_goes_on_as_if_nothing_had_happened(before: list[Lesson], after: list[Lesson]) -> None:
     """Its state is builtins that no later call changes."""
@@ -274,7 +280,9 @@ def test_a_stored_profile_goes_on_as_if_nothing_had_happened(before: list[Lesson
     restored = Profile(deepcopy(stored))
     for each in after:
         for one in (profile, restored):
-            one.learn(each.platform, each.device_id, each.time_ms, dict(each.values), each.forgotten, now_s=NOW_S)
+            one.learn(
+                each.platform, each.device_id, each.time_ms, dict(each.values), each.forgotten, each.once, now_s=NOW_S
+            )
     assert profile.state() == restored.state()
     assert stored == kept
 
@@ -290,3 +298,70 @@ def test_devices_are_forgotten_one_by_one() -> None:
     assert profile.resolve("ios", "new", {}) == {ID: "N"}
     assert profile.knows("N")
     assert not profile.knows("O")
+
+
+# --- $setOnce ---
+
+operations = st.lists(
+    st.tuples(st.sampled_from(["set", "unset", "once"]), st.sampled_from(["A", "B", "C"])), max_size=7
+).filter(lambda steps: sum(kind == "once" for kind, _ in steps) < 3)
+
+
+def carry_out(profile: Profile, time_ms: int, kind: str, value: str) -> None:
+    values: dict[str, Value] = {ID: value}
+    if kind == "set":
+        profile.learn("ios", "d", time_ms, values, now_s=NOW_S)
+    elif kind == "unset":
+        profile.learn("ios", "d", time_ms, {}, (ID,), now_s=NOW_S)
+    else:
+        profile.learn("ios", "d", time_ms, {}, (), values, now_s=NOW_S)
+
+
+@given(operations, st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_whatever_the_order_of_arrival_the_value_is_amplitudes(
+    steps: list[tuple[str, str]], chance: random.Random
+) -> None:
+    """Amplitude, Identify API: carried out in the order of their times, `$setOnce` counts only where nothing is set."""
+    value: str | None = None
+    for kind, operand in steps:
+        value = operand if kind == "set" or (kind == "once" and value is None) else None if kind == "unset" else value
+    arrivals = list(enumerate(steps))
+    chance.shuffle(arrivals)
+    profile = Profile()
+    for time_ms, (kind, operand) in [*arrivals, *arrivals[:2]]:
+        carry_out(profile, time_ms, kind, operand)
+    assert profile.resolve("ios", "d", {}) == ({ID: value} if value else {})
+    restored = Profile(profile.state())
+    assert restored.resolve("ios", None, {}) == profile.resolve("ios", "d", {})
+    assert profile.knows(value or "A") == (value is not None)
+
+
+@given(histories_with_once, histories_with_once)
+@settings(max_examples=200, deadline=None)
+def test_two_slices_halves_come_to_what_one_would_know(one: list[Lesson], other: list[Lesson]) -> None:
+    """Whichever is merged into which, and however often."""
+    halves = [UserState(1, taught_by(each).state(), b"", {}, (), NOW_S) for each in (one, other)]
+    whole = known(taught_by([*one, *other]))
+    for first, second in (halves, halves[::-1]):
+        merged = merge_users(first, second)
+        assert known(Profile(merged.devices)) == whole
+        assert known(Profile(merge_users(merged, second).devices)) == whole
+
+
+def test_of_one_event_unset_comes_before_set_once() -> None:
+    """Amplitude's SDKs: `$clearAll`, `$unset`, `$set`, `$setOnce` is the order of one event's operations."""
+    profile = Profile()
+    learn(profile, "ios", "d", 1, appsflyer_id="A", idfa="I")
+    profile.learn("ios", "d", 2, {}, (ID, "idfa"), {ID: "B"}, now_s=NOW_S)
+    assert profile.resolve("ios", "d", {}) == {ID: "B"}
+
+
+def test_what_an_earlier_version_stored_is_set() -> None:
+    """It did not tell `$setOnce` apart: what it stored is what was set, and a later `$setOnce` does not change it."""
+    oldest: OldDeviceState = (1, NOW_S, {ID: (1, "L")})
+    profile = Profile({"id": (5, NOW_S, (ID, "idfa"), ("A", "I"), 5), "i": oldest})
+    for device_id in ("d", None):
+        profile.learn("ios", device_id, 9, {}, (), {ID: "B"}, now_s=NOW_S)
+    assert profile.resolve("ios", "d", {}) == {ID: "A", "idfa": "I"}
+    assert profile.resolve("ios", None, {ID: "L"}) == {ID: "L"}
