@@ -38,7 +38,15 @@ def build(process: Replay) -> Dataflow:
     read = op.flat_map_batch(
         "decode",
         letters,
-        read_again(ledger, process.marks, select, process.plan.filters, process.choice.not_taken, now_ms),
+        read_again(
+            ledger,
+            process.marks,
+            select,
+            process.plan.filters,
+            process.choice.not_taken,
+            now_ms,
+            process.settings.paused_syncs,
+        ),
     )
     events = op.flat_map_batch(
         "events", read, lambda batch: [(key, each) for key, each in batch if not isinstance(each, DeadLetter)]

@@ -37,7 +37,7 @@ def start() -> Process:
     """Read the settings that the environment names, and build the process. Exits with 2 where that cannot be."""
     configure_logs()
     keep_private()
-    refuse_cluster()
+    refuse_cluster("the stream", "start independent slices instead: python -m flows run --slice i/N")
     path = Path(os.environ.get("STREAM_SETTINGS", "stream.toml"))
     try:
         settings = load(path)
@@ -153,14 +153,13 @@ def _guard(recovery: Path | None) -> None:
             guard_store(recovery)
 
 
-def refuse_cluster(command: str = "run") -> None:
-    """Exit with 2 where Bytewax is to run as a cluster; `command` is what runs in slices instead."""
+def refuse_cluster(what: str, instead: str) -> None:
+    """Exit with 2 where Bytewax is to run as a cluster; say what to do instead."""
     given = cluster()
     if given:
         refuse(
-            f"{', '.join(given)}: the stream does not run as a Bytewax cluster, for one slow process "
-            "stalls all others in Bytewax 0.21; "
-            f"start independent slices instead: python -m flows {command} --slice i/N"
+            f"{', '.join(given)}: {what} does not run as a Bytewax cluster, for one slow process "
+            f"stalls all others in Bytewax 0.21; {instead}"
         )
 
 

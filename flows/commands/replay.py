@@ -32,6 +32,7 @@ from flows.replaying.start import DIRECTORY_VARIABLE
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 from flows.signals import keep_waiting
+from flows.start import refuse_cluster
 from flows.steps.outcome import DeadLetterReason
 
 FLOW = "flows.replay"
@@ -87,7 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_parse_names,
         action="extend",
         metavar="NAME[,…]",
-        help="letters of these syncs; what decode had refused is of none, and goes to these if they want it now",
+        help="letters of these syncs; what decode had refused is of none, and goes to these if they want it now; "
+        "OLD=NEW sends the letters of a sync that has another name today, or is gone, to an enabled one",
     )
     parser.add_argument("--since", type=parse_time, metavar="TIME", help="dead letters since this time (ISO 8601, UTC)")
     parser.add_argument("--until", type=parse_time, metavar="TIME", help="dead letters from before this time")
@@ -103,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
     """Preview the replay, or become it; returns only for a preview, or if it cannot be started."""
     configure_logs()
     keep_private()
+    refuse_cluster("a replay", "it is one process: leave them out")
     try:
         filters = _filters(args)
         settings = load(args.settings)
@@ -174,7 +177,10 @@ def _preview(settings: Settings, filters: Filters, *, again: bool) -> int:
 
 
 def _filters(args: argparse.Namespace) -> Filters:
-    filters = Filters(_unique(args.reason), _unique(args.sync), args.since, args.until)
+    given = [name.partition("=") for name in _unique(args.sync)]
+    syncs = tuple(name for name, is_renamed, _ in given if not is_renamed)
+    renamed = tuple((earlier.strip(), today.strip()) for earlier, is_renamed, today in given if is_renamed)
+    filters = Filters(_unique(args.reason), syncs, args.since, args.until, renamed)
     if filters == Filters() and not args.all:
         raise _RefusedError("replay: say which letters: --reason, --sync, --since or --until; or --all")
     if filters != Filters() and args.all:
@@ -186,10 +192,22 @@ def _check(settings: Settings, path: Path, filters: Filters, *, is_dry: bool) ->
     enabled = [sync.name for sync in settings.enabled_syncs]
     known = {each.name for each in settings.syncs}
     problems = []
-    for name in filters.syncs:
+    wanted = [*filters.syncs, *(today for _, today in filters.renamed)]
+    for name in wanted:
         if name not in enabled:
             what = "is not enabled" if name in known else "is not there"
             problems.append(f"{path}: sync[{name}] {what}; the enabled ones: {', '.join(enabled) or 'none'}")
+    for earlier, today in filters.renamed:
+        if earlier in enabled:
+            problems.append(f"--sync {earlier}={today}: sync[{earlier}] is enabled and gets its own; write {earlier}")
+    if len(dict(filters.renamed)) < len(filters.renamed):
+        problems.append("--sync: the letters of one sync go to one sync; leave out the others, and replay again")
+    paused = settings.paused_syncs
+    if not is_dry and paused and paused.issuperset(wanted or enabled):
+        problems.append(
+            f"{path}: {', '.join(sorted(paused.intersection(wanted or enabled)))}: paused, so that nothing would be "
+            "sent; take paused = true out of the sync first"
+        )
     if not is_dry:
         problems += obstacles(settings, path, None)
     if problems:

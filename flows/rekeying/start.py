@@ -21,7 +21,7 @@ def start() -> Rekeying:
     """Read what the environment names, and build the parts. Exits with 2 where that cannot be."""
     configure_logs()
     keep_private()
-    refuse_cluster("rekey")
+    refuse_cluster("rekey", "start independent slices instead: python -m flows rekey --slice i/N")
     unwritable = summary_file.obstacle()
     if unwritable is not None:
         refuse(unwritable)

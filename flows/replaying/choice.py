@@ -23,6 +23,7 @@ class LeftOut(StrEnum):
     CUT = "cut"
     """The dead letters' place took only a part of the event, which is whole where its position says."""
     SYNC_NOT_ENABLED = "sync_not_enabled"
+    SYNC_PAUSED = "sync_paused"
     ALREADY_REPLAYED = "already_replayed"
     SAME_EVENT = "same_event"
     """Another letter of the same event, sync and copy is replayed by this run."""
@@ -37,9 +38,11 @@ class Choice:
         enabled: Collection[str],
         marks: Marks,
         on_look: Callable[[], None] = lambda: None,
+        paused: Collection[str] = (),
     ) -> None:
         self._filters = filters
         self._enabled = frozenset(enabled)
+        self._paused = frozenset(paused)
         self._marks = marks
         self._on_look = on_look
         self.seen = 0
@@ -58,7 +61,11 @@ class Choice:
         else:
             self.left_out[why_not] += 1
         self._on_look()
-        return letter if why_not is None else None
+        return self.as_today(letter) if letter is not None and why_not is None else None
+
+    def as_today(self, letter: Letter) -> Letter:
+        """Return a letter as one of the sync that gets it."""
+        return letter._replace(sync=self._filters.today(letter.sync)) if letter.sync is not None else letter
 
     def read(self, stored: StoredLetter) -> Letter | None:
         """Return the letter; None, and a line in the log, if it is no dead letter."""
@@ -74,10 +81,15 @@ class Choice:
             return LeftOut.NOT_ASKED_FOR
         if letter.is_cut:
             return LeftOut.CUT
-        if letter.sync is not None and letter.sync not in self._enabled:
+        sync = self.as_today(letter).sync
+        if sync is not None and sync not in self._enabled:
             return LeftOut.SYNC_NOT_ENABLED
-        if self._marks.is_ended((letter.position, letter.sync, letter.copy), letter.replays):
+        if any(
+            self._marks.is_ended((letter.position, name, letter.copy), letter.replays) for name in (letter.sync, sync)
+        ):
             return LeftOut.ALREADY_REPLAYED
+        if sync in self._paused:
+            return LeftOut.SYNC_PAUSED
         return None
 
     def not_taken(self, why_not: LeftOut) -> None:

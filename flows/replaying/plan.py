@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -48,7 +48,7 @@ def run_directory(settings: Settings, filters: Filters, *, again: bool) -> Path:
     place = (
         str(letters.directory) if isinstance(letters, FileDeadLetters) else [letters.bootstrap_servers, letters.topic]
     )
-    said = orjson.dumps([asdict(filters), again, place])
+    said = orjson.dumps([_as_json(filters), again, place])
     return replay_directory(settings) / f"run-{hashlib.sha256(said).hexdigest()[:16]}"
 
 
@@ -69,7 +69,7 @@ def save(plan: Plan, directory: Path) -> None:
     """Write it, as a whole or not at all. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
     fresh = directory / f"{_PLAN}.new"
-    fresh.write_bytes(orjson.dumps(asdict(plan)))
+    fresh.write_bytes(orjson.dumps({**asdict(plan), "filters": _as_json(plan.filters)}))
     os.replace(fresh, directory / _PLAN)  # noqa: PTH105 - atomic by contract
 
 
@@ -81,7 +81,16 @@ def load(directory: Path) -> Plan | None:
         return None
     filters = stored.pop("filters")
     reasons, syncs = tuple(filters.pop("reasons")), tuple(filters.pop("syncs"))
-    return Plan(filters=Filters(reasons, syncs, **filters), **stored)
+    renamed = tuple((earlier, today) for earlier, today in filters.pop("renamed", ()))
+    return Plan(filters=Filters(reasons, syncs, renamed=renamed, **filters), **stored)
+
+
+def _as_json(filters: Filters) -> dict[str, Any]:
+    """Return them as they are stored; without renamed syncs as versions before those knew them."""
+    content = asdict(filters)
+    if not filters.renamed:
+        del content["renamed"]
+    return content
 
 
 def remove(directory: Path) -> None:

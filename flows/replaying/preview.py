@@ -54,11 +54,12 @@ class Preview:
         self._plan = plan
         syncs = settings.enabled_syncs
         self._marks = Marks(replay_directory(settings) / MARKS, plan.run, again=plan.again)
-        self._choice = Choice(plan.filters, [sync.name for sync in syncs], self._marks)
+        paused = settings.paused_syncs
+        self._choice = Choice(plan.filters, [sync.name for sync in syncs], self._marks, paused=paused)
         self._ledger = ReplayLedger([sync.name for sync in syncs], 0, self._marks.of_this_run)
         self._not_taken: list[str] = []
         self._read = read_again(
-            self._ledger, self._marks, compile_select(syncs), plan.filters, self._note_not_taken, now_ms
+            self._ledger, self._marks, compile_select(syncs), plan.filters, self._note_not_taken, now_ms, paused
         )
         translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
         self._translate = translate_events(syncs, translates, self._ledger, now_ms)
@@ -112,7 +113,7 @@ class Preview:
         day = datetime.fromtimestamp(letter.failed_at_ms / 1000, UTC).date().isoformat()
         group = Group(letter.reason.value, letter.sync or "(any)", day)
         self.letters[group] += 1
-        for fate in [WORDS[why_not]] if why_not is not None else self._follow(letter):
+        for fate in [WORDS[why_not]] if why_not is not None else self._follow(self._choice.as_today(letter)):
             self.fates[group, fate] += 1
 
     def _follow(self, letter: Letter) -> list[str]:

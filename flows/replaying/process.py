@@ -1,8 +1,11 @@
 """What the parts of a replay share: the stream's own parts, with marks, and with letters as their source."""
 
+import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -15,12 +18,15 @@ from flows.replaying import plan, report
 from flows.replaying.choice import Choice
 from flows.replaying.plan import Plan
 from flows.replaying.progress import Progress
+from flows.replaying.report import Ending
 from flows.replaying.stages import ReplayLedger
 from flows.replaying.unfinished import MarkingUnfinished
 from flows.settings.model import FileDeadLetters, Settings, State
 from flows.steps.user import Rules
 
 log = structlog.get_logger()
+
+_FAILED: Final = 1
 
 
 def replay_rules(rules: Rules) -> Rules:
@@ -46,11 +52,16 @@ class Replay(Process):
         names = self.ledger.sync_names
         self.letter_ledger = ReplayLedger(names, settings.delivery.max_pending, self.marks.of_this_run)
         self.ledger = self.letter_ledger
-        self.unfinished = MarkingUnfinished(self.ledger, self.journal, directory / "overflow", self.marks)
+        earlier_names: dict[str, list[str]] = {}
+        for earlier, today in the_plan.filters.renamed:
+            earlier_names.setdefault(today, []).append(earlier)
+        self.unfinished = MarkingUnfinished(
+            self.ledger, self.journal, directory / "overflow", self.marks, earlier_names
+        )
         self.rules = replay_rules(self.rules)
         self.progress = Progress(the_plan.total)
-        self.choice = Choice(the_plan.filters, names, self.marks, self._on_look)
-        self.is_done = False
+        self.choice = Choice(the_plan.filters, names, self.marks, self._on_look, settings.paused_syncs)
+        self.ending = Ending.STOPPED
 
     def letters(self) -> LetterInput:
         """Return where letters come from."""
@@ -59,8 +70,15 @@ class Replay(Process):
     def clean_up(self) -> None:
         """Remove what only an interrupted replay needs; called when Bytewax has let go of it."""
         self.finish()
-        if self.is_done:
+        if self.ending is Ending.DONE:
             shutil.rmtree(self._directory, ignore_errors=True)
+
+    def exit_if_paused(self) -> None:
+        """End with 1 where a paused sync keeps back what an interrupted replay had taken; the last thing at exit."""
+        if self.ending is Ending.PAUSED:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(_FAILED)
 
     def _reader(self, begin: Begin) -> LetterReader:
         letters = self.settings.dead_letters
@@ -80,7 +98,9 @@ class Replay(Process):
         self.marks.close()
         self.journal.close()
         self.progress.close()
-        self.is_done = self.stopping.input_ended and not len(self.unfinished) and not self.unfinished.set_aside_count
-        if self.is_done:
+        if self.stopping.input_ended and not len(self.unfinished) and not self.unfinished.set_aside_count:
+            self.ending = Ending.DONE
             plan.remove(self._directory)
-        report.print_summary(self.ledger, self.choice, self.damages, is_done=self.is_done)
+        elif self.settings.paused_syncs and not self.stopping.requested:
+            self.ending = Ending.PAUSED
+        report.print_summary(self.ledger, self.choice, self.damages, self.ending)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, Final
 
 from rich.console import Console
@@ -12,11 +13,28 @@ from flows import summary, summary_file
 from flows.printable import printable
 from flows.replaying.choice import Choice, LeftOut
 
+
+class Ending(StrEnum):
+    """How a replay has ended."""
+
+    DONE = "Done"
+    STOPPED = "Stopped"
+    """By a signal."""
+    PAUSED = "Paused"
+    """What an earlier run of it had taken waits for a sync that is paused."""
+
+
+_GOES_ON: Final = {
+    Ending.STOPPED: "The same command goes on with the rest.",
+    Ending.PAUSED: "What is pending waits for a paused sync: take paused = true out of it, and give the same command.",
+}
+
 WORDS: Final = {
     LeftOut.UNREADABLE: "are no dead letters",
     LeftOut.NOT_ASKED_FOR: "not asked for",
     LeftOut.CUT: "hold only a part of their event, for it was too large for their place",
     LeftOut.SYNC_NOT_ENABLED: "of syncs that are not enabled",
+    LeftOut.SYNC_PAUSED: "of syncs that are paused: replay them when they are not",
     LeftOut.ALREADY_REPLAYED: "replayed before (--again replays them again)",
     LeftOut.SAME_EVENT: "of an event that another letter of this replay stands for",
 }
@@ -32,14 +50,12 @@ def as_json(ledger: Ledger, choice: Choice) -> dict[str, Any]:
     return {"letters": letters, **summary.as_json(ledger)}
 
 
-def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], *, is_done: bool) -> None:
+def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], ending: Ending) -> None:
     """Print the summary, and write it where STREAM_SUMMARY says."""
     content = as_json(ledger, choice)
     summary_file.write(content)
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    console.print(
-        f"\n{'Done' if is_done else 'Stopped'}: {choice.seen:,} letters looked at, {choice.taken:,} replayed."
-    )
+    console.print(f"\n{ending}: {choice.seen:,} letters looked at, {choice.taken:,} replayed.")
     for why_not, count in choice.left_out.most_common():
         console.print(f"  {count:>7,}  {WORDS[why_not]}")
     for reason, count in content["refused"].items():
@@ -54,7 +70,7 @@ def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], *, is_
             console.print(f"  {count:>7,}  dead letters again: {reason}")
         if sync["pending"]:
             console.print(f"  {sync['pending']:>7,}  pending", style="yellow")
-    if not is_done:
-        console.print("\nThe same command goes on with the rest.")
+    if ending in _GOES_ON:
+        console.print(f"\n{_GOES_ON[ending]}")
     for damage in damages:
         console.print(f"Damaged: {printable(damage)}", markup=False)

@@ -1,6 +1,6 @@
 """Letters → events with their targets, and what decode refuses again."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from connectors.ledger.journal import Entry
 from connectors.ledger.ledger import Ledger
@@ -48,11 +48,12 @@ def read_again(
     filters: Filters,
     not_taken: Callable[[LeftOut], None],
     now_ms: Callable[[], int],
+    paused: Collection[str] = (),
 ) -> Callable[[list[Letter]], Iterable[Keyed]]:
     """Letters → (user key, event and targets) or (lane, dead letter); opens their entries.
 
     A letter of a sync goes to that sync, under the name that it had. One that decode refused is decoded and selected as
-    if it came for the first time.
+    if it came for the first time; a sync that is paused gets it from a later replay.
     """
     places = {name: place for place, name in enumerate(ledger.sync_names)}
 
@@ -71,8 +72,11 @@ def read_again(
         ]
         keyed = [each for one in decoded for each in (_of_sync(letter, one) if letter.sync else _of_none(letter, one))]
         if not keyed:
-            is_ended = letter.sync is None and any(isinstance(one, Event) for one in decoded)
-            not_taken(LeftOut.ALREADY_REPLAYED if is_ended else LeftOut.SAME_EVENT)
+            events = [one for one in decoded if isinstance(one, Event)] if letter.sync is None else []
+            if paused and any(ledger.sync_names[each.sync] in paused for one in events for each in select(one).targets):
+                not_taken(LeftOut.SYNC_PAUSED)
+            else:
+                not_taken(LeftOut.ALREADY_REPLAYED if events else LeftOut.SAME_EVENT)
         return keyed
 
     def _of_sync(letter: Letter, decoded: Event | Refused) -> Iterator[Keyed]:
@@ -112,6 +116,7 @@ def read_again(
         name = ledger.sync_names[sync]
         return (
             filters.wants(name)
+            and name not in paused
             and not marks.is_ended((position, name, copy), letter.replays)
             and not ledger.is_known(position, sync, copy)
         )

@@ -16,7 +16,7 @@ from flows.logs import configure_logs
 from flows.replaying import plan
 from flows.replaying.process import Replay
 from flows.settings import SettingsError, load
-from flows.start import refuse
+from flows.start import refuse, refuse_cluster
 
 log = structlog.get_logger()
 
@@ -27,6 +27,7 @@ DIRECTORY_VARIABLE: Final = "STREAM_REPLAY"
 def start() -> Replay:
     """Read the settings and the plan that the environment names, and build the replay. Exits with 2 where it cannot."""
     configure_logs()
+    refuse_cluster("a replay", "it is one process: leave them out")
     if DIRECTORY_VARIABLE not in os.environ:
         refuse("a replay is started with: python -m flows replay --reason … --sync … --since …")
     unwritable = summary_file.obstacle()
@@ -51,5 +52,6 @@ def start() -> Replay:
     except OSError as problem:
         refuse(f"{path}: state.directory: {directory} cannot be used: {problem.strerror}")
     process.stop_on_signals()
+    atexit.register(process.exit_if_paused)  # before the others, and so called after them
     atexit.register(process.clean_up)
     return process

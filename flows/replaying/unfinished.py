@@ -1,5 +1,6 @@
 """What a replay has taken and is not final yet, as in the stream; and a mark for what comes to its end."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from connectors.appsflyer.items import Item, key_of
@@ -12,21 +13,34 @@ from flows.steps.outcome import DeadLetter
 
 
 class MarkingUnfinished(Unfinished):
-    """Marks what comes to its end."""
+    """Marks what comes to its end: under the earlier names of its sync as well, so that no third name gets it again."""
 
-    def __init__(self, ledger: Ledger, journal: Journal, overflow_directory: Path, marks: Marks) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        journal: Journal,
+        overflow_directory: Path,
+        marks: Marks,
+        earlier_names: Mapping[str, Sequence[str]],
+    ) -> None:
         super().__init__(ledger, journal, overflow_directory)
         self._marks = marks
+        self._earlier_names = earlier_names
 
     def delivered(self, parcel: Parcel) -> None:
         """AppsFlyer has it."""
-        self._marks.record(key_of(parcel), parcel.replays, DELIVERED)
+        self._mark(parcel, DELIVERED)
         super().delivered(parcel)
 
     def written(self, letter: DeadLetter) -> None:
         """It is a dead letter again, and that one is durable."""
-        self._marks.record(key_of(letter), letter.replays, letter.reason.value)
+        self._mark(letter, letter.reason.value)
         super().written(letter)
+
+    def _mark(self, item: Item, fate: str) -> None:
+        position, sync, copy = key_of(item)
+        for name in (sync, *self._earlier_names.get(sync or "", ())):
+            self._marks.record((position, name, copy), item.replays, fate)
 
     def _earlier_fate(self, item: Item) -> str | None:
         # While this replay was interrupted, another one may have brought it to its end.

@@ -141,14 +141,21 @@ def test_what_waits_for_it_becomes_dead_letters_that_a_replay_sends(
     assert "sync_disabled" in second.log
 
     scene.sandbox.set_faults({})
-    scene.configure(OTHER.format(name="other", enabled="true"))
-    replay = scene.stream.start("-m", "flows", "replay", "--reason", "sync_disabled")
+    today = "new name" if change == "renamed" else "other"
+    scene.configure(OTHER.format(name=today, enabled="true"))
+    sync = ["--sync", "other=new name"] if change == "renamed" else []
+    replay = scene.stream.start("-m", "flows", "replay", "--reason", "sync_disabled", *sync)
     assert replay.wait() == 0, replay.log
     adds_up(replay.summary)
-    fates = replay.summary["syncs"]["other"]
+    fates = replay.summary["syncs"][today]
     assert (fates["delivered"], fates["dead_lettered"]) == (KNOWN, {"no_appsflyer_id": UNKNOWN})
     assert scene.delivered("id222222222") == dict.fromkeys(range(KNOWN), 1)
     assert scene.delivered("id111111111") == dict.fromkeys(range(KNOWN), 1)
+    scene.configure(OTHER.format(name="third name", enabled="true"))
+    again = scene.stream.start("-m", "flows", "replay", "--reason", "sync_disabled", "--sync", "other=third name")
+    assert again.wait() == 0, again.log
+    assert again.summary["letters"]["left_out"]["already_replayed"] == KNOWN + UNKNOWN
+    assert scene.delivered("id222222222") == dict.fromkeys(range(KNOWN), 1)
     third = scene.stream.start("-m", "flows", "run")
     third.wait_for_log("reading a partition")
     assert third.stop() == 0, third.log

@@ -15,6 +15,7 @@ from connectors.ledger.marks import Marks
 from flows.cli import main
 from flows.commands.replay import parse_rate, parse_time
 from flows.replaying import plan
+from flows.replaying.filters import Filters
 from flows.steps.event import Position
 from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
 
@@ -176,6 +177,10 @@ def test_a_dry_run_knows_what_was_replayed(capsys: pytest.CaptureFixture[str]) -
         (["--all", "--sync", "production"], "leave out --all"),
         (["--sync", "staging"], "sync[staging] is not enabled"),
         (["--sync", "production,nope", "--dry-run"], "sync[nope] is not there; the enabled ones: production"),
+        (["--sync", "gone=staging"], "sync[staging] is not enabled"),
+        (["--sync", "gone=nope"], "sync[nope] is not there; the enabled ones: production"),
+        (["--sync", "production=production"], "sync[production] is enabled and gets its own; write production"),
+        (["--sync", "gone=production,gone= "], "the letters of one sync go to one sync"),
         (["--all", "--settings", "absent.toml"], "absent.toml"),
     ],
 )
@@ -186,6 +191,50 @@ def test_what_is_wrong_starts_nothing(
     assert said in capsys.readouterr().err
     assert execs == []
     assert not Path("state").exists()
+
+
+def test_the_letters_of_a_renamed_sync_are_planned_and_the_same_command_goes_on(execs: Execs) -> None:
+    write((IDENTIFIED, "sync_disabled", "gone"))
+    for _ in range(2):
+        main(["replay", "--sync", "gone=production,production"])
+    (_, first), (_, second) = execs
+    assert first == second
+    the_plan = plan.load(Path(first or ""))
+    assert the_plan is not None
+    assert the_plan.filters == Filters(syncs=("production",), renamed=(("gone", "production"),))
+
+
+def test_a_dry_run_of_a_renamed_sync_says_what_would_be_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    write((IDENTIFIED, "sync_disabled", "gone"), (IDENTIFIED, "rejected", "production"))
+    assert main(["replay", "--sync", "gone=production", "--dry-run"]) == 0
+    text = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "sync_disabled gone 1970-01-01 1 1 would be sent" in text
+    assert text[-1] == "1 of 2 dead letters match. Nothing was sent."
+
+
+@pytest.mark.parametrize("flags", [["--all"], ["--sync", "production"], ["--sync", "gone=production"]])
+def test_where_all_that_is_asked_for_is_paused_nothing_starts(
+    flags: list[str], execs: Execs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A dry run says it for each letter."""
+    Path("stream.toml").write_text(SETTINGS.replace("enabled = true", "enabled = true\npaused = true"))
+    write((IDENTIFIED, "rejected", "production"))
+    assert main(["replay", *flags]) == 2
+    assert "production: paused, so that nothing would be sent" in capsys.readouterr().err
+    assert execs == []
+    assert main(["replay", "--all", "--dry-run"]) == 0
+    assert "1 of syncs that are paused" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_bytewax_cluster_is_refused_before_anything_is_planned(
+    monkeypatch: pytest.MonkeyPatch, execs: Execs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BYTEWAX_ADDRESSES", "localhost:1")
+    with pytest.raises(SystemExit) as caught:
+        main(["replay", "--all"])
+    assert caught.value.code == 2
+    assert "BYTEWAX_ADDRESSES: a replay does not run as a Bytewax cluster" in capsys.readouterr().err
+    assert (execs, Path("state").exists()) == ([], False)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a replay makes of a letter: for which syncs, under which name, and with which identity."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def letter(value: Any = ORDER, sync: str | None = "production", **changes: Any) 
 class Replayed:
     """The stage, with what it needs."""
 
-    def __init__(self, directory: Path, filters: Filters = Filters()) -> None:  # noqa: B008 - frozen
+    def __init__(self, directory: Path, filters: Filters = Filters(), paused: Sequence[str] = ()) -> None:  # noqa: B008 - frozen
         self.ledger = ReplayLedger([sync.name for sync in SYNCS], 100)
         self.marks = Marks(directory, "now")
         self.left_out: Counter[LeftOut] = Counter()
@@ -62,6 +63,7 @@ class Replayed:
             filters,
             lambda why_not: self.left_out.update([why_not]),
             lambda: 1_800_000_000_000,
+            paused,
         )
 
     def __call__(self, *letters: Letter) -> list[Keyed]:
@@ -208,6 +210,54 @@ def test_each_letter_that_is_left_out_is_counted_with_the_reason(tmp_path: Path)
             LeftOut.ALREADY_REPLAYED,
         ]
     )
+
+
+STORED = {
+    "reason": "rejected",
+    "sync": "gone",
+    "topic": "events",
+    "partition": "3",
+    "offset": "14",
+    "first_seen": "1",
+    "failed_at": "2",
+}
+
+
+def test_letters_of_a_renamed_sync_go_to_its_name_of_today(tmp_path: Path) -> None:
+    """And those of the sync that has that name already are not asked for by that."""
+    marks = Marks(tmp_path, "now")
+    choice = Choice(Filters(renamed=(("gone", "staging"),)), ["production", "staging"], marks)
+    taken = choice.wanted(StoredLetter(b"", None, STORED, "part", 1))
+    assert taken is not None
+    assert taken.sync == "staging"
+    assert choice.wanted(StoredLetter(b"", None, {**STORED, "sync": "staging"}, "part", 2)) is None
+
+
+@pytest.mark.parametrize("name", ["gone", "staging"])
+def test_what_was_replayed_under_either_name_is_not_replayed_again(tmp_path: Path, name: str) -> None:
+    marks = Marks(tmp_path, "now")
+    marks.record((PLACE, name, 0), 1, "delivered")
+    choice = Choice(Filters(renamed=(("gone", "staging"),)), ["production", "staging"], marks)
+    assert choice.wanted(StoredLetter(b"", None, STORED, "part", 1)) is None
+    assert choice.left_out == Counter([LeftOut.ALREADY_REPLAYED])
+
+
+def test_a_paused_sync_gets_nothing_and_its_letters_stay(tmp_path: Path) -> None:
+    choice = Choice(Filters(), ["production", "staging"], Marks(tmp_path, "now"), paused=["staging"])
+    assert choice.wanted(StoredLetter(b"", None, {**STORED, "sync": "staging"}, "part", 1)) is None
+    assert choice.wanted(StoredLetter(b"", None, {**STORED, "sync": "production"}, "part", 2)) is not None
+    assert choice.left_out == Counter([LeftOut.SYNC_PAUSED])
+
+
+def test_of_what_decode_had_refused_a_paused_sync_opens_no_entry(tmp_path: Path) -> None:
+    """The other syncs get it; where there is no other, the letter counts as one of a paused sync."""
+    some = Replayed(tmp_path, paused=["production"])
+    targets = [target for _, wanted, _ in some.events(letter(sync=None)) for target in wanted]
+    assert {some.ledger.sync_names[each.sync] for each in targets} <= {"staging"}
+    assert some.ledger.pending(0) == 0
+    none = Replayed(tmp_path, paused=["production", "staging"])
+    assert none(letter(sync=None)) == []
+    assert none.left_out == Counter([LeftOut.SYNC_PAUSED])
 
 
 RULES = replay_rules(

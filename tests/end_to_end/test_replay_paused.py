@@ -1,0 +1,123 @@
+"""A replay beside a paused sync, and one that is started as a cluster: what it says, and with which code it ends."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.files.dead_letters import FileLetterWriter
+from flows.steps.event import Position
+from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
+from tests.fixtures.stream import KEY, Run, Stream
+
+SETTINGS = """\
+[source]
+kind = "files"
+paths = ["none.json"]
+
+[delivery]
+endpoint = "{url}"
+drain_seconds = 2
+timeout_seconds = 1
+
+[dead_letters]
+kind = "files"
+directory = "letters"
+
+[state]
+directory = "state"
+epoch_seconds = 1
+
+[[sync]]
+name = "kept"
+ios_app_id = "id111111111"
+s2s_key = "env:APPSFLYER_S2S_KEY"
+events = "all"
+
+[[sync]]
+name = "other"
+paused = {paused}
+ios_app_id = "id222222222"
+s2s_key = "env:APPSFLYER_S2S_KEY"
+events = "all"
+"""
+EVENT = {
+    "event_type": "Order",
+    "user_id": "u",
+    "platform": "iOS",
+    "user_properties": {"appsflyer_id": "1700000000000-7654321"},
+}
+
+
+def _write(directory: Path) -> None:
+    FileLetterWriter(directory).write(
+        [
+            DeadLetter(
+                reason=DeadLetterReason.REJECTED,
+                stage=Stage.DELIVER,
+                sync=sync,
+                copy=0,
+                send_as="order",
+                error="",
+                value=orjson.dumps(EVENT),
+                key=None,
+                position=Position("day", 0, number),
+                first_seen_ms=1,
+                failed_at_ms=2,
+            )
+            for number, sync in enumerate(["kept", "other"])
+        ]
+    )
+
+
+def _replay(stream: Stream, sandbox: SandboxServer, *, paused: bool) -> Run:
+    stream.configure(SETTINGS.format(url=sandbox.url, paused=str(paused).lower()))
+    return stream.start("-m", "flows", "replay", "--all")
+
+
+def _delivered(sandbox: SandboxServer) -> list[str]:
+    return sorted(each["app_id"] for each in sandbox.requests if each["status"] == 200)
+
+
+def test_a_paused_syncs_letters_stay_and_a_later_replay_sends_them(stream: Stream) -> None:
+    with SandboxServer.in_thread(keys=(KEY,)) as sandbox:
+        _write(stream.directory / "letters")
+        run = _replay(stream, sandbox, paused=True)
+        assert run.wait() == 0, run.log
+        assert "Done: 2 letters looked at, 1 replayed." in run.output
+        assert "1  of syncs that are paused: replay them when they are not" in run.output
+        assert _delivered(sandbox) == ["id111111111"]
+        run = _replay(stream, sandbox, paused=False)
+        assert run.wait() == 0, run.log
+        assert _delivered(sandbox) == ["id111111111", "id222222222"]
+
+
+def test_what_an_interrupted_replay_had_taken_waits_for_a_sync_that_is_paused_now(stream: Stream) -> None:
+    """It says «Paused» and ends with 1, for nobody has stopped it; without the pause the same command ends it."""
+    with SandboxServer.in_thread(keys=(KEY,)) as sandbox:
+        sandbox.set_faults({"rule": [{"app_id": "id222222222", "status": 503}]})
+        _write(stream.directory / "letters")
+        run = _replay(stream, sandbox, paused=False)
+        sandbox.wait_until(lambda counts: counts["requests"] >= 3, 30)
+        assert run.stop() == 0, run.log
+        assert "Stopped:" in run.output
+        sandbox.set_faults({})
+        run = _replay(stream, sandbox, paused=True)
+        assert run.wait() == 1, run.log
+        assert "Paused:" in run.output
+        assert "take paused = true out of it" in run.output
+        assert run.summary["syncs"]["other"]["pending"] == 1
+        assert _delivered(sandbox) == ["id111111111"]
+        run = _replay(stream, sandbox, paused=False)
+        assert run.wait() == 0, run.log
+        assert "Done:" in run.output
+        assert _delivered(sandbox) == ["id111111111", "id222222222"]
+
+
+@pytest.mark.parametrize(("flow", "what"), [("flows.replay", "a replay"), ("flows.rekey", "rekey")])
+def test_bytewax_cluster_flags_are_refused(stream: Stream, flow: str, what: str) -> None:
+    stream.configure("")
+    run = stream.start("-m", "bytewax.run", flow, "-i0", "-alocalhost:1")
+    assert run.wait() == 2
+    assert f"--process-id, --addresses: {what} does not run as a Bytewax cluster" in run.log
