@@ -197,7 +197,7 @@ class Reloader:
         if problems:
             self._refuse(_Refused(f"a restart with it would fail ({change.what})", problems))
             return
-        left = self._left_behind(new)
+        left = self.left_behind(new)
         become = "".join(f"; {events:,} events of {sync} become sync_disabled" for sync, events in left.items())
         self._note(f"restarted with it: {change.what}{become}")
         for sync, events in left.items():
@@ -211,7 +211,7 @@ class Reloader:
         log.warning("settings read again; restarting by itself with them", because=change.what)
         self._parts.stopping.request(restart=True)
 
-    def _left_behind(self, new: Settings) -> dict[str, int]:
+    def left_behind(self, new: Settings) -> dict[str, int]:
         """Return sync → how many events wait for it now, of those that the new settings do not enable."""
         ledger, stay = self._parts.ledger, {each.name for each in new.enabled_syncs}
         gone = {name: ledger.pending(place) for place, name in enumerate(ledger.sync_names) if name not in stay}

@@ -18,6 +18,7 @@ from connectors.ledger.store_check import check_store, guard_store
 from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
 from flows import summary_file
+from flows.commands.run import Slice, obstacles
 from flows.engine import cluster, recovery_directory
 from flows.greeting import greet
 from flows.logs import configure_logs
@@ -27,6 +28,7 @@ from flows.reload import Reloader
 from flows.reslicing.places import obstacle
 from flows.reslicing.store import SOURCE_STEP, stored_keys
 from flows.settings import SettingsError, load
+from flows.settings_file import SettingsFile
 from flows.signals import for_the_main_thread, on_reload
 from flows.watching.addresses import of_health
 
@@ -74,7 +76,7 @@ def start() -> Process:
     _guard(recovery)
     process.stop_on_signals()
     take_from_others(settings.state.slice_directory(process.slice_index, process.slice_count))
-    reloader = Reloader(process.parts, process.compiled, settings.path, has_recovery=has_recovery)
+    reloader = _reloader(process, has_recovery=has_recovery)
     progress = Progress(process.parts, interval_seconds())
     with for_the_main_thread():
         reloader.start()
@@ -87,6 +89,17 @@ def start() -> Process:
     greet(settings, _serve_health(path, process))
     atexit.register(process.finish)
     return process
+
+
+def _reloader(process: Process, *, has_recovery: bool) -> Reloader:
+    """Return what reads the settings again, and let /status look at their file."""
+    parts, path = process.parts, process.settings.path
+    reloader = Reloader(parts, process.compiled, path, has_recovery=has_recovery)
+    part = Slice(parts.slice_index, parts.slice_count) if parts.slice_count > 1 else None
+    parts.settings_file = SettingsFile(
+        path, lambda: parts.settings, reloader.left_behind, lambda new: obstacles(new, path, part)
+    ).look
+    return reloader
 
 
 def _serve_health(path: Path, process: Process) -> str | None:

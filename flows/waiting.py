@@ -46,6 +46,18 @@ def waiting_if_readable(directory: Path, enabled: Collection[str]) -> Counter[st
     return Counter()
 
 
+def say(sync: str, events: int) -> str:
+    """Say what becomes of events that wait for a sync which is to be off, renamed or gone."""
+    return (
+        f"{events:,} {'event waits' if events == 1 else 'events wait'} for sync[{sync}], which is not enabled, "
+        "renamed or gone"
+    )
+
+
+KEEP: Final = "to keep them waiting, leave it enabled with paused = true; a replay sends them once it is enabled again"
+"""What to do about them."""
+
+
 def _syncs(items: list[tuple[Any, ...]]) -> list[str]:
     """Return the sync of each request; a dead letter is one already."""
     return [packed[1] for packed in items if packed[0] == "parcel"]

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from connectors.health.liveness import hindrances, parts_alive
 from connectors.health.readiness import checks
+from connectors.health.recent import LOOK_SECONDS, Recent
 from connectors.health.status import status
 from connectors.local_http import why_refused
 from connectors.metrics.collector import Metrics
@@ -50,10 +51,11 @@ class HealthServer:
         self._unasked: dict[object, None] = {}
         self._parts = parts
         self._metrics = Metrics(parts)
+        self._recent = Recent(parts)
         self._pages: dict[str, _Page] = {
             "/livez": self._livez,
             "/readyz": self._readyz,
-            "/status": lambda _: _json(status(self._parts)),
+            "/status": lambda _: _json(status(self._parts, self._recent)),
             "/metrics": self._scrape,
         }
         self._listening = listening
@@ -72,6 +74,7 @@ class HealthServer:
         asyncio.set_event_loop(self._loop)
         try:
             server = self._loop.run_until_complete(self._serve())
+            self._loop.call_later(LOOK_SECONDS, self._look)
             self._loop.run_forever()
             server.close()
         except Exception:
@@ -82,6 +85,10 @@ class HealthServer:
                 task.cancel()
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
+
+    def _look(self) -> None:
+        self._recent.look()
+        self._loop.call_later(LOOK_SECONDS, self._look)
 
     async def _serve(self) -> asyncio.Server:
         answering = web.Server(self._answer, access_log=None)

@@ -9,8 +9,10 @@ from math import isfinite
 from platform import python_version
 from typing import Any
 
-from connectors.health.liveness import hindrances, parts_alive
+from connectors.health.liveness import circuit_trouble, hindrances, parts_alive
 from connectors.health.readiness import checks
+from connectors.health.recent import Recent
+from connectors.health.verdict import judge
 from connectors.metrics.answers import status_label
 from connectors.metrics.lag import lag_seconds
 from connectors.metrics.parts import App, Parts
@@ -18,8 +20,14 @@ from connectors.metrics.vocabulary import PACKAGE
 from flows.settings.model import FileDeadLetters
 
 
-def status(parts: Parts) -> dict[str, Any]:
-    """Return everything."""
+def status(parts: Parts, recent: Recent) -> dict[str, Any]:
+    """Return everything, and the verdict on it."""
+    found = _status(parts, recent)
+    verdict = judge(found)
+    return {"name": found.pop("name"), "state": verdict.state.value, "reasons": list(verdict.reasons), **found}
+
+
+def _status(parts: Parts, recent: Recent) -> dict[str, Any]:
     alive, why = all(each.is_alive for each in parts_alive(parts)), hindrances(parts)
     not_ready = {each.name: each.why_not for each in checks(parts) if each.why_not is not None}
     return {
@@ -34,7 +42,13 @@ def status(parts: Parts) -> dict[str, Any]:
         "delivering": not why,
         "why": why,
         "stopping": parts.stopping.requested,
-        "settings": {"sha256": parts.settings_sha256, "reload": _reload(parts)},
+        "input_ended": parts.stopping.input_ended,
+        "settings": {
+            "path": str(parts.settings.path),
+            "sha256": parts.settings_sha256,
+            "reload": _reload(parts),
+            "file": parts.settings_file() if parts.settings_file is not None else None,
+        },
         "source": _source(parts),
         "read": parts.ledger.read,
         "refused": {reason.value: count for reason, count in parts.ledger.refused.copy().items()},
@@ -46,6 +60,8 @@ def status(parts: Parts) -> dict[str, Any]:
         "users": parts.users(),
         "brake": {"on": parts.ledger.brake.is_on},
         "dead_letters": _dead_letters(parts),
+        "damaged_inputs": len(parts.damages),
+        "recent": recent.as_json(),
         "snapshots": {
             "count": parts.snapshots,
             "age_seconds": round(parts.heartbeat.clock() - parts.snapshot_at, 1),
@@ -136,6 +152,7 @@ def _app(parts: Parts, app: App) -> dict[str, Any]:
         "platform": app.platform,
         "app_id": app.app_id,
         "circuit": parts.circuit(app).value,
+        "trouble": circuit_trouble(parts, app),
         "rate_limit": rate_limit if isfinite(rate_limit := parts.rate_limit(app)) else None,
         "concurrency_limit": parts.concurrency_limit(app),
         "in_flight": lane.in_flight if lane is not None else 0,

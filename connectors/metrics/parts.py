@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from connectors.appsflyer.courier import Courier
 from connectors.appsflyer.lane import Circuit, Lane
@@ -82,6 +82,8 @@ class Parts:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     reload: Reload | None = None
     settings_sha256: str = ""
+    settings_file: Callable[[], dict[str, Any]] | None = None
+    """Looks at the settings file, which may be another by now than what was taken."""
 
     def __post_init__(self) -> None:
         """Take the settings file's hash."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flows.checking.finding import Finding, Mark
 from flows.settings.model import Settings
-from flows.waiting import waiting_if_readable
+from flows.waiting import KEEP, say, waiting_if_readable
 
 
 def left_behind(settings: Settings) -> Iterator[Finding]:
@@ -13,7 +13,6 @@ def left_behind(settings: Settings) -> Iterator[Finding]:
     for sync, events in sorted(waiting_if_readable(settings.state.directory, enabled).items()):
         yield Finding(
             Mark.NOTE,
-            f"{events:,} {'event waits' if events == 1 else 'events wait'} for sync[{sync}], which is not enabled, "
-            "renamed or gone: at the next start they become dead letters, sync_disabled",
-            "to keep them waiting, leave it enabled with paused = true; a replay sends them once it is enabled again",
+            f"{say(sync, events)}: at the next start they become dead letters, sync_disabled",
+            KEEP,
         )

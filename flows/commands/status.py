@@ -3,7 +3,7 @@
     python -m flows status                    the slice that the settings' [health] names; --slice 2 for another
     python -m flows status --url http://stream-0:9464
 
-Exit code 1 where none answers, or one is not alive.
+Exit code 1 where none answers, or one is not alive. A settings file with mistakes is said and does not hinder it.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from flows.watching.addresses import add_address_arguments, addresses
 from flows.watching.fetch import Answer, fetch
+from flows.watching.file_words import mistakes
 from flows.watching.page import page
 
 _FAILED = 1
@@ -31,7 +32,10 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(urls, str):
         sys.stderr.write(f"{urls}\n")
         return 2
+    wrong = mistakes(None if args.url else args.settings)
     answers = fetch(urls)
+    if args.json or all(each.status is None for each in answers):
+        sys.stderr.writelines(f"{each}\n" for each in wrong)
     console = Console(file=sys.stdout, highlight=False)
     for answer in answers:
         if answer.status is None:
@@ -39,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         elif args.json:
             sys.stdout.write(answer.text + "\n")
         else:
-            console.print(page(answer.url, answer.status))
+            console.print(page(answer.url, answer.status, wrong), crop=False)
     return 0 if all(_is_alive(each) for each in answers) else _FAILED
 
 

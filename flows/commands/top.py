@@ -17,6 +17,7 @@ from rich.live import Live
 
 from flows.watching.addresses import add_address_arguments, addresses
 from flows.watching.fetch import Answer, fetch
+from flows.watching.file_words import mistakes
 from flows.watching.overview import overview
 
 _FAILED = 1
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{urls}\n")
         return 2
     console = Console(file=sys.stdout, highlight=False)
+    file = None if args.url else args.settings
     answers = fetch(urls)
     if args.once or not console.is_terminal:
         if any(each.status is not None for each in answers):
@@ -50,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
             answers = fetch(urls)
         else:
             before = {}
-        console.print(overview(answers, before))
+        console.print(overview(answers, before, mistakes(file)), crop=False)
         return 0 if all(each.status is not None for each in answers) else _FAILED
     try:
-        with Live(overview(answers, {}), console=console, auto_refresh=False, screen=True) as live:
+        with Live(overview(answers, {}, mistakes(file)), console=console, auto_refresh=False, screen=True) as live:
             while True:
                 before = _by_url(answers)
                 time.sleep(args.interval_seconds)
                 answers = fetch(urls)
-                live.update(overview(answers, before), refresh=True)
+                live.update(overview(answers, before, mistakes(file)), refresh=True)
     except KeyboardInterrupt:  # the way out
         return 0
 

@@ -4,6 +4,7 @@ import argparse
 from urllib.parse import urlsplit
 
 from flows.settings import SettingsError, load
+from flows.settings.lenient import health_of
 from flows.settings.model import Health
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, not bound
@@ -28,7 +29,10 @@ def add_address_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def addresses(args: argparse.Namespace) -> list[str] | str:
-    """Return the addresses, without a path; or what is wrong."""
+    """Return the addresses, without a path; or what is wrong.
+
+    A settings file with mistakes is no reason not to look at the stream, which runs with what it was started with.
+    """
     if args.url:
         wrong = [each for each in args.url if not _is_address(each)]
         if wrong:
@@ -36,8 +40,8 @@ def addresses(args: argparse.Namespace) -> list[str] | str:
         return [each.rstrip("/") for each in args.url]
     try:
         health = load(args.settings).health
-    except SettingsError as problem:
-        return str(problem)
+    except SettingsError:
+        health = health_of(args.settings)
     if not health.port:
         return f"{args.settings}: health.port: it is 0, so that nothing answers; set a port, or give --url"
     return of_health(health, args.slices)

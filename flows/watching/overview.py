@@ -7,16 +7,26 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flows.settings.problems import Problem
 from flows.watching.apps import Apps
 from flows.watching.fetch import Answer, printable
+from flows.watching.file_words import about_file
+from flows.watching.lines import Lines
 from flows.watching.page import fates
 from flows.watching.words import reasons, state
 
 
-def overview(answers: Sequence[Answer], before: Mapping[str, Answer]) -> RenderableType:
-    """Return what `python -m flows top` shows; `before` are earlier answers by address, for the rates."""
+def overview(answers: Sequence[Answer], before: Mapping[str, Answer], wrong: Sequence[Problem] = ()) -> RenderableType:
+    """Return what `python -m flows top` shows.
+
+    `before` are earlier answers by address, for the rates; `wrong` is what is wrong with the settings file.
+    """
     statuses = [each.status for each in answers if each.status is not None]
-    parts: list[RenderableType] = [_slices(answers, before), *_why(answers)]
+    of_file = dict.fromkeys([*map(str, wrong), *(text for each in statuses for text in about_file(each, wrong))])
+    parts: list[RenderableType] = [
+        _slices(answers, before),
+        Lines([("", text) for text in (*_why(answers), *(Text(printable(text), "yellow") for text in of_file))]),
+    ]
     if statuses:
         total = together(statuses)
         parts += [Text(), Apps(total["syncs"]), Text(), fates(total)]

@@ -1,39 +1,42 @@
 """One slice's status, for people."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flows.settings.problems import Problem
 from flows.watching.apps import Apps
 from flows.watching.fetch import printable
+from flows.watching.file_words import about_file
+from flows.watching.lines import Lines
 from flows.watching.words import duration, reasons, state
 
 
-def page(url: str, status: dict[str, Any]) -> RenderableType:
-    """Return what `python -m flows status` prints."""
-    head = Table(box=None, show_header=False, pad_edge=False)
-    for label, value in _head(url, status):
-        head.add_row(Text(label, "bold"), value)
-    return Group(head, Text(), Apps(status["syncs"]), Text(), fates(status))
+def page(url: str, status: dict[str, Any], wrong: Sequence[Problem] = ()) -> RenderableType:
+    """Return what `python -m flows status` prints; `wrong` is what is wrong with the settings file here."""
+    return Group(Lines(_head(url, status, wrong)), Text(), Apps(status["syncs"]), Text(), fates(status))
 
 
-def _head(url: str, status: dict[str, Any]) -> list[tuple[str, Text]]:
+def _head(url: str, status: dict[str, Any], wrong: Sequence[Problem]) -> list[tuple[str, Text]]:
     place, versions, lag = status["slice"], status["versions"], status["source"]["lag"]
     rows = [
         ("slice", f"{place['index']}/{place['count']} at {url}, up {duration(status['uptime_seconds'])}"),
         ("versions", f"stream {versions['package']}, Bytewax {versions['bytewax']}, Python {versions['python']}"),
     ]
     if lag is not None:
-        rows.append(("lag", f"{lag['events']:,} records, {lag['seconds']:,.1f} s"))
+        then = "" if status["source"].get("connected", True) else ", when Kafka last answered"
+        rows.append(("lag", f"{lag['events']:,} records, {lag['seconds']:,.1f} s{then}"))
     places = {"held": "held", "in windows": "in_windows", "with the sink": "unfinished", "set aside": "set_aside"}
     rows.append(("waiting", ", ".join(f"{label} {status[name]:,}" for label, name in places.items())))
     rows.append(("remembered", f"{status['users']:,} users and devices"))
     reload = status["settings"]["reload"]
-    if reload is not None:
+    if reload is not None and reload.get("ok", True):
         rows.append(("settings", f"{reload['result']} ({reload['at']})"))
-    rows[:0] = [("why", text) for text in reasons(status)]
+    of_file = [*map(str, wrong), *about_file(status, wrong)]
+    rows[:0] = [*(("why", text) for text in reasons(status)), *(("settings", text) for text in of_file)]
     return [("state", state(status)), *((label, Text(printable(text))) for label, text in rows)]
 
 

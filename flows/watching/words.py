@@ -1,28 +1,30 @@
 """How a slice fares, in a word and in sentences, and durations as people say them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.text import Text
+
+from connectors.health.verdict import State, judge
+
+_STYLES: Final = {
+    State.STUCK: "bold red",
+    State.HELD_UP: "bold red",
+    State.DELIVERING: "green",
+    State.IDLE: "green",
+    State.DRAINING: "green",
+}
 
 
 def state(status: dict[str, Any]) -> Text:
     """Return in one word how a slice fares; `reasons` says why."""
-    if not status["alive"]:
-        return Text("stuck", "bold red")
-    if status["stopping"]:
-        return Text("stopping", "yellow")
-    if status["why"]:
-        return Text("held up", "yellow")
-    return Text("not ready", "yellow") if status["not_ready"] else Text("delivering", "green")
+    word = judge(status).state
+    return Text(word.value, _STYLES.get(word, "yellow"))
 
 
 def reasons(status: dict[str, Any]) -> Sequence[str]:
-    """Return what holds a slice up."""
-    said = [] if status["alive"] else ["no progress: /livez says where it is stuck"]
-    return list(
-        dict.fromkeys([*said, *status["why"], *(f"{name}: {why}" for name, why in status["not_ready"].items())])
-    )
+    """Return what holds a slice up, or parts of its events."""
+    return judge(status).reasons
 
 
 def duration(seconds: float) -> str:
