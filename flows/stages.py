@@ -36,6 +36,7 @@ def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], 
             decoded += events
             if not events:
                 empty.append(Position(record.source, record.partition, record.offset))
+        ledger.arrivals.read(records)
         ledger.open_all(
             [each.position for each in decoded if isinstance(each, Event)],
             [each.position for each in decoded if isinstance(each, Refused)],

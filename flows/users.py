@@ -213,6 +213,8 @@ class Users:
         held: list[Held] = []
         for packed in state.held:
             each = _unpack_held(packed, self._ledger)
+            position = each.event.position
+            self._ledger.arrivals.note((position.source, position.partition), position.offset, each.event.received_ms)
             for target in each.targets:
                 self._ledger.resume(each.event.position, target.sync, target.copy)
             off = tuple(target for target in each.targets if target.sync >= len(self._ledger.enabled))

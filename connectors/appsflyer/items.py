@@ -82,6 +82,8 @@ def resume_items(
 
 def open_entry(ledger: Ledger, item: Item) -> None:
     """Open the entry of an item that an earlier run left."""
+    position = item.position
+    ledger.arrivals.note((position.source, position.partition), position.offset, item.first_seen_ms)
     if item.sync is None:
         ledger.resume_refused(item.position)
     else:

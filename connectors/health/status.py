@@ -14,6 +14,7 @@ from connectors.health.readiness import checks
 from connectors.health.recent import Recent
 from connectors.health.verdict import judge
 from connectors.metrics.answers import status_label
+from connectors.metrics.events import oldest_seconds
 from connectors.metrics.lag import lag_seconds
 from connectors.metrics.parts import App, Parts
 from connectors.metrics.vocabulary import PACKAGE
@@ -117,6 +118,7 @@ def _syncs(parts: Parts) -> list[dict[str, Any]]:
     ledger = parts.ledger
     counted = dict(zip(ledger.sync_names, ledger.syncs, strict=False))
     entries = ledger.read - ledger.refused.total() - ledger.open_refusals
+    ages = oldest_seconds(parts)
     found = []
     for sync in parts.settings.syncs:
         counts = counted.get(sync.name) if sync.enabled else None
@@ -137,6 +139,7 @@ def _syncs(parts: Parts) -> list[dict[str, Any]]:
                 "filtered": filtered,
                 "dead_lettered": letters,
                 "pending": max(entries + copies - final, 0),
+                "oldest_waiting_seconds": round(ages.get(sync.name, 0.0), 1),
                 "requests": counts.requests.total(),
                 "absent_identifiers": dict(counts.absent),
                 "apps": [_app(parts, each) for each in parts.apps() if each.sync == sync.name],

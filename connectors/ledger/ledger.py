@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from threading import Lock
 
+from connectors.ledger.arrivals import Arrivals
 from connectors.ledger.brake import Brake
 from flows.steps.caution import Caution
 from flows.steps.event import Platform, Position
@@ -90,6 +91,8 @@ class Ledger:
         self._refusal_bit = 1 << 0  # an event is refused or belongs to the syncs, never both
         self._every_sync = ((1 << len(self.sync_names)) - 1) << 1
         self._retired: list[SyncCounts] = []
+        self.arrivals = Arrivals()
+        """When what is open had arrived; whoever opens entries notes it here."""
 
     def is_enabled(self, sync: str) -> bool:
         """Return whether a sync gets what is read."""
@@ -228,6 +231,33 @@ class Ledger:
         copies = max((mask.bit_length() for mask in masks), default=0) // self._width + 1
         of_sync = sum(self._bit(sync, copy) for copy in range(copies))
         return sum((mask & of_sync).bit_count() for mask in masks)
+
+    def oldest_ms(self) -> dict[str, int]:
+        """Return sync → when the oldest of its open entries had arrived, in ms since the epoch; without it: none is."""
+        with self._lock:
+            width, names = self._width, self.sync_names
+            places = [(place, list(partition.open.items())) for place, partition in self._partitions.items()]
+        row = (1 << width) - 1
+        oldest: dict[str, int] = {}
+        for place, entries in places:
+            entries.sort()
+            self.arrivals.forget_below(place, entries[0][0] >> _PLACE_BITS if entries else None)
+            unseen = row
+            for key, bits in entries:
+                rest, found = bits >> 1, 0
+                while rest:
+                    found |= rest & row
+                    rest >>= width
+                if not found & unseen:
+                    continue
+                time_ms = self.arrivals.of(place, key >> _PLACE_BITS)
+                for sync, name in enumerate(names):
+                    if found & unseen & 1 << sync and time_ms is not None:
+                        oldest[name] = min(oldest.get(name, time_ms), time_ms)
+                unseen &= ~found
+                if not unseen:
+                    break
+        return oldest
 
     def pending_refusals(self) -> int:
         """Return how many refusals are not yet stored."""

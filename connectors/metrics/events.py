@@ -39,9 +39,17 @@ def read_events(to: Readings, parts: Parts) -> None:
     to.put(v.REFUSALS_PENDING, refusals_pending)
     to.put(v.DAMAGED_INPUTS, len(parts.damages))
     entries = read - refused.total() - refusals_pending
+    ages = oldest_seconds(parts)
     for name, outcomes, copies, resumed in fates:
+        to.put(v.OLDEST_WAITING, ages.get(name, 0.0), name)
         for (outcome, why), count in outcomes.items():
             to.put(v.OUTCOMES, count, name, outcome.value, why)
         to.put(v.COPIES, copies, name)
         to.put(v.RESUMED, resumed, name)
         to.put(v.PENDING, max(entries + copies - sum(outcomes.values()), 0), name)
+
+
+def oldest_seconds(parts: Parts) -> dict[str, float]:
+    """Return sync → how long ago the oldest event arrived that waits for it; a sync is left out if none does."""
+    now_ms = parts.now_ms()
+    return {name: max(now_ms - time_ms, 0) / 1000 for name, time_ms in parts.ledger.oldest_ms().items()}

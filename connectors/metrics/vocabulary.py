@@ -301,6 +301,15 @@ SET_ASIDE: Final = _gauge(
     "Requests on disk, so that an app in trouble takes no room from others.",
     "Above 0: the app's circuit is or was not closed. They go out when it is.",
 )
+OLDEST_WAITING: Final = _gauge(
+    "oldest_waiting_seconds",
+    "seconds",
+    ("sync",),
+    "How long ago the oldest event arrived that has no final outcome for the sync yet, to a second: since its arrival "
+    "in Kafka (its reading, for files); 0 if none waits. What an earlier run has left counts from then, too.",
+    "Up to hold_seconds is usual where events wait for their AppsFlyer id. Beyond: see the circuits, whether the "
+    "settings pause the sync, and the dead letters' place.",
+)
 HELD: Final = _gauge(
     "held_events",
     "events",
@@ -541,6 +550,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
             WAITING,
             RETRIES_WAITING,
             SET_ASIDE,
+            OLDEST_WAITING,
             HELD,
             WINDOW_ITEMS,
             WINDOW_BATCHES,

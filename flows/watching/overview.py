@@ -13,7 +13,7 @@ from flows.watching.fetch import Answer, printable
 from flows.watching.file_words import about_file
 from flows.watching.lines import Lines
 from flows.watching.page import fates
-from flows.watching.words import reasons, state
+from flows.watching.words import duration, oldest, reasons, state
 
 
 def overview(answers: Sequence[Answer], before: Mapping[str, Answer], wrong: Sequence[Problem] = ()) -> RenderableType:
@@ -46,18 +46,18 @@ def _why(answers: Sequence[Answer]) -> list[Text]:
 
 
 def _slices(answers: Sequence[Answer], before: Mapping[str, Answer]) -> Table:
-    table = Table("slice", box=None, pad_edge=False, header_style="bold")
-    for name in ("read/s", "delivered/s", "lag", "lag s", "pending", "held", "users"):
+    table = Table("slice", box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    for name in ("read/s", "delivered/s", "lag", "lag s", "pending", "oldest", "held", "users"):
         table.add_column(name, justify="right")
     table.add_column("state")
-    sums = [0.0] * 7
+    sums = [0.0] * 8
     for answer in answers:
         if answer.status is None:
-            table.add_row("?", *["-"] * 7, Text("no answer", "bold red"))
+            table.add_row("?", *["-"] * 8, Text("no answer", "bold red"))
             continue
         numbers = _numbers(answer, before.get(answer.url))
         sums = [
-            max(mine, theirs) if place == _AGE else mine + theirs
+            max(mine, theirs) if place in _AGES else mine + theirs
             for place, (mine, theirs) in enumerate(zip(sums, numbers, strict=True))
         ]
         place = answer.status["slice"]
@@ -67,8 +67,9 @@ def _slices(answers: Sequence[Answer], before: Mapping[str, Answer]) -> Table:
     return table
 
 
-_AGE = 3
-"""The place of the one number whose total is the highest, not the sum."""
+_OLDEST = 5
+_AGES = (3, _OLDEST)
+"""The places of the numbers whose total is the highest, not the sum."""
 
 
 def _numbers(answer: Answer, before: Answer | None) -> list[float]:
@@ -80,13 +81,16 @@ def _numbers(answer: Answer, before: Answer | None) -> list[float]:
         lag["events"],
         lag["seconds"],
         sum(sync["pending"] for sync in status["syncs"] if sync["enabled"]),
+        oldest(status),
         status["held"],
         status["users"],
     ]
 
 
 def _texts(numbers: Sequence[float]) -> list[str]:
-    return [f"{each:,.1f}" if place == _AGE else f"{each:,.0f}" for place, each in enumerate(numbers)]
+    texts = [f"{each:,.1f}" if place in _AGES else f"{each:,.0f}" for place, each in enumerate(numbers)]
+    texts[_OLDEST] = duration(numbers[_OLDEST]) if numbers[_OLDEST] else "-"
+    return texts
 
 
 def delivered(status: dict[str, Any]) -> int:
@@ -123,6 +127,8 @@ def _sum_sync(total: dict[str, Any] | None, sync: dict[str, Any]) -> dict[str, A
         return total
     for name in ("delivered", "duplicate", "pending"):
         total[name] += sync[name]
+    age = "oldest_waiting_seconds"
+    total[age] = max(total.get(age, 0.0), sync.get(age, 0.0))
     for group in ("filtered", "dead_lettered"):
         _add(total[group], sync[group])
     total["apps"] = [_sum_app(mine, theirs) for mine, theirs in zip(total["apps"], sync["apps"], strict=False)]

@@ -12,7 +12,7 @@ from flows.watching.apps import Apps
 from flows.watching.fetch import printable
 from flows.watching.file_words import about_file
 from flows.watching.lines import Lines
-from flows.watching.words import duration, reasons, state
+from flows.watching.words import duration, oldest, reasons, state
 
 
 def page(url: str, status: dict[str, Any], wrong: Sequence[Problem] = ()) -> RenderableType:
@@ -30,7 +30,9 @@ def _head(url: str, status: dict[str, Any], wrong: Sequence[Problem]) -> list[tu
         then = "" if status["source"].get("connected", True) else ", when Kafka last answered"
         rows.append(("lag", f"{lag['events']:,} records, {lag['seconds']:,.1f} s{then}"))
     places = {"held": "held", "in windows": "in_windows", "with the sink": "unfinished", "set aside": "set_aside"}
-    rows.append(("waiting", ", ".join(f"{label} {status[name]:,}" for label, name in places.items())))
+    waiting = ", ".join(f"{label} {status[name]:,}" for label, name in places.items())
+    age = oldest(status)
+    rows.append(("waiting", f"{waiting}; the oldest for {duration(age)}" if age else waiting))
     rows.append(("remembered", f"{status['users']:,} users and devices"))
     reload = status["settings"]["reload"]
     if reload is not None and reload.get("ok", True):
@@ -59,4 +61,7 @@ def fates(status: dict[str, Any]) -> Table:
         for reason in dict.fromkeys(reason for sync in syncs for reason in sync[group]):
             row(f"{group}: {reason}", [sync[group].get(reason, 0) for sync in syncs])
     row("pending", [sync["pending"] for sync in syncs])
+    ages = [sync.get("oldest_waiting_seconds", 0.0) for sync in syncs]
+    if any(ages):
+        table.add_row("oldest waiting", *(Text(duration(age) if age else "-") for age in ages))
     return table

@@ -27,6 +27,11 @@ def reasons(status: dict[str, Any]) -> Sequence[str]:
     return judge(status).reasons
 
 
+def oldest(status: dict[str, Any]) -> float:
+    """Return how long the oldest event of any sync waits, in seconds; 0 if none does."""
+    return max((sync.get("oldest_waiting_seconds", 0.0) for sync in status["syncs"] if sync["enabled"]), default=0.0)
+
+
 def duration(seconds: float) -> str:
     """Return a duration as people say it: 3 s, 12 min, 5 h, 2 d."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):

@@ -92,6 +92,17 @@ def test_a_healthy_slice_is_said_to_deliver() -> None:
     assert "12,345 records, 2.5 s" in text
 
 
+def test_how_long_the_oldest_waits_is_shown() -> None:
+    """Of all slices the longest, for it is no sum."""
+    waits = copy.deepcopy(STATUS)
+    waits["syncs"][0]["oldest_waiting_seconds"] = 7300.0
+    text = shown(page("http://a", waits), 120)
+    assert "set aside 0; the oldest for 2 h" in text
+    assert ["oldest", "waiting", "2", "h"] in [line.split() for line in text.splitlines()]
+    both = shown(overview([answer(waits), answer(STATUS)], {}), 120)
+    assert [line.split()[6:8] for line in both.splitlines() if line.startswith("all")] == [["2", "h"]]
+
+
 def test_rates_come_from_two_answers() -> None:
     later = copy.deepcopy(STATUS)
     later["read"] += 500

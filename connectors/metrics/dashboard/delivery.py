@@ -65,9 +65,14 @@ HINDRANCES: Final = Row(
             "Circuits",
             "states",
             (v.CIRCUIT,),
-            (Query(f"{_circuit('open')} + 2 * {_circuit('paused')}", _OF_APP),),
+            (Query(f"{_circuit('open')} + 2 * {_circuit('paused')} + 3 * {_circuit('paused_by_settings')}", _OF_APP),),
             width=12,
-            states=(State(0, "closed", "green"), State(1, "open", "orange"), State(2, "paused", "red")),
+            states=(
+                State(0, "closed", "green"),
+                State(1, "open", "orange"),
+                State(2, "paused", "red"),
+                State(3, "paused by settings", "blue"),
+            ),
         ),
         Panel(
             "Ready, by check",
@@ -105,6 +110,13 @@ HINDRANCES: Final = Row(
                 Query(total(v.SET_ASIDE, *_APP), f"on disk {_OF_APP}"),
                 Query(total(v.RETRIES_WAITING), "for their retry"),
             ),
+        ),
+        Panel(
+            "The oldest that waits",
+            "lines",
+            (v.OLDEST_WAITING,),
+            (Query(most(v.OLDEST_WAITING, "sync"), "{{sync}}"),),
+            "s",
         ),
         Panel("Events held for their AppsFlyer id", "lines", (v.HELD,), (Query(total(v.HELD), "held"),)),
         Panel(
