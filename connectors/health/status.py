@@ -82,7 +82,7 @@ def _reload(parts: Parts) -> dict[str, Any] | None:
 
 def _source(parts: Parts) -> dict[str, Any]:
     if parts.kafka is None:
-        return {"kind": "files", "connected": True, "lag": None, "partitions": []}
+        return {"kind": "files", "connected": True, "lag": None, "sent_again_if_state_lost": None, "partitions": []}
     partitions = [
         {
             "partition": each.partition,
@@ -100,7 +100,14 @@ def _source(parts: Parts) -> dict[str, Any]:
         "seconds": max((each["lag_seconds"] or 0.0 for each in known), default=0.0),
     }
     connected = parts.kafka.is_connected
-    return {"kind": "kafka", "connected": connected, "lag": lag if known else None, "partitions": partitions}
+    again = parts.kafka.sent_again()
+    return {
+        "kind": "kafka",
+        "connected": connected,
+        "lag": lag if known else None,
+        "sent_again_if_state_lost": sum(again.values()) if len(again) == len(partitions) else None,
+        "partitions": partitions,
+    }
 
 
 def _dead_letters(parts: Parts) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The claim of one run on its group: what each commit says of itself, and whether another run commits as well."""
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import structlog
 
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept
-from connectors.kafka.note import Note, pack_final
+from connectors.kafka.note import Note, pack_final, unpack_final
 from connectors.stopping import Stopping
 
 Pending = Callable[[str, int], tuple[list[int], int] | None]
@@ -16,14 +18,24 @@ nothing was read."""
 _LOOK_SECONDS = 0.5
 
 
+class _Said(NamedTuple):
+    """What a commit told the group."""
+
+    source: str
+    offset: int
+    final: str
+
+
 class Claim:
-    """Of this run, with this state directory. Not thread-safe."""
+    """Of this run, with this state directory. Not thread-safe, apart from `sent_again`."""
 
     def __init__(self, kept: Kept, pending: Pending) -> None:
         self.kept = kept
         self.topic_id: str | None = None
         self._pending = pending
         self._beat = 0
+        self._said: dict[int, _Said] = {}
+        self._acknowledged: dict[int, _Said] = {}
 
     def note(self, source: str, partition: int, offset: int, *, is_open: bool) -> str:
         """Return the metadata of a commit."""
@@ -32,7 +44,31 @@ class Claim:
         if (found := self._pending(source, partition)) is not None:
             offsets, until = found
             final = pack_final(offset, [each for each in offsets if each >= offset], until) if until > offset else ""
+        self._said[partition] = _Said(source, offset, final)
         return Note(self.topic_id, source, self.kept.state, self.kept.run, self._beat, is_open, final).text()
+
+    def acknowledged(self, partition: int) -> None:
+        """Know that Kafka has the partition's last note."""
+        if (said := self._said.get(partition)) is not None:
+            self._acknowledged[partition] = said
+
+    def sent_again(self) -> dict[int, int]:
+        """Return partition → how many records a start would send again at the most if the state directory were lost.
+
+        They are those that are final, and that the group's offset and note do not tell so: what became final since the
+        commit, and what the note has no room for. Partitions without a commit of this run are left out.
+        """
+        found = {}
+        for partition, said in self._acknowledged.copy().items():
+            read = self._pending(said.source, partition)
+            if read is None:
+                continue
+            pending, until = read
+            waiting = len(pending) - bisect_left(pending, said.offset)
+            told = unpack_final(said.offset, said.final)
+            final_told = told.until - said.offset - len(told.pending)
+            found[partition] = max(max(until - said.offset, 0) - waiting - final_told, 0)
+        return found
 
     def is_other(self, note: Note | None) -> bool:
         """Whether another run has committed."""

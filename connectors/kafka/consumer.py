@@ -383,6 +383,10 @@ class SharedConsumer:
     def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         self._committer.on_commit(error, offsets)
         self._has_claimed |= error is None and all(each.error is None for each in offsets)
+        if self._claim is not None and error is None:
+            for each in offsets:
+                if each.error is None:
+                    self._claim.acknowledged(each.partition)
 
     def _do_chores(self, now: float) -> None:
         self._next_chores = now + self._intervals.chores

@@ -250,6 +250,10 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             for partition, part in sorted(self._parts.items())
         ]
 
+    def sent_again(self) -> dict[int, int]:
+        """Return partition → how many records would be sent again at the most if the state were lost; see `Claim`."""
+        return self._claim.sent_again() if self._claim is not None else {}
+
     def connect(self) -> bool:
         """Find the topic, its partitions and the group's offsets; wait for as long as no broker can be reached.
 

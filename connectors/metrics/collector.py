@@ -12,7 +12,7 @@ from connectors.metrics.answers import read_answers
 from connectors.metrics.events import read_events
 from connectors.metrics.health import read_health
 from connectors.metrics.hindrances import read_hindrances
-from connectors.metrics.lag import read_lag
+from connectors.metrics.lag import read_lag, read_sent_again
 from connectors.metrics.parts import Parts
 from connectors.metrics.readings import Readings
 from connectors.metrics.requests import read_requests
@@ -21,6 +21,7 @@ from connectors.metrics.state import read_process, read_state
 _READERS: Final[tuple[Callable[[Readings, Parts], None], ...]] = (
     read_events,
     read_lag,
+    read_sent_again,
     read_requests,
     read_answers,
     read_hindrances,

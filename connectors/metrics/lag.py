@@ -22,6 +22,12 @@ def read_lag(to: Readings, parts: Parts) -> None:
             to.put(v.COMMITTED_LAG, each.committed_lag_events, partition)
 
 
+def read_sent_again(to: Readings, parts: Parts) -> None:
+    """Put what the loss of the state directory would cost."""
+    for partition, records in parts.kafka.sent_again().items() if parts.kafka is not None else ():
+        to.put(v.SENT_AGAIN, records, str(partition))
+
+
 def lag_seconds(parts: Parts, lag_events: int, last_record_ms: int | None) -> float:
     """Return how old the last record is that was read while others are not; before the first, the time of the run."""
     if not lag_events:

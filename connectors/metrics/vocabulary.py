@@ -95,6 +95,16 @@ COMMITTED_LAG: Final = _gauge(
     "Growing for longer than hold_seconds while the lag is small: one event does not become final; see the dead "
     "letters' place and the circuits.",
 )
+SENT_AGAIN: Final = _gauge(
+    "sent_again_if_state_lost_records",
+    "records",
+    ("partition",),
+    "Records that are final, and that neither the group's committed offset nor the note beside it tells so: at most so "
+    "many would be sent again if the state directory were lost now. What became final since the last commit, every 5 "
+    "seconds, and what the note has no room for; absent before the first commit.",
+    "Far above what is delivered within 5 seconds: very many events wait, more than a note can name. Do not throw the "
+    "state away before they have gone out; see the oldest that waits.",
+)
 ROOM: Final = _gauge(
     "room_events",
     "events",
@@ -532,7 +542,17 @@ PROCESS_MAX_FDS: Final = Metric("process_max_fds", "gauge", "files", (), "The li
 GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
     (
         "Is it keeping up?",
-        (EVENTS_READ, LAG_EVENTS, LAG_SECONDS, COMMITTED_LAG, ROOM, SOURCE_CONNECTED, PARTITIONS, DELIVERY_AGE),
+        (
+            EVENTS_READ,
+            LAG_EVENTS,
+            LAG_SECONDS,
+            COMMITTED_LAG,
+            SENT_AGAIN,
+            ROOM,
+            SOURCE_CONNECTED,
+            PARTITIONS,
+            DELIVERY_AGE,
+        ),
     ),
     (
         "What happened to events?",

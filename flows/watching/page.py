@@ -33,6 +33,8 @@ def _head(url: str, status: dict[str, Any], wrong: Sequence[Problem]) -> list[tu
     waiting = ", ".join(f"{label} {status[name]:,}" for label, name in places.items())
     age = oldest(status)
     rows.append(("waiting", f"{waiting}; the oldest for {duration(age)}" if age else waiting))
+    if (cost := _cost_of_loss(status["source"])) is not None:
+        rows.append(("state disk", cost))
     rows.append(("remembered", f"{status['users']:,} users and devices"))
     reload = status["settings"]["reload"]
     if reload is not None and reload.get("ok", True):
@@ -40,6 +42,18 @@ def _head(url: str, status: dict[str, Any], wrong: Sequence[Problem]) -> list[tu
     of_file = [*map(str, wrong), *about_file(status, wrong)]
     rows[:0] = [*(("why", text) for text in reasons(status)), *(("settings", text) for text in of_file)]
     return [("state", state(status)), *((label, Text(printable(text))) for label, text in rows)]
+
+
+def _cost_of_loss(source: dict[str, Any]) -> str | None:
+    """Say what would go out twice if the state directory were lost now; None where it is not known."""
+    if source.get("kind") == "files":
+        return "if it were lost, every file would be read and sent again"
+    records = source.get("sent_again_if_state_lost")
+    if records is None:
+        return None
+    if not records:
+        return "if it were lost, nothing would be sent again"
+    return f"if it were lost, at most {records:,} {'record' if records == 1 else 'records'} would be sent again"
 
 
 def fates(status: dict[str, Any]) -> Table:

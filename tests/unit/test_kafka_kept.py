@@ -1,16 +1,21 @@
 """What identifies a source: stored beside each position and each commit, and read again, also from earlier versions."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.kafka.claim import Claim
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept, Origin
 from connectors.kafka.note import MOST_FINAL_BYTES, FinalAbove, Note, pack_final, read_note, unpack_final
 from connectors.kafka.position import Position, read_position
+from connectors.ledger.ledger import Ledger
+from flows.steps.event import Position as Place
 from flows.steps.event import Record
+from flows.steps.outcome import FilterReason
 from flows.steps.warm_up import WarmUp
 
 NOTE = Note("topic-id", "events", "state-of-another", "run", 1, is_open=True)
@@ -100,3 +105,56 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(tmp_path: Path) -> None
         file.write_bytes(content)
         with pytest.raises(KafkaSetupError, match=r"source\.json is damaged"):
             Kept(tmp_path, "events", has_position=True)
+
+
+class Told:
+    """A claim on a partition of which records are read and become final."""
+
+    def __init__(self, directory: Path) -> None:
+        self.ledger = Ledger(["one"], 1_000_000)
+        self.claim = Claim(Kept(directory, "t", has_position=False), self.ledger.pending_offsets)
+
+    def read(self, first: int, until: int) -> None:
+        self.ledger.open_all([Place("t", 0, offset) for offset in range(first, until)])
+
+    def end(self, *offsets: int) -> None:
+        for offset in offsets:
+            self.ledger.filtered(Place("t", 0, offset), 0, FilterReason.NOT_SELECTED)
+
+    def commit(self) -> None:
+        self.claim.note("t", 0, self.ledger.watermark("t", 0) or 0, is_open=True)
+        self.claim.acknowledged(0)
+
+
+def test_what_would_be_sent_again_is_what_the_commit_does_not_tell(tmp_path: Path) -> None:
+    told = Told(tmp_path)
+    assert told.claim.sent_again() == {}
+    told.read(0, 100)
+    told.end(*range(10), 50, 51)
+    told.commit()
+    assert told.claim.sent_again() == {0: 0}
+    told.end(10, 60)
+    told.read(100, 110)
+    told.end(105)
+    assert told.claim.sent_again() == {0: 3}
+    told.claim.note("t", 0, 11, is_open=True)
+    assert told.claim.sent_again() == {0: 3}, "Kafka has not taken the commit yet"
+    told.claim.acknowledged(0)
+    assert told.claim.sent_again() == {0: 0}
+
+
+def test_what_a_note_has_no_room_for_would_be_sent_again(tmp_path: Path) -> None:
+    """Every second record waits, at uneven distances: a note of 3,000 bytes names a part of them."""
+    told = Told(tmp_path)
+    told.read(0, 60_000)
+    waits = set(Random(7).sample(range(60_000), 30_000))
+    told.end(*(offset for offset in range(60_000) if offset not in waits))
+    offset = min(waits)
+    text = told.claim.note("t", 0, offset, is_open=True)
+    told.claim.acknowledged(0)
+    note = read_note(text)
+    assert note is not None
+    known = unpack_final(offset, note.final)
+    expected = {each for each in range(known.until, 60_000) if each not in waits}
+    assert told.claim.sent_again() == {0: len(expected)}
+    assert expected

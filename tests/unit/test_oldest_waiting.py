@@ -121,4 +121,3 @@ def test_the_metric_says_it_in_seconds(tmp_path: Path, monkeypatch: pytest.Monke
     assert scraped() == 0
     list(decode_records(process.ledger, WarmUp())([record(1, 40_000)]))
     assert scraped() == 60.0
-

@@ -103,6 +103,19 @@ def test_how_long_the_oldest_waits_is_shown() -> None:
     assert [line.split()[6:8] for line in both.splitlines() if line.startswith("all")] == [["2", "h"]]
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"kind": "kafka", "sent_again_if_state_lost": 12}, "if it were lost, at most 12 records would be sent again"),
+        ({"kind": "kafka", "sent_again_if_state_lost": 0}, "if it were lost, nothing would be sent again"),
+        ({"kind": "files"}, "if it were lost, every file would be read and sent again"),
+    ],
+)
+def test_what_the_loss_of_the_state_would_cost_is_said(source: dict[str, Any], said: str) -> None:
+    status = STATUS | {"source": STATUS["source"] | source}
+    assert f"state disk  {said}" in shown(page("http://a", status), 120)
+
+
 def test_rates_come_from_two_answers() -> None:
     later = copy.deepcopy(STATUS)
     later["read"] += 500

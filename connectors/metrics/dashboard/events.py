@@ -106,6 +106,12 @@ KEEPING_UP: Final = Row(
             (v.COMMITTED_LAG,),
             (Query(total(v.COMMITTED_LAG, "partition"), "partition {{partition}}"),),
         ),
+        Panel(
+            "Would be sent again if the state were lost, at most",
+            "areas",
+            (v.SENT_AGAIN,),
+            (Query(total(v.SENT_AGAIN, "partition"), "partition {{partition}}"),),
+        ),
         Panel("Room for more", "lines", (v.ROOM,), (Query(series(v.ROOM), "{{instance}}"),)),
         Panel(
             "Kafka answers",
