@@ -3,11 +3,12 @@
 import codecs
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from connectors.files.archive import Line, Skipped, read_archive
+from connectors.files.counted import Amount
 from connectors.files.damage import Damage, UnreadableError, source_name
 from connectors.files.dead_letters import stored_line
 from flows.documents import Document, documents
@@ -26,9 +27,17 @@ class Given(NamedTuple):
     value: bytes
 
 
-def read_all(paths: Iterable[str], on_damage: Callable[[Damage], None]) -> Iterator[Given]:
-    """Yield what the files hold, stdin where none is named; tell of what cannot be read, and go on."""
+def read_all(
+    paths: Sequence[str], on_damage: Callable[[Damage], None], amount: Amount | None = None
+) -> Iterator[Given]:
+    """Yield what the files hold, stdin where none is named; tell of what cannot be read, and go on.
+
+    What is read of files counts towards `amount`.
+    """
+    amount = amount or Amount()
+    amount.expect(path for path in paths if path != STDIN_PATH)
     for path in paths or (STDIN_PATH,):
+        amount.begin(path)
         try:
             if path == STDIN_PATH:
                 yield from _given(None, documents(_numbered(sys.stdin.buffer)))
@@ -36,11 +45,12 @@ def read_all(paths: Iterable[str], on_damage: Callable[[Damage], None]) -> Itera
                 with Path(path).open("rb") as file:
                     yield from _given(path, documents(_numbered(file)))
             else:
-                yield from _archive(path, on_damage)
+                yield from _archive(path, on_damage, amount)
         except UnreadableError as error:
             on_damage(Damage(path, None, None, str(error)))
         except OSError as error:
             on_damage(Damage(path, None, None, f"it cannot be read: {error.strerror}"))
+        amount.end()
 
 
 def _is_stream(path: str) -> bool:
@@ -51,9 +61,11 @@ def _is_stream(path: str) -> bool:
         return False  # said by who opens it
 
 
-def _archive(path: str, on_damage: Callable[[Damage], None]) -> Iterator[Given]:
+def _archive(path: str, on_damage: Callable[[Damage], None], amount: Amount) -> Iterator[Given]:
     told: list[Damage] = []
-    lines = read_archive(path, lambda member, line, problem: told.append(Damage(path, member, line, problem)))
+    lines = read_archive(
+        path, lambda member, line, problem: told.append(Damage(path, member, line, problem)), amount=amount
+    )
     member: str | None = None
     ahead: list[Line] = []
 

@@ -43,7 +43,8 @@ def configure_logs() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             _LEVELS.get(os.environ.get("STREAM_LOG_LEVEL", "").lower(), logging.INFO)
         ),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        # Asked anew each time: a progress bar that is shown takes the place of standard error.
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
         # Not cached: a log is rare, and what is cached could never be set up anew, as tests do.
         cache_logger_on_first_use=False,
     )

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,6 +107,8 @@ class Process:
         self._buckets: list[Users] = []
         self._kafka: KafkaInput | None = None
         self._is_closed = False
+        self.before_summary: Callable[[], None] = lambda: None
+        """Takes a progress bar away."""
         self.rules = identity_rules(settings)
         self.warm_up = WarmUp()
         self.logins = logins_of(self.rules)
@@ -134,7 +136,8 @@ class Process:
     def _source(self) -> FilesInput | KafkaInput:
         source = self.settings.source
         if isinstance(source, FilesSource):
-            return FilesInput(source, self._room, self.stopping, now_ms, self._note_damage)
+            self.parts.files = FilesInput(source, self._room, self.stopping, now_ms, self._note_damage)
+            return self.parts.files
         kafka = self.parts.kafka = KafkaInput(
             source,
             self._room,
@@ -323,6 +326,7 @@ class Process:
 
     def _closed(self) -> None:
         self._is_closed = True
+        self.before_summary()
         self.journal.close()
         if self._kafka is not None:
             self._kafka.close()  # commits the watermark, now that everything is final that will be

@@ -1,4 +1,7 @@
-"""Progress: one line a minute, which says that the stream works and whether it keeps up. Otherwise it is silent."""
+"""Progress: one line a minute, which says that the stream works and whether it keeps up. Otherwise it is silent.
+
+Over archives a terminal shows a bar instead.
+"""
 
 import os
 from threading import Event, Thread
@@ -9,10 +12,13 @@ import structlog
 from connectors.limited_log import write_counts
 from connectors.metrics.lag import lag_seconds
 from connectors.metrics.parts import Parts
+from flows.bar import bar_of_bytes
+from flows.settings.model import FilesSource
 
 log = structlog.get_logger()
 
 EVERY_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.25
 _A_DAY_SECONDS: Final = 86_400.0
 _VARIABLE: Final = "STREAM_PROGRESS_SECONDS"
 
@@ -55,16 +61,28 @@ class Progress:
         self._parts = parts
         self._every_seconds = every_seconds
         self._stopped = Event()
+        source = parts.settings.source
+        self._bar = bar_of_bytes("reading", is_shown=isinstance(source, FilesSource) and not source.follow)
 
     def start(self) -> None:
-        """Begin; 0 seconds is never."""
-        if self._every_seconds > 0:
+        """Begin; 0 seconds is never. Where a bar is shown over archives, no lines are written."""
+        if not self._bar.disable:
+            self._bar.start()
+            Thread(target=self._show, name="progress", daemon=True).start()
+        elif self._every_seconds > 0:
             Thread(target=self._run, name="progress", daemon=True).start()
 
     def stop(self) -> None:
         """Write no more lines, but what repeated itself and was not told yet."""
         self._stopped.set()
+        self._bar.stop()
         write_counts()
+
+    def _show(self) -> None:
+        task = self._bar.add_task("reading", total=None)
+        while not self._stopped.wait(_LOOK_SECONDS):
+            if (files := self._parts.files) is not None:
+                self._bar.update(task, completed=files.amount.read_bytes, total=files.amount.total_bytes)
 
     def _run(self) -> None:
         clock = self._parts.heartbeat.clock

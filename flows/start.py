@@ -18,7 +18,7 @@ from connectors.ledger.store_check import check_store, guard_store
 from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
 from flows import summary_file
-from flows.commands.run import Slice, obstacles
+from flows.commands.run import NOTHING_READ, Slice, nothing_to_read, obstacles
 from flows.engine import cluster, recovery_directory
 from flows.greeting import greet
 from flows.logs import configure_logs
@@ -28,6 +28,7 @@ from flows.reload import Reloader
 from flows.reslicing.places import obstacle
 from flows.reslicing.store import SOURCE_STEP, stored_keys
 from flows.settings import SettingsError, load
+from flows.settings.model import Settings
 from flows.settings_file import SettingsFile
 from flows.signals import for_the_main_thread, on_reload
 from flows.watching.addresses import of_health
@@ -45,21 +46,7 @@ def start() -> Process:
         settings = load(path)
     except SettingsError as problem:
         refuse(str(problem))
-    unwritable = summary_file.obstacle()
-    if unwritable is not None:
-        refuse(unwritable)
-    enabled = [each for each in settings.syncs if each.enabled]
-    if not enabled:
-        refuse(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")
-    missing = []
-    for each in enabled:
-        for key in each.keys:
-            try:
-                Secret(key).value()
-            except SecretError as problem:
-                missing.append(f"{path}: sync[{each.name}].{each.key_kind}: {problem}")
-    if missing:
-        refuse("\n".join(missing))
+    _refuse_incomplete(settings, path)
     recovery = recovery_directory()
     has_recovery = recovery is not None
     earlier_parts = _earlier_parts(recovery, path)
@@ -78,6 +65,7 @@ def start() -> Process:
     take_from_others(settings.state.slice_directory(process.slice_index, process.slice_count))
     reloader = _reloader(process, has_recovery=has_recovery)
     progress = Progress(process.parts, interval_seconds())
+    process.before_summary = progress.stop
     with for_the_main_thread():
         reloader.start()
         progress.start()
@@ -89,6 +77,27 @@ def start() -> Process:
     greet(settings, _serve_health(path, process))
     atexit.register(process.finish)
     return process
+
+
+def _refuse_incomplete(settings: Settings, path: Path) -> None:
+    """Exit where something is missing that is not in the settings: files, a place for the summary, a sync, a key."""
+    if (nothing := nothing_to_read(settings)) is not None:
+        refuse(f"{path}: {nothing}", NOTHING_READ)
+    unwritable = summary_file.obstacle()
+    if unwritable is not None:
+        refuse(unwritable)
+    enabled = [each for each in settings.syncs if each.enabled]
+    if not enabled:
+        refuse(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")
+    missing = []
+    for each in enabled:
+        for key in each.keys:
+            try:
+                Secret(key).value()
+            except SecretError as problem:
+                missing.append(f"{path}: sync[{each.name}].{each.key_kind}: {problem}")
+    if missing:
+        refuse("\n".join(missing))
 
 
 def _reloader(process: Process, *, has_recovery: bool) -> Reloader:
@@ -176,7 +185,7 @@ def refuse_cluster(what: str, instead: str) -> None:
         )
 
 
-def refuse(text: str) -> NoReturn:
-    """Say what is wrong and exit with 2: nothing was started."""
+def refuse(text: str, code: int = 2) -> NoReturn:
+    """Say what is wrong and exit, by default with 2: nothing was started."""
     sys.stderr.write(text + "\n")
-    raise SystemExit(2)
+    raise SystemExit(code)

@@ -7,13 +7,14 @@ claims about its size.
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import NamedTuple, cast
 
 import orjson
 
 from connectors.files.content import ZIP_MAGICS, ByteStream, open_lines, problem_of
+from connectors.files.counted import Amount, CountedFile
 from connectors.files.damage import DamagedError, UnreadableError
 from connectors.files.lines import CHUNK_BYTES, split_lines
 from connectors.files.members import ZIP_ERRORS, Member, MemberScan, in_order
@@ -43,15 +44,20 @@ class Skipped(NamedTuple):
     size_bytes: int
 
 
-def read_archive(path: str, report: Report, member: str | None = None, number: int = 1) -> Iterator[Line | Skipped]:
+def read_archive(
+    path: str, report: Report, member: str | None = None, number: int = 1, amount: Amount | None = None
+) -> Iterator[Line | Skipped]:
     """Yield the lines from line `number` of `member` on; members before it are not opened.
+
+    What is read counts towards `amount`.
 
     What cannot be read is given to `report` and skipped. Raises UnreadableError if nothing of the file can be read.
     """
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise UnreadableError("it is no regular file; to read the files of a directory write DIRECTORY/*")
-        file = Path(path).open("rb")  # noqa: SIM115 - closed below; only the opening's own failures are meant here
+        # Closed below; only the opening's own failures are meant here.
+        file: BufferedReader = BufferedReader(FileIO(path) if amount is None else CountedFile(path, amount))
     except (OSError, ValueError) as error:
         raise UnreadableError(problem_of(error)) from error
     with file:

@@ -2,7 +2,7 @@
 
 import glob
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -23,8 +23,16 @@ class Intake:
     """
 
     def __init__(
-        self, patterns: tuple[str, ...], *, follow: bool, now_ms: Callable[[], int], on_no_match: Callable[[str], None]
+        self,
+        patterns: tuple[str, ...],
+        *,
+        follow: bool,
+        now_ms: Callable[[], int],
+        on_no_match: Callable[[str], None],
+        on_found: Callable[[Iterable[str]], None],
     ) -> None:
+        """`on_found` is told of the files of each look, those that are done among them."""
+        self._on_found = on_found
         self._patterns = patterns
         self._follow = follow
         self._now_ms = now_ms
@@ -42,7 +50,7 @@ class Intake:
     def next_file(self, is_done: Callable[[str], bool]) -> str | None:
         """Return the next file that is not done; None if there is none at the moment."""
         if not self._waiting:
-            self._look()
+            self.look()
         while self._waiting:
             path = self._waiting.popleft()
             if not is_done(path):
@@ -53,7 +61,8 @@ class Intake:
         """Do not offer a file again that could not be read, until it changes."""
         self._given_up[path] = signature_of(path)
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Look which files there are, if it is time to."""
         now_ms = self._now_ms()
         if self._next_look_ms is not None and (not self._follow or now_ms < self._next_look_ms):
             return
@@ -73,6 +82,7 @@ class Intake:
             paths = {path for path in ready if self._given_up.get(path, ()) != signatures[path]}
             self._seen = signatures
         self._waiting.extend(sorted(paths, key=natural_key))
+        self._on_found(paths)
 
 
 def any_file(patterns: tuple[str, ...]) -> bool:

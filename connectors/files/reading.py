@@ -1,6 +1,7 @@
 """The reading of one file from where it was left, if it is still what it was there."""
 
 from connectors.files.archive import Line, Report, Skipped, read_archive
+from connectors.files.counted import Amount
 from connectors.files.damage import source_name
 from connectors.files.fingerprint import digest
 from connectors.files.known import Seen
@@ -13,8 +14,8 @@ class RewrittenError(Exception):
 class Reading:
     """One file. `take` is told of each line that is handed on, and then `seen` says how far it was read."""
 
-    def __init__(self, seen: Seen, report: Report) -> None:
-        """Nothing is opened before the first `next`."""
+    def __init__(self, seen: Seen, report: Report, amount: Amount | None = None) -> None:
+        """Nothing is opened before the first `next`. What is read counts towards `amount`."""
         self._seen = seen
         self._report = report
         self._member = seen.member
@@ -22,7 +23,7 @@ class Reading:
         self._last: bytes | None = None
         self._is_torn = seen.is_torn
         self._is_confirmed = seen.next_number <= 1
-        self._lines = read_archive(seen.path, report, seen.member, max(seen.next_number - 1, 1))
+        self._lines = read_archive(seen.path, report, seen.member, max(seen.next_number - 1, 1), amount)
         self.source = source_name(seen.name, seen.member)
         """What the records are called by."""
 

@@ -10,6 +10,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from typing_extensions import override
 
 from connectors.files.archive import Line, Skipped
+from connectors.files.counted import Amount
 from connectors.files.damage import Damage, UnreadableError, source_name
 from connectors.files.fingerprint import HEAD_BYTES
 from connectors.files.intake import Intake
@@ -53,6 +54,8 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
         self._stopping = stopping
         self._now_ms = now_ms
         self._on_damage = on_damage
+        self.amount = Amount()
+        """How much was read."""
 
     @override
     def list_parts(self) -> list[str]:
@@ -61,7 +64,13 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
     @override
     def build_part(self, step_id: str, for_part: str, resume_state: FilesState | None) -> "FilesPartition":
         return FilesPartition(
-            self._settings, self._room, self._stopping, self._now_ms, self._on_damage, resume_state=resume_state
+            self._settings,
+            self._room,
+            self._stopping,
+            self._now_ms,
+            self._on_damage,
+            resume_state=resume_state,
+            amount=self.amount,
         )
 
 
@@ -77,7 +86,9 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         on_damage: Callable[[Damage], None],
         *,
         resume_state: FilesState | None,
+        amount: Amount,
     ) -> None:
+        self._amount = amount
         self._room = room
         self._stopping = stopping
         self._now_ms = now_ms
@@ -87,6 +98,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
             settings.paths,
             follow=settings.follow,
             now_ms=now_ms,
+            on_found=lambda paths: amount.expect(each for each in paths if not self._known.is_done(each)),
             on_no_match=lambda pattern: self._report(pattern, None, None, "no file matches; check [source] paths"),
         )
         self._known, self._current = Known(), None
@@ -169,7 +181,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
                 self._known.drop(seen.name)
             self._intake.give_up(reading.path)
             self._report(reading.path, None, None, problem)
-            self._reading = None
+            self._leave()
             return None
         except RewrittenError:
             _log.error(
@@ -184,15 +196,18 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         if found is None:
             self._known.put(reading.seen._replace(is_over=True))
             _log.debug("file read", path=source_name(reading.path))
-            self._reading = None
+            self._leave()
         return found
 
     def _open_next(self) -> bool:
         """Look at the next file, and open it where something of it is to be read; return whether there was one."""
+        if self._current is not None:  # of the run before; how much there is behind it is told all the same
+            self._intake.look()
         path = self._intake.next_file(self._known.is_done) if self._current is None else self._path_of(self._current)
         self._current = None
         if path is None:
             return False
+        self._amount.begin(path)
         look = self._known.look(path)
         self._say(look)
         if look.what is What.UNCOUNTED:
@@ -203,6 +218,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
             self._report(path, None, None, problem)
         if look.seen.is_over:
             self._known.put(look.seen)
+            self._amount.end()
         elif look.seen.is_torn and look.before is not None:
             # The line that broke off has met its fate; with its rest it is another one, which needs another name.
             self._read(self._known.renamed(look.seen)._replace(next_number=look.seen.next_number - 1, tail=b""))
@@ -217,7 +233,14 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
     def _read(self, seen: Seen) -> None:
         self._known.put(seen)
         self._has_read = True
-        self._reading = Reading(seen, lambda member, line, problem: self._report(seen.path, member, line, problem))
+        self._amount.begin(seen.path)
+        self._reading = Reading(
+            seen, lambda member, line, problem: self._report(seen.path, member, line, problem), self._amount
+        )
+
+    def _leave(self) -> None:
+        self._amount.end()
+        self._reading = None
 
     def _say(self, look: Look) -> None:
         path, before = source_name(look.seen.path), look.before

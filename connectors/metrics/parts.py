@@ -12,6 +12,7 @@ from connectors.appsflyer.lane import Circuit, Lane
 from connectors.appsflyer.sink import AppsFlyerSink
 from connectors.appsflyer.tally import LaneTally, Tally
 from connectors.appsflyer.unfinished import Unfinished
+from connectors.files.source import FilesInput
 from connectors.heartbeat import Heartbeat
 from connectors.kafka.source import KafkaInput
 from connectors.ledger.disk import StateDisk
@@ -72,6 +73,7 @@ class Parts:
     batches: Buckets = field(default_factory=lambda: Buckets(BATCH_BOUNDS))
     """How full the micro-batches were."""
     kafka: KafkaInput | None = None
+    files: FilesInput | None = None
     courier: Courier | None = None
     postbox: Postbox | None = None
     sink: AppsFlyerSink | None = None

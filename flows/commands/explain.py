@@ -15,8 +15,10 @@ import orjson
 from rich.console import Console
 from rich.markup import escape as escape_markup
 
+from connectors.files.counted import Amount
 from connectors.files.damage import Damage
 from connectors.users.segments import UserLogError
+from flows.bar import bar_of_bytes, shown
 from flows.explain import Explained, Explainer, personal_warning
 from flows.explaining import STDIN_PATH, read_all
 from flows.printable import printable, printable_json
@@ -70,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
         unread += 1
         sys.stderr.write(f"{printable(str(damage))}\n")
 
-    for given in read_all(args.files, on_damage):
+    amount = Amount()
+    bar = bar_of_bytes("explaining", is_shown=bool(args.files) and not sys.stdout.isatty())
+    for given in shown(bar, read_all(args.files, on_damage, amount), amount):
         for explained in explainer.explain(given.line, given.value, time.time_ns() // 1_000_000, given.file):
             unread += explained.sync is None
             if args.pretty:

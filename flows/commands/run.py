@@ -25,7 +25,7 @@ from flows.settings.model import FilesSource, Settings
 from flows.signals import keep_waiting, let_reload_wait
 
 FLOW = "flows.stream"
-_FAILED = 1
+NOTHING_READ = 1
 _WRONG_USAGE = 2
 
 
@@ -72,10 +72,9 @@ def run(args: argparse.Namespace) -> int:
     problems = list(obstacles(settings, args.settings, args.slice))
     if problems:
         return _refuse("\n".join(problems))
-    if isinstance(settings.source, FilesSource) and not settings.source.follow and not any_file(settings.source.paths):
-        paths = ", ".join(settings.source.paths)
-        sys.stderr.write(f"{args.settings}: source.paths: no file matches {paths}, so nothing was read; correct it\n")
-        return _FAILED
+    if (nothing := nothing_to_read(settings)) is not None:
+        sys.stderr.write(f"{args.settings}: {nothing}\n")
+        return NOTHING_READ
     directory = recovery_directory(settings, args.slice)
     try:
         await_room(directory.parent)
@@ -84,6 +83,14 @@ def run(args: argparse.Namespace) -> int:
         reason = f"cannot make {directory} ({error.strerror})"
         return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")
     return _become(settings, directory, args.slice)
+
+
+def nothing_to_read(settings: Settings) -> str | None:
+    """Say that no file matches, where that is so and none is waited for. Such a start ends with `NOTHING_READ`."""
+    source = settings.source
+    if not isinstance(source, FilesSource) or source.follow or any_file(source.paths):
+        return None
+    return f"source.paths: no file matches {', '.join(source.paths)}, so nothing was read; correct it"
 
 
 def _become(settings: Settings, directory: Path, part: Slice | None) -> NoReturn:

@@ -5,11 +5,9 @@ from threading import Event, Thread
 from typing import Final, NamedTuple
 
 import structlog
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 from connectors.limited_log import write_counts
+from flows.bar import bar_of_counts
 from flows.rekeying.process import Rekeying
 
 log = structlog.get_logger()
@@ -31,17 +29,7 @@ class Progress:
         self._process = process
         self._every_seconds = every_seconds
         self._stopped = Event()
-        console = Console(stderr=True)
-        self._bar = Bar(
-            TextColumn("rekeying"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("records, {task.fields[pending]:,} on their way"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        self._bar = bar_of_counts("rekeying", "records, {task.fields[pending]:,} on their way")
         self._task = self._bar.add_task("rekey", total=None, pending=0)
 
     def start(self) -> None:

@@ -1,25 +1,13 @@
 """The progress of a replay, for people at a terminal; silent elsewhere."""
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from flows.bar import bar_of_counts
 
 
 class Progress:
     """A bar on standard error: letters looked at, of those that there were at the start."""
 
     def __init__(self, total: int) -> None:
-        console = Console(stderr=True)
-        self._bar = Bar(
-            TextColumn("replaying"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("letters, {task.fields[taken]:,} taken"),
-            TimeRemainingColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-        )
+        self._bar = bar_of_counts("replaying", "letters, {task.fields[taken]:,} taken")
         self._task = self._bar.add_task("replay", total=total, taken=0)
         self._bar.start()
 
