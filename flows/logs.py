@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import structlog
 
+from flows.environment import ignored
 from flows.printable import printable
 
 _LEVELS: Final = {
@@ -48,6 +49,13 @@ def configure_logs() -> None:
         # Not cached: a log is rare, and what is cached could never be set up anew, as tests do.
         cache_logger_on_first_use=False,
     )
+    names = ignored()
+    if names:
+        structlog.get_logger().warning(
+            "environment variables that the stream does not go by are ignored",
+            names=names,
+            do="say it in the settings, or unset them; docs/security.md says what each would do",
+        )
 
 
 def _all_printable(_logger: object, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -4,8 +4,10 @@ python -m flows rekey --to TOPIC              makes a store for its position, an
 python -m bytewax.run flows.rekey             settings: $STREAM_SETTINGS; topics: $STREAM_REKEY_FROM, $STREAM_REKEY_TO
 """
 
+from flows.environment import take_out
 from flows.signals import quit_at_once
 
+take_out()
 quit_at_once()  # a stop may be asked for before all of this is imported
 
 import bytewax.operators as op

@@ -3,8 +3,10 @@
 python -m flows replay …                      plans it, and becomes: python -m bytewax.run flows.replay
 """
 
+from flows.environment import take_out
 from flows.signals import quit_at_once
 
+take_out()
 quit_at_once()  # a stop may be asked for before all of this is imported
 
 import bytewax.operators as op

@@ -4,8 +4,10 @@ python -m bytewax.run flows.stream            settings: $STREAM_SETTINGS, else s
 python -m flows run                           the same, with a recovery store
 """
 
+from flows.environment import take_out
 from flows.signals import let_reload_wait, quit_at_once
 
+take_out()
 quit_at_once()  # a stop may be asked for before all of this is imported
 let_reload_wait()
 
