@@ -81,7 +81,7 @@ dist/.wheel: .venv/.complete pyproject.toml $(shell find flows connectors -name 
 		--constraint constraints.txt dist/*.whl
 	@touch $@
 
-image: ## the container image, with podman or docker; IMAGE=registry.example.com/stream:0.1.0 ENGINE=docker
+image: ## the container image, with podman or docker; IMAGE=registry.example.com/stream:0.2.0 ENGINE=docker
 	@deploy/build-image.sh
 
 manifests: setup ## renders deploy/ and checks it strictly; needs kustomize, kubeconform and kube-score

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image with podman or docker, whichever is there.
 #
-#   IMAGE=registry.example.com/stream:0.1.0 deploy/build-image.sh     default: localhost/amplitude-appsflyer-stream:dev
+#   IMAGE=registry.example.com/stream:0.2.0 deploy/build-image.sh     default: localhost/amplitude-appsflyer-stream:dev
 #   ENGINE=docker deploy/build-image.sh                               where both are there
 #   COMPILED=1 deploy/build-image.sh                                  what an event passes through compiled to C
 #

@@ -1,0 +1,80 @@
+"""The version stands in pyproject.toml; everything that says it says the same."""
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import pytest
+import yaml
+
+from connectors.health.recent import Recent
+from connectors.health.status import status
+from connectors.metrics.collector import Metrics
+from connectors.metrics.vocabulary import PACKAGE
+from flows.cli import main
+from flows.process import Process
+from flows.settings import load
+from tests.fixtures.scrape import Scrape
+
+ROOT: Final = Path(__file__).parents[2]
+SETTINGS: Final = """\
+[source]
+kind = "files"
+paths = ["none.json"]
+
+[[sync]]
+name = "one"
+ios_app_id = "id123456789"
+s2s_key = "env:METRICS_KEY"
+events = "all"
+"""
+PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+VERSION: Final = str(PROJECT["version"])
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+def test_what_is_installed_is_of_this_version() -> None:
+    assert PROJECT["name"] == PACKAGE
+    assert version(PACKAGE) == VERSION, "pyproject.toml has another version than the environment: make setup"
+
+
+def test_the_command_says_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out.startswith(f"{PACKAGE} {VERSION}, Bytewax ")
+
+
+def test_status_and_metrics_of_a_process_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METRICS_KEY", "metrics-key")
+    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
+    parts = Process(load(tmp_path / "stream.toml")).parts
+    assert status(parts, Recent(parts))["versions"]["package"] == VERSION
+    page, _ = Metrics(parts).page("text/plain")
+    assert Scrape(page.decode()).one("appsflyer_stream_build_info", version=VERSION) == 1
+
+
+def test_the_manifests_take_its_image() -> None:
+    component = yaml.safe_load((ROOT / "deploy/image/kustomization.yaml").read_text(encoding="utf-8"))
+    assert component["images"][0]["newTag"] == VERSION
+
+
+def test_the_changelogs_newest_release_is_this_one() -> None:
+    """Above it there may be what is unreleased; without any numbered release there is nothing to compare."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    released = [each.split()[0].strip("[]") for each in headings if each != "Unreleased"]
+    assert headings.index("Unreleased") == 0 if "Unreleased" in headings else released
+    assert released[:1] in ([], [VERSION])
+    assert sorted(released, key=_numbers, reverse=True) == released
+
+
+def test_no_kept_state_is_of_a_later_release() -> None:
+    """Each release leaves its own: tests/upgrade/README.md."""
+    states = {each.name.removesuffix(".tar.xz") for each in (ROOT / "tests/upgrade/states").glob("*.tar.xz")}
+    assert "0.1.0" in states
+    assert max(map(_numbers, states)) <= _numbers(VERSION)
