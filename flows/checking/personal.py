@@ -1,15 +1,19 @@
 """Personal data: the properties that would leave and look like a person's e-mail address or telephone number."""
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from flows.checking.finding import Finding, Mark, count
 from flows.checking.sample_type import Sample, syncs_of
 from flows.settings.model import Settings
+from flows.steps.event import Event
+from flows.steps.fields import compile_fields
+from flows.steps.mapped import IN_PLACE, USER_ID, is_nothing
 from flows.steps.personal import looks_personal, personal_properties
 from flows.steps.properties import gather
 from flows.steps.select import compile_select
+from flows.steps.sync import Sync
 
 _MOST_NAMED: Final = 8
 
@@ -19,10 +23,11 @@ def personal(settings: Settings, sample: Sample) -> Iterator[Finding]:
     syncs = syncs_of(settings)
     select = compile_select(syncs)
     found: dict[int, Counter[str]] = {place: Counter() for place in range(len(syncs))}
+    user_id_of = [_customer_user_id(sync) for sync in syncs]
     user_ids = 0
     for event in sample.events:
         wanted = {target.sync for target in select(event).targets}
-        user_ids += bool(wanted) and looks_personal(event.user_id)
+        user_ids += any(looks_personal(user_id_of[place](event)) for place in wanted)
         for place in wanted:
             found[place].update(personal_properties(gather(event, syncs[place].properties, {}, frozenset()).values))
     for place, names in found.items():
@@ -37,3 +42,12 @@ def personal(settings: Settings, sample: Sample) -> Iterator[Finding]:
     if user_ids:
         text = f"user ids of {count(user_ids, 'event')} look like e-mail addresses or telephone numbers"
         yield Finding(Mark.NOTE, text, "AppsFlyer wants no personal data as customer_user_id: let the app use another")
+
+
+def _customer_user_id(sync: Sync) -> Callable[[Event], Any]:
+    """Return how to get the id that the sync sends."""
+    paths = dict(sync.fields).get(USER_ID)
+    if paths is None:
+        return lambda event: event.user_id
+    read = compile_fields([(USER_ID, paths)], IN_PLACE, is_nothing)
+    return lambda event: read(event)[0].get(USER_ID)

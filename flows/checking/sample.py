@@ -5,6 +5,7 @@ from typing import Final
 
 from flows.checking.finding import Finding
 from flows.checking.identified import identifiers, platforms
+from flows.checking.mapped import mapped
 from flows.checking.personal import personal
 from flows.checking.sample_type import Sample
 from flows.checking.selected import selected
@@ -16,7 +17,7 @@ SAMPLE_RECORDS: Final = 1000
 
 Look = Callable[[Settings, Sample], Iterator[Finding]]
 
-LOOKS: Final[tuple[Look, ...]] = (selected, platforms, identifiers, personal)
+LOOKS: Final[tuple[Look, ...]] = (selected, platforms, identifiers, mapped, personal)
 """In the order in which a person reads what they find."""
 
 

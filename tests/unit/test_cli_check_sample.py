@@ -187,3 +187,48 @@ def test_what_a_first_start_of_a_topic_will_send(start: Any, backlog: Backlog, s
 
 def test_shares_are_never_all_or_nothing_by_rounding() -> None:
     assert [share(1, 1000), share(999, 1000), share(0, 9), share(9, 9)] == ["under 1%", "over 99%", "0%", "100%"]
+
+
+MAPPED = 'events = "all"\n[sync.fields]\n'
+UNUSABLE = "1 value of 1 event that it selects in the 1 line there is cannot be used and would be left out"
+NONE = "none of 1 event that it selects in the 1 line there is has a value at"
+
+
+@pytest.mark.parametrize(
+    ("written", "properties", "expected"),
+    [
+        ('revenue = "event_properties.total"', {"total": 5}, None),
+        ('revenue = ["event_properties.none", "event_properties.total"]', {"total": 5}, None),
+        ('revenue = "event_properties.cart.total"', {"cart": {"total": 5}}, None),
+        ("ip = []", {}, None),
+        ('revenue = "total"', {"total": 5}, f'{NONE} "total"; did you mean "event_properties.total"?'),
+        (
+            'order_id = "event_properties.order_id"',
+            {"cart": {"orderId": "a"}},
+            f'{NONE} "event_properties.order_id"; did you mean "event_properties.cart.orderId"?',
+        ),
+        ('ua = "user_agent"', {}, f'{NONE} "user_agent"; correct the path, or leave it if such events are rare'),
+        (
+            'revenue = "event_properties.total"',
+            {"total": "12,50"},
+            f"{UNUSABLE}; `explain` shows what becomes of an event",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_mapped_path_leads_to(
+    written: str, properties: dict[str, Any], expected: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A path that leads to nothing would cost revenue in silence: a name without its place is the commonest mistake."""
+    said = checked(capsys, f"{MAPPED}{written}\n", event(event_properties=properties))
+    notes = [line for line in said if ".fields." in line]
+    field = written.partition(" ")[0]
+    assert notes == ([f"! sync[production].fields.{field}: {expected}"] if expected else [])
+
+
+@pytest.mark.parametrize(("path", "is_noted"), [("user_properties.mail", True), ("user_properties.idfv", False)])
+def test_the_user_id_that_is_looked_at_is_the_one_that_is_sent(
+    path: str, *, is_noted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = event(user_id="a@b.example", user_properties={**event()["user_properties"], "mail": "ada@example.com"})
+    said = checked(capsys, f'{MAPPED}customer_user_id = "{path}"\n', given)
+    assert any(line.startswith("! user ids of 1 event look like e-mail") for line in said) == is_noted
