@@ -172,7 +172,9 @@ class Device:
         return known
 
     def _keep(self, taught: Mapping[str, Taught]) -> None:
-        self._names = _share(tuple(taught))
+        names = tuple(taught)
+        shared = _shared_names.get(names)
+        self._names = _share(names) if shared is None else shared
         self._values = tuple([value for _, value in taught.values()])
         times_ms = [time_ms for time_ms, _ in taught.values()]
         is_one = not times_ms or times_ms.count(times_ms[0]) == len(times_ms)

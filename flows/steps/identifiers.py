@@ -157,25 +157,6 @@ class IdentifierReader:
         operations = event.fields.get("user_properties")
         if type(operations) is dict and "$setOnce" in operations:
             return self._read_once(event, operations)
-        return self._read(event)
-
-    def _read_once(self, event: Event, operations: JsonObject) -> Reading:
-        """Read what is set once apart from what the event says otherwise."""
-        said = flatten_operations({name: value for name, value in operations.items() if name != "$setOnce"})
-        once = {name: value for name, value in event.user_properties.items() if name not in said}
-        values, malformed, zeroed, _ = self._read(event._replace(user_properties=said))
-        apart = self._read(
-            event._replace(user_properties=once, event_properties={}, groups={}, group_properties={}, fields={})
-        )
-        unreal = {*malformed, *apart.malformed} - apart.values.keys() - values.keys()
-        return Reading(
-            values,
-            tuple(sorted(unreal)),
-            tuple(sorted({*zeroed, *apart.zeroed} - unreal - apart.values.keys() - values.keys())),
-            {name: value for name, value in apart.values.items() if name not in values},
-        )
-
-    def _read(self, event: Event) -> Reading:
         found: list[tuple[int, str, Any]] = []
         for container, names in self._containers:
             place = container(event)
@@ -196,6 +177,23 @@ class IdentifierReader:
                     (rank, attribute, value) for rank, attribute, path in dotted if (value := path(event)) is not None
                 ]
         return _judge(found) if found else Reading({}, (), ())  # a dict of its own, for callers add to it
+
+    def _read_once(self, event: Event, operations: JsonObject) -> Reading:
+        """Read what is set once apart from what the event says otherwise."""
+        said = flatten_operations({name: value for name, value in operations.items() if name != "$setOnce"})
+        once = {name: value for name, value in event.user_properties.items() if name not in said}
+        fields = {**event.fields, "user_properties": None}
+        values, malformed, zeroed, _ = self.read(event._replace(user_properties=said, fields=fields))
+        apart = self.read(
+            event._replace(user_properties=once, event_properties={}, groups={}, group_properties={}, fields={})
+        )
+        unreal = {*malformed, *apart.malformed} - apart.values.keys() - values.keys()
+        return Reading(
+            values,
+            tuple(sorted(unreal)),
+            tuple(sorted({*zeroed, *apart.zeroed} - unreal - apart.values.keys() - values.keys())),
+            {name: value for name, value in apart.values.items() if name not in values},
+        )
 
     def forgotten(self, event: Event) -> tuple[str, ...]:
         """Return the attributes that an `$identify` takes away: those read from a property that it unsets."""

@@ -76,7 +76,7 @@ class User:
         rules = self._rules
         reading = rules.reader.read(event)
         values, malformed, zeroed, once = reading
-        stated = self._stated(event, reading.told)
+        stated = self._stated(event, reading.told if once else values)
         if known is not None:
             stated = known.platform if stated is None else stated
             values = {**known.values, **values} if stated == known.platform else values
