@@ -100,10 +100,10 @@ def erase_delivered(store: Path, people: Sequence[Person]) -> None:
     with closing(sqlite3.connect(store, isolation_level=None)) as database:
         database.execute("PRAGMA secure_delete = ON")
         for row, state in database.execute(_SINKS).fetchall():
-            version, items, marks = unseal(load_plain(state))
+            version, items, *more = unseal(load_plain(state))
             kept = [each for each in items if not _is_final(unpack(each[0]), final, people)]
             if len(kept) < len(items):
-                fresh = pickle.dumps(seal((version, kept, marks)))
+                fresh = pickle.dumps(seal((version, kept, *more)))
                 database.execute("UPDATE snaps SET ser_change = ? WHERE rowid = ?", (fresh, row))
         # Older snapshots are in the write-ahead log, and in pages that are free again.
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ from connectors.ledger.disk import StateDisk, await_room
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.lock import lock_directory, sign
+from connectors.ledger.manifest import Manifest, Snapshot
 from connectors.ledger.seal import Sealed, unseal
 from connectors.letters import LetterWriter
 from connectors.limited_log import LimitedLog
@@ -77,10 +79,12 @@ class Process:
         *,
         has_recovery: bool = False,
         earlier_parts: Sequence[str] = (),
+        stored: Snapshot | None = None,
     ) -> None:
-        """Build them. Raises StateInUseError, or OSError where the state directory cannot be used.
+        """Build them. Raises StateInUseError, DamagedStateError, or OSError where the state directory cannot be used.
 
-        `earlier_parts` are the keys of the source's parts in the recovery store.
+        `earlier_parts` are the keys of the source's parts in the recovery store; `stored` is the snapshot that it goes
+        on at, None where it has none.
         """
         self.settings = settings
         self.slice_index, self.slice_count = slice_index, slice_count
@@ -91,7 +95,8 @@ class Process:
         self._lock = lock_directory(directory)
         sign(self._lock)
         self._disk = StateDisk(directory)
-        self.journal = Journal(directory / "journal")
+        self.manifest = Manifest(directory, stored, has_recovery=has_recovery)
+        self.journal = Journal(directory / "journal", self.manifest)
         if isinstance(settings.source, FilesSource) and not has_recovery:
             self.journal.forget()  # without a recovery store the archives are read again from the beginning
         self.stopping = Stopping()
@@ -102,7 +107,7 @@ class Process:
             delivery.max_pending,
             Brake(delivery.brake_share, delivery.brake_events),
         )
-        self.unfinished = Unfinished(self.ledger, self.journal, directory / "overflow")
+        self.unfinished = Unfinished(self.ledger, self.journal, directory / "overflow", self.manifest)
         self.damages: list[str] = []
         self._buckets: list[Users] = []
         self._kafka: KafkaInput | None = None
@@ -323,6 +328,9 @@ class Process:
         """End the run where no item came to the sink, for Bytewax neither opens nor closes it then."""
         if self.stopping.input_is_over and not self._is_closed and not len(self.unfinished):
             self._closed()
+        if self._is_closed and getattr(sys, "last_value", None) is None:  # the engine has stored the last snapshot
+            with suppress(OSError):  # a full disk, or a directory that is gone: then at the next start
+                self.manifest.ended()
 
     def _closed(self) -> None:
         self._is_closed = True

@@ -14,6 +14,7 @@ import structlog
 from connectors.health.server import HealthServer, listen
 from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.lock import StateInUseError
+from connectors.ledger.manifest import Snapshot
 from connectors.ledger.store_check import check_store, guard_store
 from connectors.private import keep_private, take_from_others
 from connectors.secrets import Secret, SecretError
@@ -26,7 +27,7 @@ from flows.process import Process
 from flows.progress import Progress, interval_seconds
 from flows.reload import Reloader
 from flows.reslicing.places import obstacle
-from flows.reslicing.store import SOURCE_STEP, stored_keys
+from flows.reslicing.store import SOURCE_STEP, stored_keys, stored_snapshot
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 from flows.settings_file import SettingsFile
@@ -49,17 +50,20 @@ def start() -> Process:
     _refuse_incomplete(settings, path)
     recovery = recovery_directory()
     has_recovery = recovery is not None
-    earlier_parts = _earlier_parts(recovery, path)
+    earlier_parts, stored = _stored(recovery, path)
     index, count = slice_of_environment()
     in_the_way = obstacle(settings.state.directory, count)
     if in_the_way is not None:
         refuse(f"{path}: state.directory: {in_the_way}")
     try:
-        process = Process(settings, index, count, has_recovery=has_recovery, earlier_parts=earlier_parts)
+        process = Process(settings, index, count, has_recovery=has_recovery, earlier_parts=earlier_parts, stored=stored)
     except (StateInUseError, DamagedStateError) as problem:
         refuse(f"{path}: state.directory: {problem}")
     except OSError as problem:
-        refuse(f"{path}: state.directory: {settings.state.directory} cannot be used: {problem.strerror}")
+        refuse(
+            f"{path}: state.directory: {problem.filename or settings.state.directory} cannot be used: "
+            f"{problem.strerror}"
+        )
     _guard(recovery)
     process.stop_on_signals()
     take_from_others(settings.state.slice_directory(process.slice_index, process.slice_count))
@@ -150,18 +154,21 @@ def slice_of_environment() -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _earlier_parts(recovery: Path | None, path: Path) -> list[str]:
-    """Return the keys of the source's parts that the store knows; to be asked before Bytewax opens it."""
+def _stored(recovery: Path | None, path: Path) -> tuple[list[str], Snapshot | None]:
+    """Return the keys of the source's parts that the store knows, and the snapshot that it goes on at.
+
+    To be asked before Bytewax opens it.
+    """
     if recovery is None:
         log.warning(
             "no recovery store: identities and held events are forgotten at a restart, which begins at the group's "
             "committed offsets and loses nothing",
             do="start with `python -m flows run`, or give -r DIRECTORY -s SECONDS -b 0",
         )
-        return []
+        return [], None
     try:
         check_store(recovery)
-        return stored_keys(recovery, SOURCE_STEP)
+        return stored_keys(recovery, SOURCE_STEP), stored_snapshot(recovery)
     except DamagedStateError as problem:
         refuse(f"{path}: state.directory: {problem}")
     except sqlite3.Error as problem:

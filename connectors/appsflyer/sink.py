@@ -39,7 +39,7 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         if resume_state is None:
             sink.unfinished.forget_overflows()
             return
-        version, packed, marks = unseal(resume_state)
+        version, packed, marks, *_ = unseal(resume_state)
         if version not in READ_VERSIONS:
             raise ValueError(
                 f"the recovery store is of version {version}; this is {STATE_VERSION}: use a new directory"

@@ -13,15 +13,16 @@ from connectors.appsflyer.items import Item, Key, key_of, open_entry, pack, say_
 from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
 from connectors.ledger.journal import DELIVERED, Journal
 from connectors.ledger.ledger import Ledger
+from connectors.ledger.manifest import Manifest
 from connectors.ledger.overflow import Mark, Overflow
 from flows.steps.foreign import is_foreign
 from flows.steps.outcome import DeadLetter, DeadLetterReason
 
 log = structlog.get_logger()
 
-STATE_VERSION: Final = 2
-READ_VERSIONS: Final = (1, 2)
-"""The first version knew only where an overflow stood, not what waits there."""
+STATE_VERSION: Final = 3
+READ_VERSIONS: Final = (1, 2, 3)
+"""The first version knew only where an overflow stood, not what waits there; the second did not number snapshots."""
 MOST_SET_ASIDE: Final = 500_000
 """Per app; then the source waits for it. The ledger's entry of each stays in memory, some 150 bytes."""
 
@@ -34,10 +35,11 @@ class _Unfinished(NamedTuple):
 class Unfinished:
     """What was taken and is not final yet. The worker adds, the courier's and the postbox's threads take away."""
 
-    def __init__(self, ledger: Ledger, journal: Journal, overflow_directory: Path) -> None:
+    def __init__(self, ledger: Ledger, journal: Journal, overflow_directory: Path, manifest: Manifest) -> None:
         self._ledger = ledger
         self._journal = journal
         self._overflow_directory = overflow_directory
+        self._manifest = manifest
         self._overflows: dict[str, Overflow] = {}
         self._moving = Lock()
         """Held while something moves to or from an overflow, for a snapshot must find it in exactly one place."""
@@ -168,13 +170,14 @@ class Unfinished:
         return bool(self._disabled_lanes)
 
     def state(self) -> tuple[Any, ...]:
-        """Return everything as builtins: (version, items and their attempts, where each overflow stands).
+        """Return everything as builtins: (version, items and attempts, where each overflow stands, which snapshot).
 
         What waits in an overflow is durable then. Raises OSError.
         """
         with self._moving:
             items = [(pack(each.item), tuple(each.attempts)) for each in list(self._items.values())]
-            return (STATE_VERSION, items, {lane: overflow.mark() for lane, overflow in self._overflows.items()})
+            marks = {lane: overflow.mark() for lane, overflow in self._overflows.items()}
+            return (STATE_VERSION, items, marks, tuple(self._manifest.next_snapshot()))
 
     def snapshot_taken(self) -> None:
         """Remove what no snapshot needs any more."""

@@ -4,10 +4,20 @@ from pathlib import Path
 from typing import Final
 
 READ_AGAIN: Final = (
-    "put it back as it was, or move recovery, users and overflow out of the state directory and keep journal: then the "
-    "events are read again from the group's committed offsets (docs/runbook.md, «Damaged state»)"
+    "put it back as it was, or move recovery, users, overflow and manifest.json out of the state directory and keep "
+    "journal: then the events are read again from the group's committed offsets (docs/runbook.md, «Damaged state»)"
 )
 """What to do where the source still has the events."""
+
+SEND_AGAIN: Final = (
+    "put it back as it was, or remove manifest.json from the state directory to go on without it: then what was "
+    "delivered and stood there may be sent twice (docs/runbook.md, «Damaged state»)"
+)
+"""What to do where a journal is not whole."""
+
+
+_LEAST_DIGITS: Final = 9
+"""With fewer it is another name of the same number."""
 
 
 class DamagedStateError(Exception):
@@ -21,6 +31,7 @@ def numbered_files(directory: Path, suffix: str) -> list[Path]:
     """
     paths = list(directory.glob(f"*{suffix}"))
     for path in paths:
-        if not (path.stem.isascii() and path.stem.isdecimal() and path.is_file()):
+        is_number = path.stem.isascii() and path.stem.isdecimal() and len(path.stem) >= _LEAST_DIGITS
+        if not (is_number and path.is_file()):
             raise DamagedStateError(f"{path} is no file of the stream's; move it out of the state directory")
     return sorted(paths, key=lambda path: int(path.stem))

@@ -40,6 +40,19 @@ def next_frame(content: bytes, start: int, begins_with: bytes) -> int | None:
     return None
 
 
+def is_torn(rest: bytes) -> bool:
+    """Return whether what follows the last whole frame is what a crash leaves of one: cut off, or zeroes at its end.
+
+    Else it was changed: its length fits or its content is whole, and no crash of ours does that. For payloads that do
+    not end with a zero, as JSON does not.
+    """
+    if len(rest) < _HEADER.size or rest.endswith(b"\0"):
+        return True
+    length, checksum = _HEADER.unpack_from(rest)
+    payload = rest[_HEADER.size :]
+    return bool(len(payload) < length and zlib.crc32(payload) != checksum)
+
+
 def append_whole(descriptor: int, data: bytes) -> None:
     """Append all of it, or nothing, for half a frame would hide every later one. Raises OSError."""
     start = os.fstat(descriptor).st_size

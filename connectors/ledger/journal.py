@@ -3,15 +3,18 @@
 After a crash the engine goes back to its last snapshot, or without a recovery store to the group's committed offsets,
 and reads again; what the journal holds is not sent again, for AppsFlyer has no de-duplication. A record reaches the
 operating system before the courier waits for the next answers; a crash of the machine itself can lose what was not yet
-on the disk, which costs duplicates, never events.
+on the disk, which costs duplicates, never events. A segment is on the disk before the snapshot that ends it is stored.
 
 Format of a segment: frames (see `frames.py`); the payload is a JSON list of
 `[source, partition, place, sync, copy, fate, [first offset, and how much further each next one is]]`, where fate is
-`delivered` or a dead letter's reason: some five bytes an entry under load, fifty where each is written alone.
+`delivered` or a dead letter's reason: some five bytes an entry under load, fifty where each is written alone. The first
+frame has the id of the state directory in the place of a fate, and no offset, so that an earlier version, which writes
+none, reads over it.
 """
 
 import os
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from io import BytesIO
@@ -23,9 +26,11 @@ from typing import Final, NamedTuple
 import orjson
 import structlog
 
-from connectors.ledger.damage import DamagedStateError, numbered_files
+from connectors.durable import sync_entries
+from connectors.ledger.damage import SEND_AGAIN, DamagedStateError, numbered_files
 from connectors.ledger.earlier_fates import DELIVERED, EarlierFates, Entry
-from connectors.ledger.frames import append_whole, frame, next_frame, read_frames
+from connectors.ledger.frames import append_whole, frame, is_torn, next_frame, read_frames
+from connectors.ledger.manifest import Listed, Manifest
 from flows.steps.event import Position
 
 __all__ = ["DELIVERED", "KEPT_SNAPSHOTS", "Entry", "Journal", "Released", "read_segment"]
@@ -34,6 +39,8 @@ log = structlog.get_logger()
 
 KEPT_SNAPSHOTS: Final = 3
 _SUFFIX: Final = ".journal"
+_HEAD: Final = b'[["",'
+"""What the first frame's payload begins with."""
 
 Released = Mapping[tuple[str, int], int]
 """Source partition → the offset below which no start would read again, however it finds its place."""
@@ -43,6 +50,8 @@ class _Segment(NamedTuple):
     path: Path
     highest: dict[tuple[str, int], int]
     """Source partition → highest offset in it."""
+    listed: Listed = Listed(0, 0, is_closed=False)
+    """As the manifest has it, once nothing is added."""
     needed_at: int = 0
     """How many snapshots this run had taken when it was last needed."""
 
@@ -50,10 +59,17 @@ class _Segment(NamedTuple):
 class Journal:
     """Remembers final fates across a crash. `record` and `flush` may be called by several threads."""
 
-    def __init__(self, directory: Path) -> None:
-        """Read what an earlier run left, and begin a new segment. Raises OSError, DamagedStateError."""
+    def __init__(self, directory: Path, manifest: Manifest | None = None) -> None:
+        """Read what an earlier run left, and begin a new segment. Without a manifest no missing file is noticed.
+
+        Raises:
+            DamagedStateError: a file is missing, foreign or changed.
+            OSError: the directory cannot be used.
+        """
         directory.mkdir(parents=True, exist_ok=True)
+        sync_entries(directory.parent)
         self._directory = directory
+        self._manifest = manifest
         self._lock = Lock()
         self._buffer: list[tuple[Entry, str]] = []
         self._known = EarlierFates()
@@ -61,11 +77,19 @@ class Journal:
         self._snapshots = 0
         self._clean_at = time.monotonic()
         number = 0
-        for path in numbered_files(directory, _SUFFIX):
+        paths = numbered_files(directory, _SUFFIX)
+        names = {path.name for path in paths}
+        for name in manifest.files if manifest is not None else ():
+            if name not in names:
+                raise DamagedStateError(f"{directory / name} is missing; {SEND_AGAIN}")
+        for path in paths:
             number = int(path.stem)
             self._sealed.append(self._load(path))
         self._next_number = number + 1
+        self._size = self._crc32 = 0
+        """Of the segment that is written to."""
         self._segment, self._descriptor = self._begin()
+        self._list()
 
     def __len__(self) -> int:
         """Return how many fates of an earlier run are known and were not asked for yet."""
@@ -105,7 +129,11 @@ class Journal:
                 highest[group[:2]] = max(offsets[-1], highest.get(group[:2], -1))
                 steps = [after - before for before, after in pairwise(offsets)]
                 records.append((*group, [offsets[0], *steps]))
-            append_whole(self._descriptor, frame(orjson.dumps(records)))
+            data = frame(orjson.dumps(records))
+            if not self._size and self._manifest is not None:
+                data = frame(orjson.dumps([("", 0, 0, None, 0, self._manifest.state, [])])) + data
+            append_whole(self._descriptor, data)
+            self._size, self._crc32 = self._size + len(data), zlib.crc32(data, self._crc32)
             self._segment.highest.update(highest)
             self._buffer.clear()
             self._clean_at = time.monotonic()
@@ -121,16 +149,23 @@ class Journal:
         with self._lock:
             self._snapshots += 1
             self._seal()
-            kept = []
+            kept, outdated = [], []
             for segment in self._sealed:
                 if not _is_below(segment, released):
                     kept.append(segment._replace(needed_at=self._snapshots))
                 elif self._snapshots - segment.needed_at < KEPT_SNAPSHOTS:
                     kept.append(segment)
                 else:
-                    with suppress(OSError):  # it is removed at the next start, then
-                        segment.path.unlink(missing_ok=True)
-            self._sealed = kept
+                    outdated.append(segment)
+            before, self._sealed = self._sealed, kept
+            try:
+                self._list()
+            except OSError:  # what is listed must be there
+                self._sealed = before
+                return
+            for segment in outdated:
+                with suppress(OSError):  # it is removed after a later start, then
+                    segment.path.unlink(missing_ok=True)
 
     def places(self) -> set[tuple[str, int]]:
         """Return the source partitions of which it holds fates."""
@@ -167,6 +202,9 @@ class Journal:
         """Write the rest and let go of the file."""
         try:
             self.flush()
+            os.fdatasync(self._descriptor)
+            self._sealed.append(self._ended())
+            self._list()
         except OSError as problem:
             log.error("the journal's end could not be written; a start may repeat that much", why=problem.strerror)
         os.close(self._descriptor)
@@ -176,25 +214,46 @@ class Journal:
         if not self._segment.highest:
             return
         try:
+            os.fdatasync(self._descriptor)
             fresh = self._begin()
         except OSError:
             return
         os.close(self._descriptor)
-        self._sealed.append(self._segment._replace(needed_at=self._snapshots))
+        self._sealed.append(self._ended())
         self._segment, self._descriptor = fresh
+        self._size = self._crc32 = 0
+
+    def _ended(self) -> _Segment:
+        """Return the segment that is written to as one to which nothing is added."""
+        listed = Listed(self._size, self._crc32, is_closed=True)
+        return self._segment._replace(needed_at=self._snapshots, listed=listed)
+
+    def _list(self) -> None:
+        """Let the manifest know of every segment. Raises OSError."""
+        if self._manifest is not None:
+            self._manifest.write({each.path.name: each.listed for each in (self._segment, *self._sealed)})
 
     def _begin(self) -> tuple[_Segment, int]:
         path = self._directory / f"{self._next_number:012d}{_SUFFIX}"
         self._next_number += 1
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        sync_entries(self._directory)
         return _Segment(path, {}), descriptor
 
     def _load(self, path: Path) -> _Segment:
+        content = path.read_bytes()
+        state = ""
+        if self._manifest is not None and not self._manifest.is_new:
+            listed = self._manifest.files.get(path.name)
+            if listed is not None and not listed.fits(content):
+                raise DamagedStateError(f"{path} is not what was written: cut, changed or foreign; {SEND_AGAIN}")
+            if listed is None or not listed.is_closed:  # one that is closed is as it was when it was listed
+                state = self._manifest.state
         highest: dict[tuple[str, int], int] = {}
-        for source, partition, offset, place, sync, copy, fate in read_segment(path):
+        for source, partition, offset, place, sync, copy, fate in _read(content, path, state):
             self._known.add((Position(source, partition, offset, place), sync, copy), fate)
             highest[source, partition] = max(offset, highest.get((source, partition), -1))
-        return _Segment(path, highest)
+        return _Segment(path, highest, Listed(len(content), zlib.crc32(content), is_closed=True))
 
 
 def read_segment(path: Path) -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
@@ -203,30 +262,46 @@ def read_segment(path: Path) -> Iterator[tuple[str, int, int, int, str | None, i
     A torn end is left out, and said. So is a part that is damaged; what stands behind it is read. Raises
     DamagedStateError where it is whole, and no journal.
     """
-    content = path.read_bytes()
+    yield from _read(path.read_bytes(), path)
+
+
+def _read(content: bytes, path: Path, state: str = "") -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
+    """Yield as `read_segment` does; with the id of a state, what is damaged or of another state is refused, too."""
     file = BytesIO(content)
     end = 0
     while True:
         for payload, end in read_frames(file):  # noqa: B007 - the last one is asked for below
             try:
-                yield from _entries(payload)
-            except (ValueError, TypeError) as problem:
+                if payload.startswith(_HEAD):
+                    _check_state(orjson.loads(payload)[0][5], state, path)
+                else:
+                    yield from _entries(payload)
+            except (ValueError, TypeError, IndexError) as problem:
                 raise DamagedStateError(f"{path} is no journal; move it out of the state directory") from problem
         if end == len(content):
             return
         behind = next_frame(content, end, b"[[")
-        if behind is None:
+        if behind is None and is_torn(content[end:]):
             log.warning("the journal's end is torn, as after a crash", segment=path.name, bytes=len(content) - end)
             return
+        if state:
+            raise DamagedStateError(f"{path} is damaged at byte {end}; {SEND_AGAIN}")
         log.error(
             "the journal is damaged: what was delivered and stood there may be sent twice",
             file=str(path),
             at_byte=end,
-            bytes=behind - end,
+            bytes=(len(content) if behind is None else behind) - end,
             do="look after the disk; see docs/runbook.md, «Damaged state»",
         )
+        if behind is None:
+            return
         end = behind
         file.seek(end)
+
+
+def _check_state(found: str, state: str, path: Path) -> None:
+    if state and found != state:
+        raise DamagedStateError(f"{path} is of another state directory ({found}, this is {state}); {SEND_AGAIN}")
 
 
 def _entries(payload: bytes) -> Iterator[tuple[str, int, int, int, str | None, int, str]]:

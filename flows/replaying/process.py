@@ -11,6 +11,7 @@ import structlog
 
 from connectors.files.letter_reader import FileLetterReader
 from connectors.kafka.letter_reader import KafkaLetterReader
+from connectors.ledger.manifest import Snapshot
 from connectors.ledger.marks import Marks
 from connectors.letter_source import Begin, LetterInput, LetterReader
 from flows.process import Process
@@ -41,10 +42,13 @@ def replay_rules(rules: Rules) -> Rules:
 class Replay(Process):
     """Builds the parts of a replay. Its state is its own, so that the stream may run at the same time."""
 
-    def __init__(self, settings: Settings, the_plan: Plan, directory: Path) -> None:
-        """Build them. Raises StateInUseError, or OSError where the state directory cannot be used."""
+    def __init__(self, settings: Settings, the_plan: Plan, directory: Path, stored: Snapshot | None) -> None:
+        """Build them. Raises StateInUseError, DamagedStateError, or OSError where the state directory cannot be used.
+
+        `stored` is the snapshot that its recovery store goes on at, None where it has none.
+        """
         state = State(directory, settings.state.epoch_seconds)
-        super().__init__(replace(settings, state=state), has_recovery=True)
+        super().__init__(replace(settings, state=state), has_recovery=True, stored=stored)
         self.plan = the_plan
         self._directory = directory
         self.marks = Marks(plan.replay_directory(settings) / plan.MARKS, the_plan.run, again=the_plan.again)
@@ -56,7 +60,7 @@ class Replay(Process):
         for earlier, today in the_plan.filters.renamed:
             earlier_names.setdefault(today, []).append(earlier)
         self.unfinished = MarkingUnfinished(
-            self.ledger, self.journal, directory / "overflow", self.marks, earlier_names
+            self.ledger, self.journal, directory / "overflow", self.manifest, self.marks, earlier_names
         )
         self.rules = replay_rules(self.rules)
         self.progress = Progress(the_plan.total)

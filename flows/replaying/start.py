@@ -15,6 +15,7 @@ from flows import summary_file
 from flows.logs import configure_logs
 from flows.replaying import plan
 from flows.replaying.process import Replay
+from flows.reslicing.store import stored_snapshot
 from flows.settings import SettingsError, load
 from flows.start import refuse, refuse_cluster
 
@@ -42,7 +43,7 @@ def start() -> Replay:
             refuse(f"{directory} has no plan of a replay; start it with: python -m flows replay")
         lock_directory(plan.replay_directory(settings))
         check_store(directory / "recovery")
-        process = Replay(settings, the_plan, directory)
+        process = Replay(settings, the_plan, directory, stored_snapshot(directory / "recovery"))
     except (SettingsError, SecretError) as problem:
         refuse(str(problem))
     except DamagedStateError as problem:
@@ -50,7 +51,7 @@ def start() -> Replay:
     except StateInUseError:
         refuse(f"another replay is under way in {directory.parent}; wait for its end, or stop it")
     except OSError as problem:
-        refuse(f"{path}: state.directory: {directory} cannot be used: {problem.strerror}")
+        refuse(f"{path}: state.directory: {problem.filename or directory} cannot be used: {problem.strerror}")
     process.stop_on_signals()
     atexit.register(process.exit_if_paused)  # before the others, and so called after them
     atexit.register(process.clean_up)

@@ -8,6 +8,7 @@ from connectors.appsflyer.parcel import Parcel
 from connectors.appsflyer.unfinished import Unfinished
 from connectors.ledger.journal import DELIVERED, Journal
 from connectors.ledger.ledger import Ledger
+from connectors.ledger.manifest import Manifest
 from connectors.ledger.marks import Marks
 from flows.steps.outcome import DeadLetter
 
@@ -20,10 +21,11 @@ class MarkingUnfinished(Unfinished):
         ledger: Ledger,
         journal: Journal,
         overflow_directory: Path,
+        manifest: Manifest,
         marks: Marks,
         earlier_names: Mapping[str, Sequence[str]],
     ) -> None:
-        super().__init__(ledger, journal, overflow_directory)
+        super().__init__(ledger, journal, overflow_directory, manifest)
         self._marks = marks
         self._earlier_names = earlier_names
 

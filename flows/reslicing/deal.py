@@ -88,7 +88,7 @@ class NewSlice:
     def close(self) -> None:
         """Write the rest."""
         marks = {lane: overflow.mark() for lane, overflow in self._overflows.items()}
-        self.store.put(_SINK, PART, pickle.dumps((unfinished.STATE_VERSION, self._items, marks)))
+        self.store.put(_SINK, PART, pickle.dumps((unfinished.STATE_VERSION, self._items, marks, None)))
         self._write_users()
         for overflow in self._overflows.values():
             overflow.close()
@@ -143,7 +143,7 @@ class Dealer:
             elif stored.step == _SINK:
                 if stored.state[0] not in unfinished.READ_VERSIONS:
                     _is_of(unfinished.STATE_VERSION, stored)
-                _, items, marks = stored.state
+                _, items, marks, *_ = stored.state
                 self._deal_items(items, new)
                 self._deal_overflows(directory / "overflow", marks, new)
             else:

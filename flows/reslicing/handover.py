@@ -11,6 +11,7 @@ from contextlib import suppress
 from connectors.kafka.kept import KEPT
 from connectors.ledger.disk import BALLAST
 from connectors.ledger.lock import StateInUseError, lock_directory
+from connectors.ledger.manifest import MANIFEST
 from flows.reslicing.deal import Dealer, StateError
 from flows.reslicing.places import PARTS, STAGING, Places, has_state
 
@@ -100,7 +101,8 @@ class Handover:
         for index in range(self._after):
             staged, directory = self._places.staged(index, self._after), self._places.slice(index, self._after)
             directory.mkdir(parents=True, exist_ok=True)
-            (directory / KEPT).unlink(missing_ok=True)
+            for name in (KEPT, MANIFEST):
+                (directory / name).unlink(missing_ok=True)
             for part in PARTS:
                 if (staged / part).exists():
                     if self._before == self._after:
@@ -116,7 +118,8 @@ class Handover:
     def _remove_old(self) -> None:
         for index in range(self._before):
             directory = self._places.slice(index, self._before)
-            (directory / KEPT).unlink(missing_ok=True)  # what the group is told is of other slices from now on
+            for name in (KEPT, MANIFEST):  # what the group is told is of other slices from now on
+                (directory / name).unlink(missing_ok=True)
             for part in PARTS:
                 shutil.rmtree(directory / part, ignore_errors=True)
             if self._before > 1:

@@ -12,10 +12,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from connectors.ledger.manifest import Snapshot
 from connectors.ledger.plain import load_plain
 from connectors.ledger.seal import seal_pickled, unseal
 
 SOURCE_STEP: Final = "stream.source"
+_SINK: Final = ".deliver"
+"""The step whose states tell which snapshot they are of, after so many values that the first versions had."""
+_UNNUMBERED: Final = 3
 _EPOCH: Final = 1
 _NEWEST: Final = """\
 SELECT step_id, state_key, ser_change, max(snap_epoch) FROM snaps WHERE snap_epoch < ? GROUP BY step_id, state_key"""
@@ -53,6 +57,17 @@ def stored_keys(directory: Path, step: str) -> list[str]:
         with closing(sqlite3.connect(f"{part.resolve().as_uri()}?mode=ro", uri=True)) as database:
             found.update(key for (key,) in database.execute(_KEYS, (step,)))
     return list(found)
+
+
+def stored_snapshot(directory: Path) -> Snapshot | None:
+    """Return which snapshot a start would resume; None where there is none, or an earlier version's.
+
+    Raises sqlite3.Error, or DamagedStateError.
+    """
+    for step, _, state in read_store(directory):
+        if step.endswith(_SINK) and len(state) > _UNNUMBERED and state[_UNNUMBERED] is not None:
+            return Snapshot(*state[_UNNUMBERED])
+    return None
 
 
 def _resume_epoch(databases: Iterable[sqlite3.Connection]) -> int:

@@ -22,6 +22,8 @@ from connectors.appsflyer.sink import PART, AppsFlyerSink
 from connectors.appsflyer.unfinished import Unfinished
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
+from connectors.ledger.manifest import MANIFEST, Manifest, Snapshot
+from connectors.ledger.seal import unseal
 from connectors.stopping import Stopping
 from flows.steps.event import Position
 from flows.steps.outcome import DeadLetter, DeadLetterReason, FilterReason
@@ -90,8 +92,9 @@ class Fates(RuleBasedStateMachine):
         self.parcels: list[tuple[Parcel, Attempts]] = []
         self.letters: list[DeadLetter] = []
         self.ledger = Ledger([SYNC], 1000)
-        self.journal = Journal(self.directory / "journal")
-        self.unfinished = Unfinished(self.ledger, self.journal, self.directory / "overflow")
+        manifest = Manifest(self.directory, Snapshot(*unseal(state)[3]) if state is not None else None)
+        self.journal = Journal(self.directory / "journal", manifest)
+        self.unfinished = Unfinished(self.ledger, self.journal, self.directory / "overflow", manifest)
         courier: Any = SimpleNamespace(error=None, submit=self.parcels.extend)
         postbox: Any = SimpleNamespace(error=None, submit=self.letters.extend)
         sink = AppsFlyerSink(
@@ -200,6 +203,7 @@ class Fates(RuleBasedStateMachine):
         os.close(self.journal._descriptor)
         self._let_go()
         self.model.lose_the_store(self.committed)
+        (self.directory / MANIFEST).unlink()  # as the runbook says
         self.stored = [pickle.dumps((self.committed, None))]
         self._start(self.committed, None)
 

@@ -15,7 +15,7 @@ from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.overflow import Mark, Overflow
 
 ITEMS: list[tuple[Any, ...]] = [(number, b"x" * 40) for number in range(30)]
-SAID = r"overflow.*put it back as it was, or move recovery, users and overflow out of the state directory"
+SAID = r"overflow.*put it back as it was, or move recovery, users, overflow and manifest\.json out of the state"
 
 
 @pytest.fixture(autouse=True)

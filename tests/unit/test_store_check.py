@@ -16,7 +16,7 @@ from connectors.ledger.seal import seal, unseal
 from connectors.ledger.store_check import check_store, guard_store
 from flows.reslicing.store import NewStore, read_store
 
-SAID = r"part-\d+\.sqlite3.*; put it back as it was, or move recovery, users and overflow out of the state directory"
+SAID = r"part-\d+\.sqlite3.*; put it back as it was, or move recovery, users, overflow and manifest\.json out of"
 
 
 @pytest.fixture(scope="module")

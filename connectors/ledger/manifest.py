@@ -1,0 +1,151 @@
+"""The manifest of a state directory: what a start must find there, so that what is missing or foreign is noticed.
+
+Each file tells by itself whether it is whole. What none of them can tell is that it is gone, that an older copy of it
+lies there, or that of another stream's. So `manifest.json` has the id of the state, the files of the journal with their
+checksums, and the oldest snapshot from which a start loses nothing. SQLite alone would go back to any older one in
+silence where its write-ahead log (`*.sqlite3-wal`) is cut or removed.
+"""
+
+import secrets
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+import structlog
+
+from connectors.durable import write_anew
+from connectors.ledger.damage import READ_AGAIN, DamagedStateError
+
+log = structlog.get_logger()
+
+MANIFEST: Final = "manifest.json"
+_VERSION: Final = 1
+_KEPT_SNAPSHOTS: Final = 2
+"""So many before the last one are fit for a start: journal, overflow and log of users keep what these need."""
+
+
+class Snapshot(NamedTuple):
+    """Which snapshot of which state it is, as the recovery store has it."""
+
+    state: str
+    """The id of the state directory."""
+    number: int
+
+
+class Listed(NamedTuple):
+    """A file as the manifest knows it."""
+
+    size: int
+    """It has at least so many bytes."""
+    crc32: int
+    """Of these."""
+    is_closed: bool
+    """Nothing was added since."""
+
+    def fits(self, content: bytes) -> bool:
+        """Return whether a file's content is what was written."""
+        size = len(content)
+        return size >= self.size and (size == self.size or not self.is_closed) and self._crc32(content) == self.crc32
+
+    def _crc32(self, content: bytes) -> int:
+        return zlib.crc32(memoryview(content)[: self.size])
+
+
+class Manifest:
+    """The file. The worker alone writes it while the flow runs."""
+
+    def __init__(self, directory: Path, stored: Snapshot | None = None, *, has_recovery: bool = True) -> None:
+        """Read it, or begin one that the first `write` makes.
+
+        Args:
+            directory: the state directory.
+            stored: the snapshot that the recovery store goes on at; None where it has none, or an earlier version's.
+            has_recovery: whether there is a recovery store.
+
+        Raises:
+            DamagedStateError: it is damaged, or the recovery store is not the one that it tells of.
+            OSError: it cannot be read.
+        """
+        self._path = directory / MANIFEST
+        self._has_recovery = has_recovery
+        self.state = stored.state if stored is not None else secrets.token_hex(8)
+        """The id of the state directory."""
+        self.files: dict[str, Listed] = {}
+        """The files of the journal."""
+        self.is_new = True
+        """Whether there was none, as where an earlier version has stopped or somebody has removed it."""
+        self._oldest = 0
+        self._snapshot = stored.number if stored is not None else 0
+        with suppress(FileNotFoundError):
+            self._take(self._path.read_bytes())
+            self.is_new = False
+        if has_recovery:
+            if self.is_new and stored is not None:
+                log.warning("a file of the state is missing, and is written anew", file=str(self._path))
+            self._compare(directory, stored)
+            self._oldest = self._snapshot
+
+    def next_snapshot(self) -> Snapshot:
+        """Count a snapshot; it goes into the recovery store."""
+        self._snapshot += 1
+        return Snapshot(self.state, self._snapshot)
+
+    def write(self, files: Mapping[str, Listed]) -> None:
+        """Make durable what a start must find from now on. Raises OSError, and then nothing may be removed."""
+        if self._has_recovery:
+            self._oldest = max(self._oldest, self._snapshot - _KEPT_SNAPSHOTS)
+        self.files = dict(files)
+        self._write()
+
+    def ended(self) -> None:
+        """Note that the recovery store has the last snapshot, for the flow has come to its end. Raises OSError."""
+        if self._has_recovery and self._oldest < self._snapshot:
+            self._oldest = self._snapshot
+            self._write()
+
+    def _write(self) -> None:
+        content: dict[str, Any] = {
+            "version": _VERSION,
+            "state": self.state,
+            "oldest_snapshot": self._oldest,
+            "journal": {name: list(each) for name, each in self.files.items()},
+        }
+        content["crc32"] = zlib.crc32(_checked(content))
+        write_anew(self._path, orjson.dumps(content))
+
+    def _take(self, written: bytes) -> None:
+        try:
+            content = orjson.loads(written)
+            crc32 = content.pop("crc32")
+            is_whole = crc32 == zlib.crc32(_checked(content)) and content["version"] == _VERSION
+            self.state = content["state"]
+            self._oldest = content["oldest_snapshot"]
+            self.files = {name: Listed(*each) for name, each in content["journal"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            is_whole = False
+        if not is_whole:
+            raise DamagedStateError(
+                f"{self._path} is damaged; put it back as it was, or remove it, where you know that nothing else in "
+                "the state directory was lost or replaced"
+            )
+
+    def _compare(self, directory: Path, stored: Snapshot | None) -> None:
+        """Compare it with the recovery store. Raises DamagedStateError."""
+        if stored is not None and stored.state != self.state:
+            raise DamagedStateError(
+                f"{self._path} and the recovery store in {directory} are of different states ({self.state} and "
+                f"{stored.state}); {READ_AGAIN}"
+            )
+        if self._snapshot < self._oldest:
+            found = f"goes on at snapshot {self._snapshot}" if self._snapshot else "has no snapshot"
+            raise DamagedStateError(
+                f"the recovery store in {directory / 'recovery'} {found}, and {self._path} knows of snapshot "
+                f"{self._oldest}: the store, or its file *.sqlite3-wal, is missing, cut or an older copy; {READ_AGAIN}"
+            )
+
+
+def _checked(content: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
