@@ -47,6 +47,8 @@ class Around(NamedTuple):
     """Every bucket's users, for those who count them."""
     logins: Logins | None = None
     """Who was first on which device; None where nobody asks."""
+    state: str = ""
+    """The id of the state directory."""
 
 
 class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
@@ -134,7 +136,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         directory = around.directory
         self._bucket = bucket
         place = directory / bucket if directory is not None else None
-        self._users = Users(around.rules, around.ledger, place, around.logins)
+        self._users = Users(around.rules, around.ledger, place, around.logins, around.state)
         around.buckets.append(self._users)
         self._users.resume(generation, around.now_ms())
 

@@ -171,7 +171,8 @@ class Process:
         """Return the users of one bucket; end the process where they cannot be taken up, with exit 2."""
         place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
         users = place if self._has_recovery else None
-        around = Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets, self.logins)
+        state = self.manifest.state
+        around = Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets, self.logins, state)
         try:
             return UsersLogic(resume_state, around)
         except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written

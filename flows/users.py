@@ -40,15 +40,17 @@ def bucket_of(key: str) -> str:
 class Users:
     """Some users, by key. Not safe for use by several threads, apart from `len`."""
 
-    def __init__(self, rules: Rules, ledger: Ledger, directory: Path | None, logins: Logins | None = None) -> None:
+    def __init__(
+        self, rules: Rules, ledger: Ledger, directory: Path | None, logins: Logins | None = None, state: str = ""
+    ) -> None:
         """Begin with nobody; `directory` is where their log is, None for users that no start takes up again.
 
-        `logins` is told who is taken up, and who is forgotten.
+        `logins` is told who is taken up, and who is forgotten. `state` is the id of the state directory.
         """
         self._logins = logins
         self._rules = rules
         self._ledger = ledger
-        self._log = UserLog(directory, self) if directory is not None else None
+        self._log = UserLog(directory, self, state) if directory is not None else None
         self._awake: dict[str, tuple[User, int | None]] = {}
         self._resting: dict[str, bytes] = {}
         self._changed: set[str] = set()

@@ -24,6 +24,7 @@ from connectors.users.segments import (
     remove_floor,
     segment_path,
     set_floor,
+    state_frame,
 )
 
 _KEPT_GENERATIONS: Final = 3
@@ -62,9 +63,10 @@ class UserLog:
     needed: no snapshot has to wait for all of them.
     """
 
-    def __init__(self, directory: Path, everybody: Everybody) -> None:
-        """Look at nothing yet: `resume` comes first."""
+    def __init__(self, directory: Path, everybody: Everybody, state: str = "") -> None:
+        """Look at nothing yet: `resume` comes first. `state` is the id of the state directory."""
         self._directory = directory
+        self._state = state
         self._everybody = everybody
         self._generation = 0
         self._sealed: list[Segment] = []
@@ -90,7 +92,7 @@ class UserLog:
         sync_entries(self._directory.parent.parent)
         if not generation:
             remove_floor(self._directory)
-        self._sealed, end, behind = read_log(self._directory, generation, take)
+        self._sealed, end, behind = read_log(self._directory, generation, take, self._state)
         for path in reversed(behind):
             path.unlink()
         self._generation = generation
@@ -111,7 +113,8 @@ class UserLog:
         records = [*changed, *self._rewritten(len(changed), now_s)]
         generation = self._generation + 1
         try:
-            append_whole(self._descriptor, b"".join(generation_frames(generation, records)))
+            head = state_frame(self._state) if self._state and not os.fstat(self._descriptor).st_size else b""
+            append_whole(self._descriptor, head + b"".join(generation_frames(generation, records)))
             os.fdatasync(self._descriptor)
         except OSError:
             if self._rewriting is not None:  # its part is in no log yet

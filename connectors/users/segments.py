@@ -2,11 +2,13 @@
 
 A segment consists of frames (see `connectors/ledger/frames.py`); the payload is a pickle of builtins,
 `(generation, [(key, state or None for a user that is forgotten), …])`. The last frame of a generation has no records:
-without it a generation is not whole.
+without it a generation is not whole. Each generation is the one before and 1, so that a part that is gone is noticed.
+The first frame of a segment is `("state", the id of the state directory)`; an earlier version's has none.
 """
 
 import os
 import pickle
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice, pairwise
 from pathlib import Path
@@ -19,9 +21,11 @@ from connectors.ledger.plain import load_plain
 
 _SUFFIX: Final = ".users"
 _FLOOR: Final = "floor"
-"""The file that holds the lowest generation that can be gone back to."""
+"""The file that holds the lowest generation that can be gone back to, and its CRC-32; an earlier version's has none."""
+_STATE: Final = "state"
 _CHUNK: Final = 500
 _ANEW: Final = "start with a new state directory, from the group's committed offsets"
+_BACK_OR_ANEW: Final = f"put it back as it was, or {_ANEW}"
 
 State = tuple[Any, ...]
 """A user as it is stored, of builtins."""
@@ -65,8 +69,15 @@ def generation_frames(generation: int, records: Iterable[Record]) -> Iterator[by
             return
 
 
-def read_log(directory: Path, generation: int, take: Take) -> Extent:
+def state_frame(state: str) -> bytes:
+    """Return the frame that a segment begins with."""
+    return frame(pickle.dumps((_STATE, state), pickle.HIGHEST_PROTOCOL))
+
+
+def read_log(directory: Path, generation: int, take: Take, state: str = "") -> Extent:
     """Give every record up to a generation to `take`, oldest first; 0 is before the first. Touches nothing.
+
+    With the id of a state, segments of another one are refused.
 
     Raises UserLogError where the log does not hold the whole of it, FileNotFoundError where it is written anew at the
     moment, or OSError.
@@ -74,20 +85,21 @@ def read_log(directory: Path, generation: int, take: Take) -> Extent:
     paths = _paths(directory)
     if not generation:
         return Extent([], 0, paths)
-    _check_floor(directory, generation)
+    floor = _check_floor(directory, generation)
     segments: list[Segment] = []
-    reached = end = 0
+    reached: int | None = None
+    end = 0
     behind: list[Path] = []
     for place, path in enumerate(paths):
-        records, last, end, is_over = _read(path, generation, take)
-        reached = max(reached, last)
+        records, reached, end, is_over = _read(path, generation, take, state, reached, floor)
         segments.append(Segment(path, records))
         if is_over:
             behind = paths[place + 1 :]
             break
-        if path != paths[-1] and end != path.stat().st_size:
-            raise UserLogError(f"{path} is damaged at byte {end}; {_ANEW}")
+        if end != path.stat().st_size and (path != paths[-1] or reached != generation):
+            raise UserLogError(f"{path} is damaged at byte {end}; {_BACK_OR_ANEW}")
     _check_floor(directory, generation)  # again, for a flow may have written it anew meanwhile
+    reached = reached or 0
     if reached != generation:
         raise UserLogError(
             f"{directory} holds users up to snapshot {reached}, and the recovery store goes on at "
@@ -112,7 +124,9 @@ def stored_records(directory: Path) -> Iterator[Record]:
     for path in _paths(directory):
         with path.open("rb") as file:
             for payload, _ in read_frames(file):
-                yield from load_plain(payload)[1]
+                generation, chunk = load_plain(payload)
+                if generation != _STATE:
+                    yield from chunk
 
 
 def erase(directory: Path, keys: Collection[str]) -> set[str]:
@@ -129,6 +143,9 @@ def erase(directory: Path, keys: Collection[str]) -> set[str]:
         with path.open("rb") as file:
             for payload, end in read_frames(file):  # noqa: B007 - where the last one ends
                 generation, chunk = load_plain(payload)
+                if generation == _STATE:
+                    frames.append(frame(payload))
+                    continue
                 kept = [(key, state) for key, state in chunk if key not in keys]
                 for key, state in chunk:
                     if key in keys:
@@ -140,7 +157,7 @@ def erase(directory: Path, keys: Collection[str]) -> set[str]:
                     payload = pickle.dumps((generation, kept), pickle.HIGHEST_PROTOCOL)  # noqa: PLW2901
                 frames.append(frame(payload))
         if path != paths[-1] and end != path.stat().st_size:  # to write it anew would hide it from the next start
-            raise OSError(f"{path} is damaged at byte {end}; {_ANEW}")
+            raise OSError(f"{path} is damaged at byte {end}; {_BACK_OR_ANEW}")
         if is_touched:
             _replace(path, b"".join(frames))
     return remembered
@@ -159,7 +176,8 @@ def _replace(path: Path, content: bytes) -> None:
 
 def set_floor(directory: Path, generation: int) -> None:
     """Note that no older generation can be gone back to. Raises OSError."""
-    write_anew(directory / _FLOOR, str(generation).encode())
+    digits = b"%d" % generation
+    write_anew(directory / _FLOOR, b"%b %08x\n" % (digits, zlib.crc32(digits)))
 
 
 def remove_floor(directory: Path) -> None:
@@ -167,16 +185,20 @@ def remove_floor(directory: Path) -> None:
     (directory / _FLOOR).unlink(missing_ok=True)
 
 
-def _check_floor(directory: Path, generation: int) -> None:
+def _check_floor(directory: Path, generation: int) -> int:
+    """Return the lowest generation that can be gone back to. Raises UserLogError where this one is lower."""
     place = directory / _FLOOR
-    floor = place.read_bytes() if place.exists() else b"0"
-    if not floor.isdigit():
-        raise UserLogError(f"{place} is damaged; put it back, or {_ANEW}")
-    if generation < int(floor):
+    written = place.read_bytes() if place.exists() else b"0"
+    digits, has_checksum, checksum = written.partition(b" ")
+    if not digits.isdigit() or (has_checksum and checksum != b"%08x\n" % zlib.crc32(digits)):
+        raise UserLogError(f"{place} is damaged; {_BACK_OR_ANEW}")
+    floor = int(digits)
+    if generation < floor:
         raise UserLogError(
             f"{directory} was written anew since snapshot {generation}, which the recovery store goes on at: "
             f"they are not of the same run; put both back, or {_ANEW}"
         )
+    return floor
 
 
 def _paths(directory: Path) -> list[Path]:
@@ -186,25 +208,46 @@ def _paths(directory: Path) -> list[Path]:
     except DamagedStateError as problem:
         raise UserLogError(str(problem)) from problem
     numbers = [int(path.stem) for path in paths]
-    if numbers and not (directory / _FLOOR).exists():
-        numbers.insert(0, 0)  # nothing was ever removed: it begins with the first
+    if numbers and numbers[0] != 1 and not (directory / _FLOOR).exists():  # it begins with the first
+        missing = f"{segment_path(directory, 1)} or {directory / _FLOOR}"
+        raise UserLogError(f"{missing} is missing; {_BACK_OR_ANEW}")
     for number, following in pairwise(numbers):
         if following != number + 1:
-            raise UserLogError(f"{segment_path(directory, number + 1)} is missing; put it back, or {_ANEW}")
+            raise UserLogError(f"{segment_path(directory, number + 1)} is missing; {_BACK_OR_ANEW}")
     return paths
 
 
-def _read(path: Path, generation: int, take: Take) -> tuple[int, int, int, bool]:
-    """Read a segment up to a generation: how many records, the last generation, where it ends, whether more follows."""
-    records, last, end = 0, 0, 0
+def _read(
+    path: Path, generation: int, take: Take, state: str, reached: int | None, floor: int
+) -> tuple[int, int | None, int, bool]:
+    """Read a segment up to a generation, where the segments before have reached another one; None is nothing yet.
+
+    Returns how many records, the last whole generation, where it ends, and whether more follows. Raises UserLogError.
+    """
+    records, end = 0, 0
     with path.open("rb") as file:
         for payload, behind in read_frames(file):
-            of_generation, chunk = load_plain(payload)
-            if of_generation > generation:
-                return records, last, end, True
-            for key, state in chunk:
-                take(key, state)
+            try:
+                of_generation, chunk = load_plain(payload)
+                is_head = of_generation == _STATE
+                if not is_head and of_generation > generation:
+                    return records, reached, end, True
+            except Exception as problem:  # whatever pickle meets in bytes that are none of its own
+                raise UserLogError(f"{path} holds what no stream has written ({problem}); {_BACK_OR_ANEW}") from problem
+            if is_head:
+                if state and chunk != state:
+                    raise UserLogError(
+                        f"{path} is of another state directory ({chunk}, this is {state}); {_BACK_OR_ANEW}"
+                    )
+                end = behind
+                continue
+            if of_generation > (max(floor, 1) if reached is None else reached + 1):
+                raise UserLogError(
+                    f"{path} or a file before it lacks snapshot {of_generation - 1}: a part is gone; {_BACK_OR_ANEW}"
+                )
+            for key, stored in chunk:
+                take(key, stored)
             records, end = records + len(chunk), behind
             if not chunk:
-                last = of_generation
-    return records, last, end, False
+                reached = of_generation
+    return records, reached, end, False
