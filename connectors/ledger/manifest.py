@@ -74,7 +74,7 @@ class Manifest:
         self.state = stored.state if stored is not None else secrets.token_hex(8)
         """The id of the state directory."""
         self.files: dict[str, Listed] = {}
-        """The files of the journal."""
+        """The files of the journal, or the marks of replays."""
         self.is_new = True
         """Whether there was none, as where an earlier version has stopped or somebody has removed it."""
         self._oldest = 0
@@ -111,7 +111,7 @@ class Manifest:
             "version": _VERSION,
             "state": self.state,
             "oldest_snapshot": self._oldest,
-            "journal": {name: list(each) for name, each in self.files.items()},
+            "files": {name: list(each) for name, each in self.files.items()},
         }
         content["crc32"] = zlib.crc32(_checked(content))
         write_anew(self._path, orjson.dumps(content))
@@ -123,7 +123,7 @@ class Manifest:
             is_whole = crc32 == zlib.crc32(_checked(content)) and content["version"] == _VERSION
             self.state = content["state"]
             self._oldest = content["oldest_snapshot"]
-            self.files = {name: Listed(*each) for name, each in content["journal"].items()}
+            self.files = {name: Listed(*each) for name, each in content["files"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
             is_whole = False
         if not is_whole:

@@ -6,11 +6,13 @@ replayed once more. So letters may be moved to other files, and one that a crash
 
 Format of a file: frames (see `frames.py`); the payload is a JSON list of `[source, partition, offset, place, sync,
 copy, fate, replays, run]`. Marks are never removed by the program: some 100 bytes for each letter that was replayed.
-They are of no use any more when the letters are gone, so files that are older than your dead letters may be deleted.
+They are of no use any more when the letters are gone: then all of it may be deleted, `manifest.json` beside it, too.
 """
 
 import os
 import sys
+import zlib
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -18,8 +20,11 @@ from typing import Final
 import orjson
 import structlog
 
-from connectors.ledger.frames import append_whole, frame, read_frames
-from connectors.ledger.journal import DELIVERED, Entry
+from connectors.durable import sync_entries
+from connectors.ledger.damage import DamagedStateError, numbered_files
+from connectors.ledger.earlier_fates import DELIVERED, Entry
+from connectors.ledger.frames import append_whole, frame, is_torn, next_frame, read_frames
+from connectors.ledger.manifest import MANIFEST, Listed, Manifest
 from flows.steps.event import Position
 
 log = structlog.get_logger()
@@ -32,11 +37,19 @@ _NOT: Final = (0, "")
 class Marks:
     """Remembers ends across runs. `record` and `flush` may be called by several threads."""
 
-    def __init__(self, directory: Path, run: str, *, again: bool = False) -> None:
+    def __init__(self, directory: Path, run: str, *, again: bool = False, manifest: Manifest | None = None) -> None:
         """Read what earlier runs left; with `again` only what this run itself left before it was interrupted.
 
-        Nothing is written before the first `flush` of something. Raises OSError if the directory cannot be read.
+        Nothing is written before the first `flush` of something. Without a manifest no missing file is noticed.
+
+        Raises:
+            DamagedStateError: a file is missing or changed.
+            OSError: the directory cannot be read.
         """
+        self._manifest = manifest
+        self._files: dict[str, Listed] = {}
+        self._size = self._crc32 = 0
+        """Of the file that is written to."""
         self._directory = directory
         self._run = run
         self._lock = Lock()
@@ -46,7 +59,12 @@ class Marks:
         """What this run had brought to an end before it was interrupted."""
         self._next_number = 1
         self._descriptor: int | None = None
-        for path in sorted(directory.glob(f"*{_SUFFIX}")):
+        paths = numbered_files(directory, _SUFFIX)
+        names = {path.name for path in paths}
+        for name in manifest.files if manifest is not None else ():
+            if name not in names:
+                raise DamagedStateError(f"{directory / name} is missing; {self._way_out()}")
+        for path in paths:
             self._next_number = int(path.stem) + 1
             self._load(path, again=again)
 
@@ -73,15 +91,19 @@ class Marks:
         with self._lock:
             if self._descriptor is None:
                 self._descriptor = self._begin()
-            append_whole(self._descriptor, frame(orjson.dumps(self._buffer)))
+            data = frame(orjson.dumps(self._buffer))
+            append_whole(self._descriptor, data)
+            self._size, self._crc32 = self._size + len(data), zlib.crc32(data, self._crc32)
             self._buffer = []
 
     def close(self) -> None:
         """Write the rest and let go of the file."""
         self.flush()
         if self._descriptor is not None:
+            os.fdatasync(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
+            self._list(Listed(self._size, self._crc32, is_closed=True))
 
     def _note(self, entry: Entry, replays: int, fate: str) -> None:
         ended = (_FOR_GOOD if fate == DELIVERED else replays, fate)
@@ -89,20 +111,47 @@ class Marks:
 
     def _begin(self) -> int:
         self._directory.mkdir(parents=True, exist_ok=True)
-        path = self._directory / f"{self._next_number:012d}{_SUFFIX}"
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path(), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        sync_entries(self._directory)
+        self._list(Listed(0, 0, is_closed=False))
+        return descriptor
+
+    def _path(self) -> Path:
+        return self._directory / f"{self._next_number:012d}{_SUFFIX}"
+
+    def _list(self, current: Listed) -> None:
+        """Let the manifest know of every file. Raises OSError."""
+        if self._manifest is not None:
+            self._manifest.write({**self._files, self._path().name: current})
 
     def _load(self, path: Path, *, again: bool) -> None:
+        content = path.read_bytes()
+        listed = self._manifest.files.get(path.name) if self._manifest is not None else None
+        if listed is not None and not listed.fits(content):
+            raise DamagedStateError(f"{path} is not what was written: cut, changed or foreign; {self._way_out()}")
+        self._files[path.name] = Listed(len(content), zlib.crc32(content), is_closed=True)
         end = 0
-        with path.open("rb") as file:
-            for payload, behind in read_frames(file):
-                end = behind
-                for source, partition, offset, place, sync, copy, fate, replays, run in orjson.loads(payload):
-                    entry = (Position(source, partition, offset, place), sync, copy)
-                    if run == self._run:
-                        self.of_this_run.add(entry)
-                    if run == self._run or not again:
-                        self._note(entry, replays, fate)
-        torn = path.stat().st_size - end
-        if torn:
-            log.warning("the marks' end is torn, as after a crash", file=path.name, bytes=torn)
+        for payload, end in read_frames(BytesIO(content)):  # noqa: B007 - the last one is asked for below
+            try:
+                self._take(payload, again=again)
+            except (ValueError, TypeError) as problem:
+                raise DamagedStateError(f"{path} is no file of marks; move it out of the state directory") from problem
+        if end == len(content):
+            return
+        if next_frame(content, end, b"[[") is not None or not is_torn(content[end:]):
+            raise DamagedStateError(f"{path} is damaged at byte {end}; {self._way_out()}")
+        log.warning("the marks' end is torn, as after a crash", file=path.name, bytes=len(content) - end)
+
+    def _take(self, payload: bytes, *, again: bool) -> None:
+        for source, partition, offset, place, sync, copy, fate, replays, run in orjson.loads(payload):
+            entry = (Position(source, partition, offset, place), sync, copy)
+            if run == self._run:
+                self.of_this_run.add(entry)
+            if run == self._run or not again:
+                self._note(entry, replays, fate)
+
+    def _way_out(self) -> str:
+        return (
+            "it says which dead letters were replayed: put it back as it was; or, to replay again what it said, "
+            f"remove it and {self._directory.parent / MANIFEST}"
+        )

@@ -19,6 +19,7 @@ import structlog
 from rich.console import Console
 
 from connectors.kafka.errors import KafkaSetupError
+from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.lock import StateInUseError, lock_directory
 from connectors.letters import LettersUnreadableError
 from connectors.private import keep_private
@@ -116,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     except (_RefusedError, SettingsError) as problem:
         sys.stderr.write(f"{problem}\n")
         return _WRONG_USAGE
-    except (KafkaSetupError, SecretError, StateInUseError) as problem:
+    except (DamagedStateError, KafkaSetupError, SecretError, StateInUseError) as problem:
         sys.stderr.write(f"{args.settings}: {problem}\n")
         return _WRONG_USAGE
     except LettersUnreadableError as problem:

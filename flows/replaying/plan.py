@@ -1,8 +1,8 @@
 """The plan of a replay: what it is about and where it ends. Kept until it is done, so that a killed one goes on."""
 
 import hashlib
-import os
 import secrets
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,8 +10,12 @@ from typing import Any, Final
 
 import orjson
 
+from connectors.durable import sync_entries, write_anew
 from connectors.files.letter_reader import count_lines, file_ends
 from connectors.kafka.letter_reader import topic_bounds
+from connectors.ledger.damage import DamagedStateError
+from connectors.ledger.manifest import Manifest
+from connectors.ledger.marks import Marks
 from flows.replaying.filters import Filters
 from flows.settings.model import FileDeadLetters, Settings
 
@@ -42,6 +46,12 @@ def replay_directory(settings: Settings) -> Path:
     return settings.state.directory / DIRECTORY
 
 
+def marks(settings: Settings, plan: Plan) -> Marks:
+    """Return what earlier replays have brought to an end. Raises OSError, DamagedStateError."""
+    directory = replay_directory(settings)
+    return Marks(directory / MARKS, plan.run, again=plan.again, manifest=Manifest(directory, has_recovery=False))
+
+
 def run_directory(settings: Settings, filters: Filters, *, again: bool) -> Path:
     """Return what belongs to one command: the same whenever it is typed, until it is done."""
     letters = settings.dead_letters
@@ -68,21 +78,31 @@ def make(settings: Settings, filters: Filters, *, again: bool, letters_per_secon
 def save(plan: Plan, directory: Path) -> None:
     """Write it, as a whole or not at all. Raises OSError."""
     directory.mkdir(parents=True, exist_ok=True)
-    fresh = directory / f"{_PLAN}.new"
-    fresh.write_bytes(orjson.dumps({**asdict(plan), "filters": _as_json(plan.filters)}))
-    os.replace(fresh, directory / _PLAN)  # noqa: PTH105 - atomic by contract
+    sync_entries(directory.parent)
+    content = {**asdict(plan), "filters": _as_json(plan.filters)}
+    write_anew(directory / _PLAN, orjson.dumps({**content, "crc32": _crc32(content)}))
 
 
 def load(directory: Path) -> Plan | None:
-    """Return the plan of an interrupted replay; None if there is none. Raises OSError."""
+    """Return the plan of an interrupted replay; None if there is none. Raises OSError, DamagedStateError."""
+    path = directory / _PLAN
     try:
-        stored = orjson.loads((directory / _PLAN).read_bytes())
+        stored = orjson.loads(path.read_bytes())
+        is_whole = stored.pop("crc32", None) in (None, _crc32(stored))  # an earlier version's has none
+        filters = stored.pop("filters")
+        reasons, syncs = tuple(filters.pop("reasons")), tuple(filters.pop("syncs"))
+        renamed = tuple((earlier, today) for earlier, today in filters.pop("renamed", ()))
+        found = Plan(filters=Filters(reasons, syncs, renamed=renamed, **filters), **stored)
     except FileNotFoundError:
         return None
-    filters = stored.pop("filters")
-    reasons, syncs = tuple(filters.pop("reasons")), tuple(filters.pop("syncs"))
-    renamed = tuple((earlier, today) for earlier, today in filters.pop("renamed", ()))
-    return Plan(filters=Filters(reasons, syncs, renamed=renamed, **filters), **stored)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        is_whole = False
+    if not is_whole:
+        raise DamagedStateError(
+            f"{path} is damaged; put it back as it was, or remove {directory}: then the replay begins anew, and sends "
+            "nothing again that the marks beside it have"
+        )
+    return found
 
 
 def _as_json(filters: Filters) -> dict[str, Any]:
@@ -91,6 +111,10 @@ def _as_json(filters: Filters) -> dict[str, Any]:
     if not filters.renamed:
         del content["renamed"]
     return content
+
+
+def _crc32(content: Mapping[str, Any]) -> int:
+    return zlib.crc32(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
 
 
 def remove(directory: Path) -> None:

@@ -13,7 +13,6 @@ from rich.text import Text
 from connectors.appsflyer.parcel import Parcel
 from connectors.files.letter_reader import FileLetterReader
 from connectors.kafka.letter_reader import KafkaLetterReader
-from connectors.ledger.marks import Marks
 from connectors.letter_source import LetterReader
 from connectors.letters import Letter, StoredLetter
 from connectors.stopping import Stopping
@@ -21,7 +20,7 @@ from flows.identify import Around, UsersLogic
 from flows.printable import printable
 from flows.process import now_ms
 from flows.replaying.choice import Choice, LeftOut
-from flows.replaying.plan import MARKS, Plan, replay_directory
+from flows.replaying.plan import Plan, marks
 from flows.replaying.process import replay_rules
 from flows.replaying.progress import Progress
 from flows.replaying.report import WORDS
@@ -49,11 +48,11 @@ class Preview:
     """Goes through the letters as a replay does, up to what would be sent."""
 
     def __init__(self, settings: Settings, plan: Plan) -> None:
-        """Read the marks. Raises OSError."""
+        """Read the marks. Raises OSError, DamagedStateError."""
         self._settings = settings
         self._plan = plan
         syncs = settings.enabled_syncs
-        self._marks = Marks(replay_directory(settings) / MARKS, plan.run, again=plan.again)
+        self._marks = marks(settings, plan)
         paused = settings.paused_syncs
         self._choice = Choice(plan.filters, [sync.name for sync in syncs], self._marks, paused=paused)
         self._ledger = ReplayLedger([sync.name for sync in syncs], 0, self._marks.of_this_run)

@@ -12,7 +12,6 @@ import structlog
 from connectors.files.letter_reader import FileLetterReader
 from connectors.kafka.letter_reader import KafkaLetterReader
 from connectors.ledger.manifest import Snapshot
-from connectors.ledger.marks import Marks
 from connectors.letter_source import Begin, LetterInput, LetterReader
 from flows.process import Process
 from flows.replaying import plan, report
@@ -51,7 +50,7 @@ class Replay(Process):
         super().__init__(replace(settings, state=state), has_recovery=True, stored=stored)
         self.plan = the_plan
         self._directory = directory
-        self.marks = Marks(plan.replay_directory(settings) / plan.MARKS, the_plan.run, again=the_plan.again)
+        self.marks = plan.marks(settings, the_plan)
         # No brake: letters that are refused again go back to where they came from, and the source ends by itself.
         names = self.ledger.sync_names
         self.letter_ledger = ReplayLedger(names, settings.delivery.max_pending, self.marks.of_this_run)

@@ -205,7 +205,7 @@ def test_a_file_that_is_removed_is_off_the_list_before(tmp_path: Path, monkeypat
                 patched.setattr("connectors.ledger.manifest.write_anew", full)
             manifest.next_snapshot()
             journal.snapshot_taken({("events", 0): offset + 1})
-        listed = orjson.loads((tmp_path / MANIFEST).read_bytes())["journal"]
+        listed = orjson.loads((tmp_path / MANIFEST).read_bytes())["files"]
         assert set(listed) <= {path.name for path in _segments(tmp_path)}
     assert len(_segments(tmp_path)) > 4
     manifest.next_snapshot()
