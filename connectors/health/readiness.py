@@ -29,6 +29,7 @@ def checks(parts: Parts) -> list[Check]:
     return [
         Check("settings", None),
         Check("source", _source(parts)),
+        Check("records", "; ".join(parts.kafka.damaged.values()) or None if parts.kafka is not None else None),
         Check("keys", "; ".join(_keys(parts)) or None),
         Check("apps", "; ".join(_paused(parts)) or None),
         Check("dead_letters", _dead_letters(parts)),

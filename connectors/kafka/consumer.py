@@ -13,9 +13,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kafka.claim import Claim
 from connectors.kafka.cluster import Cluster, Futures, available, failure
+from connectors.kafka.damage import Damage, is_damage
 from connectors.kafka.ends import Ends
 from connectors.kafka.errors import (
-    DamagedBatchError,
     GroupInUseError,
     KafkaSetupError,
     KafkaSourceError,
@@ -27,9 +27,9 @@ from connectors.kafka.errors import (
     setup_error,
 )
 from connectors.kafka.log import librdkafka_logger
-from connectors.kafka.note import read_note
 from connectors.kafka.offsets import Available, Committer, Watermark, describe_gap
 from connectors.kafka.properties import consumer_properties, scrubber
+from connectors.kafka.rivals import Rivals
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from flows.settings.model import KafkaSource
@@ -44,7 +44,6 @@ READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
 FINAL_COMMIT_SECONDS = 2.0
 SILENCE_SECONDS = 0.25
 """Nobody deletes a topic, makes it again and fills it beyond the old position within this time."""
-_NOTES_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +136,13 @@ class SharedConsumer:
         self._closed = False
         self._stop_to_restart = stop_to_restart
         self._is_abandoned = False
-        self._looking: threading.Thread | None = None
-        self._has_claimed = self._is_taken = False
+        self._damage = Damage(settings.topic, log)
+        self._begun: dict[int, int] = {}
         self._consumer = Consumer(
             {**consumer_properties(settings), "error_cb": self._on_error, "on_commit": self._on_commit},
             logger=librdkafka_logger(log, self._scrub),
         )
+        self._rivals = Rivals(claim, self._consumer, settings.topic) if claim is not None else None
 
     def begin(
         self,
@@ -171,6 +171,7 @@ class SharedConsumer:
             self._committer.know(partition, None if committed is None or committed > has.end else committed)
             self._committer.claim(partition, offset if claims else -1)
             self._ready[partition] = deque()
+            self._begun[partition] = offset
             self._consumer.incremental_assign([TopicPartition(self._settings.topic, partition, offset)])
             return offset
 
@@ -244,6 +245,11 @@ class SharedConsumer:
         """Whether no broker answers at the moment."""
         return self._lost_since is not None
 
+    @property
+    def damaged(self) -> dict[int, str]:
+        """Partition → what is wrong with it, of those that are not read on because their records are damaged."""
+        return self._damage.reasons
+
     def commit(self) -> None:
         """Commit the low watermark and wait, for a short time, until Kafka has it."""
         with self._lock:
@@ -258,14 +264,12 @@ class SharedConsumer:
             if self._closed:
                 return
             self._closed = True
-            if self._looking is not None:
-                self._looking.join(FINAL_COMMIT_SECONDS)
+            is_looking = self._rivals is not None and self._rivals.is_looking(FINAL_COMMIT_SECONDS)
             self._consumer.unassign()
             self._commit(is_open=False)
             self._await_commits()
             # To close, and to be collected, waits for a broker that hangs for up to a minute, which no stop has. It is
             # a good manner towards a group, and this is no member of one; what is not closed goes with the process.
-            is_looking = self._looking is not None and self._looking.is_alive()
             if self._committer.is_answered and self._lost_since is None and not is_looking:
                 self._consumer.close()
             else:
@@ -293,6 +297,9 @@ class SharedConsumer:
             partition = message.partition()
             value = message.value()
             if partition != of_partition or room_bytes <= 0:
+                if partition in self._damage:
+                    continue
+                self._damage.healed(partition)
                 batch = []
                 all_ready[partition].append(batch)
                 of_partition, room_bytes = partition, BATCH_BYTES
@@ -345,44 +352,29 @@ class SharedConsumer:
 
     def _look_at_group(self, now: float) -> None:
         """Commit, once it is known that nobody else has."""
-        claim = self._claim
-        if claim is None or self._is_abandoned:
+        rivals = self._rivals
+        if rivals is None or self._is_abandoned:
             return
-        if self._looking is None:
-            if now >= self._next_commit:
-                self._next_commit = now + self._intervals.commit
-                self._looking = threading.Thread(target=self._read_notes, args=(self._has_claimed,), daemon=True)
-                self._looking.start()
-            return
-        if self._looking.is_alive():
-            return
-        self._looking = None
-        if self._is_taken:
-            self._is_abandoned = True
-            self._failure = GroupInUseError(
-                f"source.group_id: another process reads {self._settings.topic!r} for the group "
-                f"{self._settings.group_id!r} too, so that events are sent twice. Stop one of them, or give each a "
-                "source.group_id of its own."
-            )
-            return
-        self._commit()
-
-    def _read_notes(self, has_claimed: bool) -> None:  # noqa: FBT001 - a thread's argument
-        places = [TopicPartition(self._settings.topic, each) for each in self._committer.acknowledged]
-        if not has_claimed or not places or self._claim is None:
-            return
-        try:
-            found = self._consumer.committed(places, timeout=_NOTES_SECONDS)
-        except (KafkaException, RuntimeError):  # away, or closed meanwhile
-            return
-        self._is_taken = any(
-            each.error is None and each.partition in self._ready and self._claim.is_other(read_note(each.metadata))
-            for each in found
-        )
+        if rivals.are_looked_for:
+            if rivals.is_looking():
+                return
+            if rivals.are_found():
+                self._is_abandoned = True
+                self._failure = GroupInUseError(
+                    f"source.group_id: another process reads {self._settings.topic!r} for the group "
+                    f"{self._settings.group_id!r} too, so that events are sent twice. Stop one of them, or give each a "
+                    "source.group_id of its own."
+                )
+                return
+            self._commit()
+        elif now >= self._next_commit:
+            self._next_commit = now + self._intervals.commit
+            rivals.look(each for each in self._committer.acknowledged if each in self._ready)
 
     def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
         self._committer.on_commit(error, offsets)
-        self._has_claimed |= error is None and all(each.error is None for each in offsets)
+        if self._rivals is not None and error is None and all(each.error is None for each in offsets):
+            self._rivals.has_claimed = True
         if self._claim is not None and error is None:
             for each in offsets:
                 if each.error is None:
@@ -400,6 +392,8 @@ class SharedConsumer:
             self._commit()
         if self._repairs:
             self._repair()
+        for partition, offset in self._damage.due(now):
+            self._go_on_at(partition, max(offset, self._handed.get(partition, 0), self._begun[partition]))
         try:
             answered = self._watch.look(now, hurry=self._lost_since is not None)
         except KafkaSetupError as error:
@@ -458,19 +452,15 @@ class SharedConsumer:
         partition = message.partition()
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public code
             self._reached[partition] = message.offset()
+            self._damage.healed(partition)
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public code
             self._unconfirmed_since = self._clock()
             self._repairs[partition] = (message.offset(), self._cluster.ask_available([partition]))
             return
-        if error.code() in (KafkaError._BAD_MSG, KafkaError.INVALID_MSG):  # noqa: SLF001 - a public code
-            # librdkafka would go on behind them, and nobody would know what they were.
-            self._failure = DamagedBatchError(
-                f"topic {self._settings.topic!r}, partition {partition}: the records from offset {message.offset()} on "
-                f"are damaged ({error.str()}). Nothing behind them is read. Let Kafka restore them from another "
-                "replica; or, if they are lost, remove them with kafka-delete-records, and set "
-                'source.on_out_of_range = "earliest".'
-            )
+        if is_damage(error):
+            self._damage.note(partition, message.offset(), self._scrub(error.str()), self._clock())
+            self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
             return
         self._on_error(error)
         if self._failure is None and is_missing_topic(error):
@@ -505,9 +495,12 @@ class SharedConsumer:
                 self._committer.know(partition, None)
                 self._handed.pop(partition, None)
                 self._reached.pop(partition, None)
-            place = TopicPartition(self._settings.topic, partition, offset)
-            self._consumer.incremental_unassign([place])
-            self._consumer.incremental_assign([place])
+            self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
+            self._go_on_at(partition, offset)
+
+    def _go_on_at(self, partition: int, offset: int) -> None:
+        self._begun[partition] = offset
+        self._consumer.incremental_assign([TopicPartition(self._settings.topic, partition, offset)])
 
     def _offset_after_gap(self, partition: int, wanted: int, has: Available) -> int:
         wanted = max(wanted, self._needed_from[partition])
@@ -531,7 +524,7 @@ class SharedConsumer:
             explanation=gap,
         )
         if has.first < wanted:
-            self._begun_anew(self._settings.topic, partition)
+            self._begun_anew(self._sources[partition], partition)
         return has.first
 
     def _on_error(self, error: KafkaError) -> None:

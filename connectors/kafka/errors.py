@@ -21,10 +21,6 @@ class OffsetsGoneError(KafkaSourceError):
     """Kafka no longer has, or never had, the offset that is to be read next."""
 
 
-class DamagedBatchError(KafkaSourceError):
-    """Kafka has handed out records whose checksum is wrong."""
-
-
 class OtherTopicError(KafkaSetupError):
     """The topic was deleted and made again, and whoever reads it does not begin anew by itself."""
 

@@ -71,6 +71,10 @@ class Kept:
         found = self._of_topic().get("origin")
         return Origin(*found) if found else None
 
+    def is_added(self, partition: int) -> bool:
+        """Whether a partition was added to the topic since the group was told of its others by this state."""
+        return bool(self._committed) and partition > max(map(int, self._committed))
+
     def remember(self, origin: Origin) -> None:
         """Write which topic is read from now on. Raises OSError."""
         if self.origin != origin:

@@ -230,6 +230,11 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         return self._consumer is not None
 
     @property
+    def damaged(self) -> dict[int, str]:
+        """Partition → why it is not read on, of those of which Kafka hands out damaged records."""
+        return {} if self._consumer is None else self._consumer.damaged
+
+    @property
     def partition_count(self) -> int | None:
         """How many partitions the topic has, whoever reads them; None before Kafka has said it."""
         return self._watch.known if self._watch is not None else None
@@ -358,10 +363,13 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             self._warm_up.begin(source, partition, border)
         if final is not None and self._final is not None:
             self._final.begin_final(source, partition, final.until, final.pending)
+        is_added = resume is None and group is None and self._claim is not None and self._claim.kept.is_added(partition)
+        if is_added:
+            resume = has.first  # `start` says where the topic begins to be read, which it has long begun to be
         wanted = starting_offset(resume, group, has, self._settings.start)
         claims = self._claim is not None and group is None and (stored is None or is_another)
         offset = self._consumer.begin(partition, wanted, group, has, needed_from=border, source=source, claims=claims)
-        self._begun(self._settings.topic, partition, offset)
+        self._begun(source, partition, offset)
         with self._lock:
             self._open.add(partition)
         structlog.get_logger().info(
@@ -372,6 +380,8 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             end=has.end,
             begun_from="a topic made again"
             if is_another
+            else "a partition that was added"
+            if is_added
             else "state"
             if stored is not None
             else "group"

@@ -13,8 +13,10 @@ def read_lag(to: Readings, parts: Parts) -> None:
         return
     if kafka.partition_count is not None:
         to.put(v.PARTITIONS, kafka.partition_count)
+    damaged = kafka.damaged
     for each in kafka.progress():
         partition = str(each.partition)
+        to.put(v.PARTITION_DAMAGED, each.partition in damaged, partition)
         if each.lag_events is not None:
             to.put(v.LAG_EVENTS, each.lag_events, partition)
             to.put(v.LAG_SECONDS, lag_seconds(parts, each.lag_events, each.last_record_ms), partition)

@@ -126,6 +126,13 @@ PARTITIONS: Final = _gauge(
     "How many partitions the topic has, whichever slice reads them; absent before Kafka has answered.",
     "More than there are series of the lag: a slice is missing, or the slices were started for another number.",
 )
+PARTITION_DAMAGED: Final = _gauge(
+    "partition_damaged",
+    "0 or 1",
+    ("partition",),
+    "Whether a Kafka partition is not read on because its next records have a wrong checksum.",
+    "1: nothing behind them is read, and the other partitions go on. /readyz names the offset and what to do.",
+)
 DELIVERY_AGE: Final = Metric(
     f"{PREFIX}delivery_age_seconds",
     "histogram",
@@ -551,6 +558,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
             ROOM,
             SOURCE_CONNECTED,
             PARTITIONS,
+            PARTITION_DAMAGED,
             DELIVERY_AGE,
         ),
     ),

@@ -158,3 +158,14 @@ def test_what_a_note_has_no_room_for_would_be_sent_again(tmp_path: Path) -> None
     expected = {each for each in range(known.until, 60_000) if each not in waits}
     assert told.claim.sent_again() == {0: len(expected)}
     assert expected
+
+
+def test_a_partition_beyond_those_that_the_group_was_told_of_was_added_since(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, "t", has_position=True)
+    kept.remember(Origin("id", "t"))
+    assert not any(map(kept.is_added, range(4)))  # a first start, which has told nothing yet
+    kept.will_commit({0: 5, 2: 7})
+    again = Kept(tmp_path, "t", has_position=True)
+    assert [each for each in range(5) if again.is_added(each)] == [3, 4]
+    again.remember(Origin("another id", "t@another id"))
+    assert not any(map(again.is_added, range(4)))

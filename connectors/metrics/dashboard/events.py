@@ -121,6 +121,12 @@ KEEPING_UP: Final = Row(
             states=GOOD,
         ),
         Panel(
+            "Partitions with damaged records",
+            "lines",
+            (v.PARTITION_DAMAGED,),
+            (Query(total(v.PARTITION_DAMAGED, "partition"), "partition {{partition}}"),),
+        ),
+        Panel(
             "Partitions: of the topic, and read",
             "lines",
             (v.PARTITIONS, v.LAG_EVENTS),

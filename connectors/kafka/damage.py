@@ -1,0 +1,76 @@
+"""Damage: partitions of which Kafka hands out records with a wrong checksum.
+
+Nothing behind such records is read: librdkafka would go on there, and nobody would know what they were. The other
+partitions go on, and the damaged one is tried again now and then, for Kafka may restore it from another replica.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Final
+
+from confluent_kafka import KafkaError
+
+from connectors.limited_log import LimitedLog
+
+RETRY_SECONDS: Final = 60.0
+_CODES: Final = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError.INVALID_MSG)  # noqa: SLF001 - public codes
+
+
+def is_damage(error: KafkaError) -> bool:
+    """Whether records were damaged."""
+    return error.code() in _CODES
+
+
+class Damage:
+    """Of one topic. Not thread-safe, apart from `reasons`."""
+
+    def __init__(self, topic: str, log: LimitedLog) -> None:
+        self._topic = topic
+        self._log = log
+        self._due: dict[int, tuple[int, float]] = {}
+        self.reasons: dict[int, str] = {}
+        """Partition → what is wrong with it and what to do, in words."""
+
+    def note(self, partition: int, offset: int, reason: str, now: float) -> None:
+        """Note that the records at an offset are damaged, and say so once."""
+        self._due[partition] = (offset, now + RETRY_SECONDS)
+        text = (
+            f"topic {self._topic!r}, partition {partition}: the records from offset {offset} on are damaged "
+            f"({reason}). Nothing behind them is read; every minute they are tried again. Let Kafka restore them from "
+            "another replica; or, if they are lost, remove them with kafka-delete-records, and set "
+            'source.on_out_of_range = "earliest"'
+        )
+        if partition not in self.reasons:
+            self._log.say(
+                logging.ERROR,
+                "kafka hands out damaged records; this partition is not read on",
+                message_class=f"damaged/{partition}",
+                topic=self._topic,
+                partition=partition,
+                offset=offset,
+                explanation=text,
+            )
+        self.reasons = {**self.reasons, partition: text}
+
+    def __contains__(self, partition: int) -> bool:
+        """Whether a partition is not read on."""
+        return partition in self._due
+
+    def due(self, now: float) -> Iterator[tuple[int, int]]:
+        """Yield the partitions that are to be tried again now, each with its offset."""
+        for partition, (offset, at) in list(self._due.items()):
+            if now >= at:
+                del self._due[partition]
+                yield partition, offset
+
+    def healed(self, partition: int) -> None:
+        """Note that a record has come."""
+        if partition in self.reasons and partition not in self._due:
+            self._log.say(
+                logging.WARNING,
+                "kafka's damaged records are whole again; the partition is read on",
+                message_class=f"healed/{partition}",
+                topic=self._topic,
+                partition=partition,
+            )
+            self.reasons = {each: text for each, text in self.reasons.items() if each != partition}

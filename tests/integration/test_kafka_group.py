@@ -1,0 +1,154 @@
+"""Another process that commits for the group while this one runs, and a broker that hands out damaged records."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from structlog.testing import capture_logs
+
+from connectors.kafka import damage
+from connectors.kafka.claim import Claim
+from connectors.kafka.consumer import Intervals
+from connectors.kafka.errors import GroupInUseError
+from connectors.kafka.kept import Kept
+from connectors.kafka.note import Note
+from connectors.kafka.source import KafkaInput, KafkaPartition
+from connectors.stopping import Stopping
+from flows.settings.model import KafkaSource
+from flows.steps.event import Record
+from tests.fixtures.kafka_local import LocalKafka
+
+pytestmark = pytest.mark.kafka
+
+FAST = Intervals(chores=0.02, commit=0.05, watch_partitions=0.1)
+
+
+@pytest.fixture
+def opened() -> Iterator[list[KafkaInput]]:
+    """Whatever is put in is closed."""
+    sources: list[KafkaInput] = []
+    yield sources
+    for each in sources:
+        each.close()
+
+
+def source_of(address: str, topic: str, **arguments: Any) -> KafkaInput:
+    settings = KafkaSource(bootstrap_servers=address, topic=topic, group_id=f"group-of-{topic}", start="earliest")
+    return KafkaInput(settings, lambda: 1000, lambda *_: None, Stopping(), intervals=FAST, **arguments)
+
+
+def read(part: KafkaPartition, until: Callable[[], bool], seconds: float = 30) -> list[Record]:
+    records: list[Record] = []
+    deadline = time.monotonic() + seconds
+    while not until() and time.monotonic() < deadline:
+        records += part.next_batch()
+        time.sleep(0.005)
+    return records
+
+
+def test_a_second_process_that_commits_for_the_group_while_this_one_runs_ends_it(
+    kafka: str, topic: str, opened: list[KafkaInput], tmp_path: Path
+) -> None:
+    kept = Kept(tmp_path, topic, has_position=False)
+    source = source_of(kafka, topic, claim=Claim(kept, lambda *_: None))
+    opened.append(source)
+    part = source.build_part("source", source.list_parts()[0], None)
+    read(part, lambda: source.committed() != {})
+    assert source.committed() != {}
+    other = Note(None, topic, "another state", "another run", 1, is_open=True).text()
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": f"group-of-{topic}"})
+    is_over = threading.Event()
+
+    def commit_again_and_again() -> None:
+        while not is_over.wait(0.01):
+            consumer.commit(offsets=[TopicPartition(topic, 0, 0, other)], asynchronous=False)
+
+    rival = threading.Thread(target=commit_again_and_again)
+    rival.start()
+    try:
+        with pytest.raises(GroupInUseError, match="another process reads"):
+            read(part, lambda: False)
+    finally:
+        is_over.set()
+        rival.join(10)
+        consumer.close()
+
+
+def test_its_own_commits_are_nobody_elses(kafka: str, topic: str, opened: list[KafkaInput], tmp_path: Path) -> None:
+    kept = Kept(tmp_path, topic, has_position=False)
+    source = source_of(kafka, topic, claim=Claim(kept, lambda *_: None))
+    opened.append(source)
+    part = source.build_part("source", source.list_parts()[0], None)
+    began = time.monotonic()
+    read(part, lambda: time.monotonic() - began > 2)  # some forty commits
+
+
+def make_topic(address: str, topic: str) -> None:
+    admin = AdminClient({"bootstrap.servers": address})
+    until = time.monotonic() + 30
+    while True:
+        try:
+            admin.create_topics([NewTopic(topic, 2, 1)])[topic].result(timeout=10)
+        except KafkaException:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def test_damaged_records_stop_their_partition_alone_and_are_read_when_they_are_whole_again(
+    own_kafka: LocalKafka, tmp_path: Path, opened: list[KafkaInput], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(damage, "RETRY_SECONDS", 0.2)
+    own_kafka.start()
+    make_topic(own_kafka.address, "t")
+    producer = Producer({"bootstrap.servers": own_kafka.address, "linger.ms": 0, "batch.num.messages": 1})
+    for value in (b"first", b"DAMAGE-ME", b"last"):
+        producer.produce("t", value, partition=0)
+        producer.flush(10)
+    [segment] = (tmp_path / "logs" / "t-0").glob("*.log")
+    whole = segment.read_bytes()
+    write_over(segment, whole, whole.replace(b"DAMAGE-ME", b"damaged!!"))
+
+    source = source_of(own_kafka.address, "t")
+    opened.append(source)
+    damaged, healthy = (source.build_part("source", each, None) for each in source.list_parts())
+    records: list[Record] = []
+    with capture_logs() as logs:
+        records += read(damaged, lambda: bool(source.damaged))
+        began = time.monotonic()
+        records += read(damaged, lambda: time.monotonic() - began > 1)  # it is tried again some times
+    assert [each.value for each in records] == [b"first"]  # nothing behind the damage
+    assert list(source.damaged) == [0]
+    assert "partition 0: the records from offset 1 on are damaged" in source.damaged[0]
+    said = [each for each in logs if "damaged records" in each["event"]]
+    assert [each["log_level"] for each in said] == ["error"]
+
+    producer.produce("t", b"other", partition=1)
+    producer.flush(10)
+    found: list[Record] = []
+    while not found:
+        found += healthy.next_batch()
+    assert [each.value for each in found] == [b"other"]
+
+    write_over(segment, segment.read_bytes(), whole)
+    records = read(damaged, lambda: not source.damaged)
+    records += damaged.next_batch()
+    assert [each.value for each in records][:2] == [b"DAMAGE-ME", b"last"]
+    assert source.damaged == {}
+
+
+def write_over(segment: Path, before: bytes, after: bytes) -> None:
+    """Change bytes where they are, as a disk does."""
+    with segment.open("r+b") as file:
+        for place, (old, new) in enumerate(zip(before, after, strict=True)):
+            if old != new:
+                file.seek(place)
+                file.write(bytes([new]))
