@@ -27,7 +27,7 @@ log = structlog.get_logger()
 _CONNECTION_SECONDS: Final = 60.0
 """A connection is closed after so long, whatever its client does or does not send."""
 _FIRST_REQUEST_SECONDS: Final = 5.0
-"""… and after so long if it has brought no whole request by then."""
+"""… and after so long by default, if it has brought no whole request by then."""
 _MOST_CONNECTIONS: Final = 64
 """The oldest makes room for one more: a page is answered at once, so that one which waits is idle or slow."""
 _STOP_SECONDS: Final = 1.0
@@ -45,8 +45,11 @@ def listen(host: str, port: int) -> socket.socket:
 class HealthServer:
     """Serves until it is stopped, or the process ends."""
 
-    def __init__(self, parts: Parts, listening: socket.socket) -> None:
-        """Take over the socket and serve."""
+    def __init__(
+        self, parts: Parts, listening: socket.socket, *, first_request_seconds: float = _FIRST_REQUEST_SECONDS
+    ) -> None:
+        """Take over the socket and serve. A connection without a whole request after so many seconds is closed."""
+        self._first_request_seconds = first_request_seconds
         self._host: str = listening.getsockname()[0]
         self._unasked: dict[object, None] = {}
         self._parts = parts
@@ -100,7 +103,7 @@ class HealthServer:
                 del taken[oldest]
                 oldest.force_close()
             taken[connection] = self._unasked[connection] = None
-            self._loop.call_later(_FIRST_REQUEST_SECONDS, give_up, connection)
+            self._loop.call_later(self._first_request_seconds, give_up, connection)
             self._loop.call_later(_CONNECTION_SECONDS, end, connection)
             return connection
 

@@ -38,6 +38,37 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     server.stop()
 
 
+@pytest.fixture
+def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Return the port of one that gives a client no time for its first request."""
+    monkeypatch.setenv("HEALTH_KEY", "health-key")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
+    parts = Process(load(tmp_path / "stream.toml")).parts
+    server = HealthServer(parts, listen("127.0.0.1", 0), first_request_seconds=0.1)
+    yield server.port
+    server.stop()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /livez HTTP/1.1\r\nHost: loc"])
+def test_a_connection_that_brings_no_whole_request_in_time_is_closed(impatient: int, begun: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", impatient), 10) as connection:
+        connection.sendall(begun)
+        assert connection.recv(1) == b""  # closed long before the 60 s that any connection has
+
+
+def test_a_connection_that_has_asked_in_time_stays_open(impatient: int) -> None:
+    with socket.create_connection(("127.0.0.1", impatient), 10) as connection:
+        request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        connection.sendall(request)
+        with connection.makefile("rb") as answer:
+            assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+            with socket.create_connection(("127.0.0.1", impatient), 10) as idle:
+                assert idle.recv(1) == b""  # so the limit is over
+            connection.sendall(request)
+            assert b"HTTP/1.1 200 OK\r\n" in iter(answer.readline, b"")
+
+
 def ask(port: int, *headers: str) -> str:
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         lines = ["GET /livez HTTP/1.1", "Connection: close", *headers]
