@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from flows.checking.archives import matches, sample_archives
 from flows.checking.finding import Finding, Mark, count
 from flows.checking.first_start import of_archives
+from flows.checking.known_files import known_files
 from flows.checking.sample import SAMPLE_RECORDS, look_at, sample_of
 from flows.settings.model import FilesSource, Settings
 
@@ -21,6 +22,7 @@ def files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
             yield Finding(
                 Mark.FAILED, f"source.paths: {pattern}: nothing there", "put the archives there, or correct it"
             )
+    yield from known_files(settings, source)
     archives = sample_archives(source, SAMPLE_RECORDS)
     for problem in archives.unreadable:
         yield Finding(Mark.NOTE, f"source.paths: {problem}", "it will be skipped; mend it, or take it away")

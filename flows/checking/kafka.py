@@ -6,6 +6,7 @@ from connectors.kafka.probe import Keying, Probe, ProbeError, PropertiesError, k
 from connectors.secrets import SecretError
 from flows.checking.finding import Finding, Mark, count
 from flows.checking.first_start import of_topic
+from flows.checking.same_topic import same_topic
 from flows.checking.sample import SAMPLE_RECORDS, look_at, sample_of
 from flows.checking.wrappings import wrappings
 from flows.settings.model import KafkaDeadLetters, KafkaSource, Settings
@@ -21,6 +22,7 @@ def kafka_source(settings: Settings, source: KafkaSource) -> Iterator[Finding]:
                 yield _no_topic("source.topic", source.topic)
                 return
             yield Finding(Mark.FINE, f"source.topic: {source.topic} has {count(len(partitions), 'partition')}")
+            yield from same_topic(settings, source, partitions)
             records = probe.latest(source.topic, partitions, SAMPLE_RECORDS)
             yield keyed(source.topic, len(partitions), len(records), keying(records))
             sample = sample_of(records, f"the latest {count(len(records), 'message')}")

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from tests.fixtures.stream import KEY, Run, Stream
@@ -61,7 +61,7 @@ class World:
         )
         self.stream.configure(text)
 
-    def produce(self, count: int, *, unknown: bool = False) -> None:
+    def produce(self, count: int, *, unknown: bool = False, partition: int = 0) -> None:
         """Write events that differ from all before; unknown ones lack the AppsFlyer id, and so are held."""
         producer = Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
         for number in range(self.sent, self.sent + count):
@@ -77,7 +77,7 @@ class World:
             }
             if not unknown:
                 event["user_properties"] = {"appsflyer_id": "1700000000000-1234567"}
-            producer.produce(self.topic, orjson.dumps(event), user.encode(), partition=0)
+            producer.produce(self.topic, orjson.dumps(event), user.encode(), partition=partition)
         assert producer.flush(30) == 0
         self.sent += count
 
@@ -98,6 +98,12 @@ class World:
     def run(self) -> Run:
         """Start the stream."""
         return self.stream.start("-m", "flows", "run")
+
+    def check(self) -> str:
+        """Return what `check` says."""
+        run = self.stream.start("-m", "flows", "check")
+        run.wait()
+        return run.output
 
     def delivered(self, count: int) -> None:
         """Wait until so many different events have arrived."""
@@ -123,8 +129,10 @@ def test_a_topic_made_again_while_the_stream_is_stopped_is_read_from_its_first_r
     run = world.run()
     world.delivered(100)
     assert run.stop() == 0, run.log
+    assert "made again" not in world.check()
     world.make_again()
     world.produce(200)
+    assert "made again since it was read; a start reads the new one from its first record" in world.check()
     world.configure("state", f'start = "{start}"')
     run = world.run()
     world.delivered(300)
@@ -156,6 +164,28 @@ def test_a_topic_made_again_while_the_stream_runs_is_read_from_its_first_record(
     assert world.counts() == (400, 0)
 
 
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_partition_that_was_added_is_read_from_its_first_record_though_a_start_reads_the_latest(
+    world: World, *, is_running: bool
+) -> None:
+    world.configure("state", 'start = "latest"\nwatch_partitions_seconds = 1')
+    world.produce(10)
+    run = world.run()
+    run.wait_for_log("reading a partition")
+    world.produce(20)
+    world.delivered(20)
+    if not is_running:
+        assert run.stop() == 0, run.log
+    world.admin.create_partitions([NewPartitions(world.topic, 3)])[world.topic].result(timeout=20)
+    for partition in (1, 2):
+        world.produce(15, partition=partition)
+    if not is_running:
+        run = world.run()
+    world.delivered(50)
+    assert run.stop() == 0, run.log
+    assert world.counts() == (50, 0)
+
+
 def test_a_state_that_is_older_than_the_group_is_refused_with_a_choice(world: World) -> None:
     world.produce(50)
     run = world.run()
@@ -169,6 +199,7 @@ def test_a_state_that_is_older_than_the_group_is_refused_with_a_choice(world: Wo
     assert run.stop() == 0, run.log
     shutil.rmtree(world.state)
     shutil.copytree(backup, world.state)
+    assert "older than what the group has committed" in world.check()
     run = world.run()
     assert run.wait() == 2
     [kept] = world.state.rglob("source.json")
