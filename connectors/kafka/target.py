@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from connectors.kafka.cluster import POLL_SECONDS, REQUEST_SECONDS, Cluster
+from connectors.kafka.cluster import POLL_SECONDS, REQUEST_SECONDS, Cluster, topic_id
 from connectors.kafka.errors import KafkaSetupError, MissingTopicError
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
@@ -27,6 +27,8 @@ class Target(NamedTuple):
     source_partitions: int
     max_message_bytes: int | None
     """The largest batch that it takes; None if Kafka does not say."""
+    topic_id: str | None = None
+    """Kafka's id of it; None of a broker that gives none."""
 
 
 def find_target(source: KafkaSource, topic: str, stopping: Stopping) -> Target | None:
@@ -58,11 +60,12 @@ def find_target(source: KafkaSource, topic: str, stopping: Stopping) -> Target |
     configs = _configs(cluster, source.topic, topic, stopping)
     if configs is None:
         log.say(logging.WARNING, "kafka does not tell the topics' properties, so they are not checked", topic=topic)
-        return Target(topic, len(written[0].partitions), count, None)
+        return Target(topic, len(written[0].partitions), count, None, topic_id(written[0]))
     for note in notes(*configs):
         log.say(logging.WARNING, note, topic=topic)
     largest = configs[1].get("max.message.bytes")
-    return Target(topic, len(written[0].partitions), count, None if largest is None else int(largest))
+    most = None if largest is None else int(largest)
+    return Target(topic, len(written[0].partitions), count, most, topic_id(written[0]))
 
 
 def notes(source: Config, target: Config) -> list[str]:

@@ -1,17 +1,22 @@
 """What the threads of one rekeying share: the two ends in Kafka, the ledger between them, and the wish to stop."""
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
 import structlog
 from confluent_kafka import KafkaException
 
+from connectors.kafka.claim import Claim
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.hand_over import HandOver
+from connectors.kafka.kept import Kept
+from connectors.kafka.kept_target import TargetWatch, keep_target
 from connectors.kafka.producer import PARTITIONER, OrderedProducer, Outgoing
 from connectors.kafka.sink import KafkaOutput
 from connectors.kafka.source import KafkaInput
@@ -22,6 +27,7 @@ from connectors.stopping import Stopping
 from flows.rekeying import report
 from flows.rekeying.counts import Counts
 from flows.rekeying.place import Place
+from flows.reslicing.store import stored_keys
 from flows.settings.model import Delivery
 from flows.signals import keep_waiting
 from flows.steps.event import Position, Record
@@ -33,6 +39,7 @@ MOST_PENDING_BYTES: Final = 64 << 20
 """Of keys and values that Kafka has not acknowledged; what is fetched already may come on top."""
 COMMIT_SECONDS: Final = 1.0
 """What is read between two commits is written again after a crash."""
+_SOURCE_STEP: Final = "rekey.source"
 _WRITTEN: Final = 0
 """The ledger's one place: its entries are not syncs here but records to write."""
 
@@ -47,7 +54,8 @@ class Rekeying:
         self.before_summary: Callable[[], None] = lambda: None
         """Called once, before the summary is printed."""
         self.ledger = Ledger(["written"], delivery.max_pending)
-        self._lock = lock_directory(place.directory(slice_index, slice_count))
+        self._directory = place.directory(slice_index, slice_count)
+        self._lock = lock_directory(self._directory)
         self._place = place
         self._drain_seconds = delivery.drain_seconds
         self._pending_bytes = 0
@@ -56,6 +64,8 @@ class Rekeying:
         self._is_closed = False
         self._hand_over: HandOver | None = None
         self._until: dict[int, int] = {}
+        self._target_watch: TargetWatch | None = None
+        kept = Kept(self._directory, place.source.topic, has_position=_has_position(self._directory))
         self.kafka = KafkaInput(
             place.source,
             self._room,
@@ -68,6 +78,7 @@ class Rekeying:
             begun=self._begun,
             rereads=True,
             until=self._until,
+            claim=Claim(kept, self.ledger.pending_offsets),
         )
 
     def source(self) -> KafkaInput:
@@ -78,9 +89,12 @@ class Rekeying:
             SecretError: the secret of a property is missing.
         """
         target = find_target(self._place.source, self._place.to_topic, self.stopping)
+        if target is not None:
+            keep_target(self._directory, target, self._place.source.group_id)
         if target is None or not self._may_hand_over(target) or not self.kafka.connect():
             log.info("stopped while waiting for Kafka")
             raise SystemExit(0)
+        self._target_watch = TargetWatch(self._place.source, target, self.stopping)
         self._producer = OrderedProducer(self._place.source, target, self._written)
         log.info(
             "rekeying a topic",
@@ -175,6 +189,8 @@ class Rekeying:
         """Return how many records may be read; the source asks each time that the worker comes to it."""
         if self._producer is not None:
             self._producer.poll()
+        if self._target_watch is not None:
+            self._target_watch.look()
         return self.ledger.room() if self._pending_bytes < MOST_PENDING_BYTES else 0
 
     def _written(self, position: Position, size_bytes: int) -> None:
@@ -189,3 +205,11 @@ class Rekeying:
         self.kafka.close()  # commits the watermark, now that everything is written that will be
         self.before_summary()
         report.print_summary(self.counts, self.written, self.ledger.open_events)
+
+
+def _has_position(directory: Path) -> bool:
+    """Return whether the recovery store knows a position; to be asked before Bytewax opens it."""
+    try:
+        return bool(stored_keys(directory / "recovery", _SOURCE_STEP))
+    except sqlite3.Error:  # which Bytewax says
+        return True
