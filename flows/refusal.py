@@ -2,11 +2,12 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Final, NoReturn
 
 import structlog
 
-from connectors.ledger.damage import READ_AGAIN, DamagedStateError
+from connectors.ledger.damage import READ_AGAIN, DamagedStateError, unusable
 from connectors.users.segments import UserLogError
 
 log = structlog.get_logger()
@@ -17,7 +18,7 @@ _SPEAKING: Final = (DamagedStateError, UserLogError, ValueError, OSError)
 
 def refuse_state(problem: Exception) -> NoReturn:
     """Say why the state cannot be taken up, and end with 2: nothing was read or sent."""
-    why = str(problem)
+    why = unusable(problem, Path()) if isinstance(problem, OSError) and problem.filename else str(problem)
     if not isinstance(problem, _SPEAKING):
         why = f"the recovery store holds what this version cannot read ({type(problem).__name__}); {READ_AGAIN}"
     log.error("the stream cannot go on from its state", why=why)

@@ -12,7 +12,7 @@ from typing import NoReturn
 import structlog
 
 from connectors.health.server import HealthServer, listen
-from connectors.ledger.damage import DamagedStateError
+from connectors.ledger.damage import DamagedStateError, unusable
 from connectors.ledger.lock import StateInUseError
 from connectors.ledger.manifest import Snapshot
 from connectors.ledger.store_check import check_store, guard_store
@@ -60,10 +60,7 @@ def start() -> Process:
     except (StateInUseError, DamagedStateError) as problem:
         refuse(f"{path}: state.directory: {problem}")
     except OSError as problem:
-        refuse(
-            f"{path}: state.directory: {problem.filename or settings.state.directory} cannot be used: "
-            f"{problem.strerror}"
-        )
+        refuse(f"{path}: state.directory: {unusable(problem, settings.state.directory)}")
     _guard(recovery)
     process.stop_on_signals()
     take_from_others(settings.state.slice_directory(process.slice_index, process.slice_count))

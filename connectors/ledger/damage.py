@@ -24,6 +24,14 @@ class DamagedStateError(Exception):
     """A file below the state directory is damaged, missing or foreign; the message names it and says what to do."""
 
 
+def unusable(problem: OSError, directory: Path) -> str:
+    """Return what is wrong with a file or directory of the state that the system refuses, and what to do."""
+    return (
+        f"{problem.filename or directory} cannot be used: {problem.strerror}; let the stream's account read and write "
+        "it, and put back as it was what should be a file or a directory there"
+    )
+
+
 def numbered_files(directory: Path, suffix: str) -> list[Path]:
     """Return the files `NUMBER.suffix` of a directory, lowest number first.
 

@@ -15,6 +15,7 @@ from typing import NoReturn
 from bytewax.recovery import init_db_dir
 
 from connectors.files.intake import any_file
+from connectors.ledger.damage import READ_AGAIN
 from connectors.ledger.disk import await_room
 from connectors.private import keep_private
 from connectors.secrets import Secret, SecretError
@@ -76,6 +77,8 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{args.settings}: {nothing}\n")
         return NOTHING_READ
     directory = recovery_directory(settings, args.slice)
+    if is_no_store(directory):
+        return _refuse(f"{args.settings}: state.directory: {directory} is no recovery store; {READ_AGAIN}")
     try:
         await_room(directory.parent)
         make_recovery_store(directory)
@@ -114,6 +117,13 @@ def recovery_directory(settings: Settings, part: Slice | None) -> Path:
     """Return where Bytewax's recovery store is. A new number of slices has new ones: their partitions differ."""
     index, count = (0, 1) if part is None else (part.index, part.count)
     return settings.state.slice_directory(index, count) / "recovery"
+
+
+def is_no_store(directory: Path) -> bool:
+    """Return whether something else than a recovery store is in its place: what is left of one, or no directory."""
+    if any(directory.glob("part-*.sqlite3")):
+        return False
+    return directory.is_symlink() or (directory.exists() and not (directory.is_dir() and not any(directory.iterdir())))
 
 
 def make_recovery_store(directory: Path) -> None:

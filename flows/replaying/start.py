@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from connectors.ledger.damage import DamagedStateError
+from connectors.ledger.damage import DamagedStateError, unusable
 from connectors.ledger.lock import StateInUseError, lock_directory
 from connectors.ledger.store_check import check_store
 from connectors.secrets import SecretError
@@ -51,7 +51,7 @@ def start() -> Replay:
     except StateInUseError:
         refuse(f"another replay is under way in {directory.parent}; wait for its end, or stop it")
     except OSError as problem:
-        refuse(f"{path}: state.directory: {problem.filename or directory} cannot be used: {problem.strerror}")
+        refuse(f"{path}: state.directory: {unusable(problem, directory)}")
     process.stop_on_signals()
     atexit.register(process.exit_if_paused)  # before the others, and so called after them
     atexit.register(process.clean_up)
