@@ -3,13 +3,14 @@
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Protocol
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.appsflyer.limiter import Limiter
 from connectors.letters import Letter, StoredLetter
+from connectors.pace import AT_ONCE, Pace
 from connectors.stopping import Stopping
 
 PARTITION: Final = "letters"
@@ -17,7 +18,6 @@ STATE_VERSION: Final = 1
 _BATCH_LETTERS: Final = 100
 _LOOK_LETTERS: Final = 1000
 """How many letters are looked at for one batch: bounds the time for which the worker is kept."""
-_WAIT_SECONDS: Final = 0.02
 
 Wanted = Callable[[StoredLetter], Letter | None]
 """Reads a letter; None if it is not to be replayed."""
@@ -53,7 +53,9 @@ class LetterPartition(StatefulSourcePartition[Letter, LettersState]):
         stopping: Stopping,
         limiter: Limiter,
         clock: Callable[[], float] = time.monotonic,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._reader = reader
         self._next = dict(begin)
         self._wanted = wanted
@@ -62,18 +64,18 @@ class LetterPartition(StatefulSourcePartition[Letter, LettersState]):
         self._limiter = limiter
         self._clock = clock
         self._ready: deque[StoredLetter] = deque()
-        self._wait_seconds = 0.0
 
     def next_batch(self) -> list[Letter]:
         """Return wanted letters, no more than there is room for and the rate allows. StopIteration is the end."""
+        self._pace.rest(self)
         if self._stopping.requested:
             raise StopIteration
         batch: list[Letter] = []
         limit = min(self._room(), _BATCH_LETTERS)
         looked = 0
-        late = 0.0
+        late = False
         while len(batch) < limit and looked < _LOOK_LETTERS:
-            late = self._limiter.wait_seconds(self._clock())
+            late = self._limiter.wait_seconds(self._clock()) > 0
             if late or not self._fill():
                 break
             stored = self._ready.popleft()
@@ -86,12 +88,13 @@ class LetterPartition(StatefulSourcePartition[Letter, LettersState]):
         if not looked and limit > 0 and not late and self._reader.is_over:
             self._stopping.input_ended = True
             raise StopIteration
-        self._wait_seconds = 0.0 if looked else late or _WAIT_SECONDS
+        if looked:
+            self._pace.found()
         return batch
 
-    def next_awake(self) -> datetime | None:
-        """Return when to ask again."""
-        return datetime.now(UTC) + timedelta(seconds=self._wait_seconds) if self._wait_seconds else None
+    def next_awake(self) -> datetime:
+        """Return that it is to be asked at once: it rests by itself, by a steady clock."""
+        return AT_ONCE
 
     def snapshot(self) -> LettersState:
         """Return where to go on."""
@@ -99,6 +102,7 @@ class LetterPartition(StatefulSourcePartition[Letter, LettersState]):
 
     def close(self) -> None:
         """Let go of the place."""
+        self._pace.leave(self)
         self._reader.close()
 
     def _fill(self) -> bool:
@@ -117,6 +121,7 @@ class LetterInput(FixedPartitionedSource[Letter, LettersState]):
         stopping: ends the source when requested; told when the source has ended by itself.
         letters_per_second: how many wanted letters are taken; 0 is no limit. Those that are not wanted cost nothing.
         clock: a monotonic clock, in seconds.
+        pace: how the process's workers rest.
     """
 
     def __init__(
@@ -127,7 +132,9 @@ class LetterInput(FixedPartitionedSource[Letter, LettersState]):
         stopping: Stopping,
         letters_per_second: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._open_reader = open_reader
         self._wanted = wanted
         self._room = room
@@ -148,5 +155,12 @@ class LetterInput(FixedPartitionedSource[Letter, LettersState]):
             )
         begin = resume_state[1] if resume_state is not None else {}
         return LetterPartition(
-            self._open_reader(begin), begin, self._wanted, self._room, self._stopping, self._limiter, self._clock
+            self._open_reader(begin),
+            begin,
+            self._wanted,
+            self._room,
+            self._stopping,
+            self._limiter,
+            self._clock,
+            self._pace,
         )

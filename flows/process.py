@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -38,6 +37,7 @@ from connectors.ledger.seal import Sealed, unseal
 from connectors.letters import LetterWriter
 from connectors.limited_log import LimitedLog
 from connectors.metrics.parts import Parts
+from connectors.pace import Pace
 from connectors.postbox import Postbox
 from connectors.secrets import Secret
 from connectors.stopping import Stopping
@@ -52,7 +52,7 @@ from flows.signals import keep_waiting, let_reload_wait, stop_on_signals
 from flows.steps.event import PLATFORMS, Record
 from flows.steps.outcome import DeadLetter
 from flows.steps.warm_up import WarmUp
-from flows.window import MicroBatch, utc_now
+from flows.window import MicroBatch
 
 if TYPE_CHECKING:
     from flows.users import Users
@@ -100,6 +100,7 @@ class Process:
         if isinstance(settings.source, FilesSource) and not has_recovery:
             self.journal.forget()  # without a recovery store the archives are read again from the beginning
         self.stopping = Stopping()
+        self.pace = Pace()
         self._log = LimitedLog()
         delivery = settings.delivery
         self.ledger = Ledger(
@@ -141,8 +142,9 @@ class Process:
     def _source(self) -> FilesInput | KafkaInput:
         source = self.settings.source
         if isinstance(source, FilesSource):
-            self.parts.files = FilesInput(source, self._room, self.stopping, now_ms, self._note_damage)
-            return self.parts.files
+            files = FilesInput(source, self._room, self.stopping, now_ms, self._note_damage, self.pace)
+            self.parts.files = files
+            return files
         kafka = self.parts.kafka = KafkaInput(
             source,
             self._room,
@@ -155,6 +157,7 @@ class Process:
             warm_up=self.warm_up if self._has_recovery and source.warm_up_hours else None,
             claim=Claim(self._kept(source), self.ledger.pending_offsets),
             final=self.warm_up,
+            pace=self.pace,
         )
         if not kafka.connect():
             log.info("stopped while waiting for Kafka")
@@ -185,8 +188,8 @@ class Process:
             items: list[Item] = resume_items(self.ledger, unseal(resume_state)[1]) if resume_state is not None else []
         except Exception as problem:  # noqa: BLE001 - as above
             refuse_state(problem)
-        max_wait = timedelta(milliseconds=window.max_wait_ms)
-        return MicroBatch(items, window.max_events, max_wait, utc_now, self.parts.windows, self.parts.batches)
+        max_wait = window.max_wait_ms / 1000
+        return MicroBatch(items, window.max_events, max_wait, self.pace, self.parts.windows, self.parts.batches)
 
     def sink(self) -> AppsFlyerSink:
         """Return where parcels and dead letters go, with its threads running."""

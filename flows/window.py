@@ -1,7 +1,6 @@
 """Window: items of one lane → micro-batches, by count or by the time since the first item."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from bytewax.operators import StatefulBatchLogic
@@ -10,12 +9,13 @@ from connectors.appsflyer.items import Item, pack_items
 from connectors.ledger.seal import seal
 from connectors.metrics.buckets import Buckets
 from connectors.metrics.level import Level
+from connectors.pace import AT_ONCE, Pace
 
 STATE_VERSION: Final = 1
 
 
 class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
-    """Emits at `max_events`, or `max_wait` after the first item, whichever is first.
+    """Emits at `max_events`, or `max_wait_seconds` after the first item, whichever is first; by `pace`'s steady clock.
 
     (`bytewax.operators.collect` restarts its timeout with every item, and so never emits under a trickle.)
     """
@@ -24,8 +24,8 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         self,
         items: list[Item],
         max_events: int,
-        max_wait: timedelta,
-        now: Callable[[], datetime],
+        max_wait_seconds: float,
+        pace: Pace,
         fill: Level | None = None,
         emitted: Buckets | None = None,
     ) -> None:
@@ -35,14 +35,14 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         self._fill.move(len(items))
         self._items = items
         self._max_events = max_events
-        self._max_wait = max_wait
-        self._now = now
-        self._due = now() if items else None  # what an earlier run left has waited long enough
+        self._max_wait = max_wait_seconds
+        self._pace = pace
+        self._due_s = pace.clock()  # what an earlier run left has waited long enough
 
     def on_batch(self, values: list[Item]) -> tuple[list[list[Item]], bool]:
         """Add the items; emit full batches."""
         if not self._items:
-            self._due = self._now() + self._max_wait
+            self._due_s = self._pace.clock() + self._max_wait
         before = len(self._items)
         self._items.extend(values)
         emitted: list[list[Item]] = []
@@ -50,32 +50,34 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
             emitted.append(self._items[: self._max_events])
             self._emitted.add(self._max_events)
             self._items = self._items[self._max_events :]
-            self._due = self._now() + self._max_wait
+            self._due_s = self._pace.clock() + self._max_wait
         self._fill.move(len(self._items) - before)
+        if not self._items:
+            self._pace.leave(self)
         return emitted, not self._items
 
     def on_notify(self) -> tuple[list[list[Item]], bool]:
-        """Emit what has waited long enough."""
-        return self._let_go()
+        """Emit what has waited long enough; it is called in every round."""
+        if self._pace.clock() >= self._due_s:
+            return self._let_go()
+        self._pace.rest(self)
+        self._pace.wake_at(self._due_s)
+        return [], StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[list[Item]], bool]:
         """Emit the rest."""
         return self._let_go() if self._items else ([], StatefulBatchLogic.DISCARD)
 
     def _let_go(self) -> tuple[list[list[Item]], bool]:
+        self._pace.leave(self)
         self._fill.move(-len(self._items))
         self._emitted.add(len(self._items))
         return [self._items], StatefulBatchLogic.DISCARD
 
     def notify_at(self) -> datetime | None:
-        """Return when the batch is due."""
-        return self._due
+        """Return a time that is over: it looks by itself, by a steady clock, whether the batch is due."""
+        return AT_ONCE if self._items else None
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return the items as builtins, sealed."""
         return seal((STATE_VERSION, pack_items(self._items)))
-
-
-def utc_now() -> datetime:
-    """Return the time as Bytewax wants it."""
-    return datetime.now(UTC)

@@ -10,7 +10,7 @@ import structlog
 from connectors.files.fingerprint import Signature, signature_of
 from connectors.files.natural import natural_key
 
-LOOK_EVERY_MS: Final = 1000
+LOOK_EVERY_SECONDS: Final = 1.0
 
 _log = structlog.get_logger()
 
@@ -19,7 +19,7 @@ class Intake:
     """Hands out the files that the patterns match, in natural order, but those that are done.
 
     With `follow` it looks again every second, and a file is taken in once it has not changed from one look to the next,
-    so that one that is still being written is not read half.
+    so that one that is still being written is not read half. `clock` is a steady clock, in seconds.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Intake:
         patterns: tuple[str, ...],
         *,
         follow: bool,
-        now_ms: Callable[[], int],
+        clock: Callable[[], float],
         on_no_match: Callable[[str], None],
         on_found: Callable[[Iterable[str]], None],
     ) -> None:
@@ -35,17 +35,17 @@ class Intake:
         self._on_found = on_found
         self._patterns = patterns
         self._follow = follow
-        self._now_ms = now_ms
+        self._clock = clock
         self._on_no_match = on_no_match
         self._waiting: deque[str] = deque()
-        self._next_look_ms: int | None = None
+        self._next_look: float | None = None
         self._seen: dict[str, Signature | None] = {}
         self._given_up: dict[str, Signature | None] = {}
 
     @property
     def is_over(self) -> bool:
         """Whether there will never be another file."""
-        return not self._follow and self._next_look_ms is not None and not self._waiting
+        return not self._follow and self._next_look is not None and not self._waiting
 
     def next_file(self, is_done: Callable[[str], bool]) -> str | None:
         """Return the next file that is not done; None if there is none at the moment."""
@@ -63,11 +63,11 @@ class Intake:
 
     def look(self) -> None:
         """Look which files there are, if it is time to."""
-        now_ms = self._now_ms()
-        if self._next_look_ms is not None and (not self._follow or now_ms < self._next_look_ms):
+        now = self._clock()
+        if self._next_look is not None and (not self._follow or now < self._next_look):
             return
-        is_first = self._next_look_ms is None
-        self._next_look_ms = now_ms + LOOK_EVERY_MS
+        is_first = self._next_look is None
+        self._next_look = now + LOOK_EVERY_SECONDS
         paths: set[str] = set()
         for pattern in self._patterns:
             found = _matches(pattern)

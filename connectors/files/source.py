@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, NoReturn
 
 import structlog
@@ -18,6 +18,7 @@ from connectors.files.known import Known, Look, Seen, What
 from connectors.files.position import FilesState, read_state, state_of
 from connectors.files.reading import Reading, RewrittenError
 from connectors.limited_log import LimitedLog
+from connectors.pace import AT_ONCE, Pace
 from connectors.stopping import Stopping
 from flows.settings.model import FilesSource
 from flows.steps.event import Record
@@ -27,8 +28,8 @@ MAX_BATCH_RECORDS: Final = 100
 MAX_BATCH_BYTES: Final = 1024 * 1024
 """How much is gone through for one batch: bounds memory, and the time for which the worker is kept."""
 _STEP_BYTES: Final = 64
-_SHORTEST_WAIT_MS: Final = 1
-_LONGEST_WAIT_MS: Final = 100
+_LONGEST_REST_SECONDS: Final = 0.1
+"""While it waits it looks each time for files that are new."""
 
 _log = structlog.get_logger()
 
@@ -37,8 +38,8 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
     """Reads the files that the settings name, as one source partition: one after another gives their events in order.
 
     `room()` is how many events may be read now; `now_ms()` the time in milliseconds since the epoch; `on_damage` is
-    told once of everything that cannot be read. The source ends when `stopping` asks it to, and, unless it follows,
-    after the last file, when it sets `stopping.input_ended`.
+    told once of everything that cannot be read; `pace` is how the process's workers rest. The source ends when
+    `stopping` asks it to, and, unless it follows, after the last file, when it sets `stopping.input_ended`.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
         stopping: Stopping,
         now_ms: Callable[[], int],
         on_damage: Callable[[Damage], None],
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._settings = settings
         self._room = room
         self._stopping = stopping
@@ -69,6 +72,7 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
             self._stopping,
             self._now_ms,
             self._on_damage,
+            self._pace,
             resume_state=resume_state,
             amount=self.amount,
         )
@@ -84,6 +88,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         stopping: Stopping,
         now_ms: Callable[[], int],
         on_damage: Callable[[Damage], None],
+        pace: Pace,
         *,
         resume_state: FilesState | None,
         amount: Amount,
@@ -97,14 +102,13 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._intake = Intake(
             settings.paths,
             follow=settings.follow,
-            now_ms=now_ms,
+            clock=pace.clock,
             on_found=lambda paths: amount.expect(each for each in paths if not self._known.is_done(each)),
             on_no_match=lambda pattern: self._report(pattern, None, None, "no file matches; check [source] paths"),
         )
         self._known, self._current = Known(), None
         self._reading: Reading | None = None
-        self._wait_ms = 0
-        self._awake: datetime | None = None
+        self._pace = pace
         self._has_read = False
         self._is_resumed = resume_state is not None
         if resume_state is not None:
@@ -112,25 +116,21 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
 
     @override
     def next_batch(self) -> list[Record]:
+        self._pace.rest(self, _LONGEST_REST_SECONDS)
         if self._stopping.requested:
             raise StopIteration
         limit = min(self._room(), MAX_BATCH_RECORDS)
         batch: list[Record] = []
         is_idle = limit <= 0 or self._fill(batch, limit)
-        if batch:
-            self._wait_ms, self._awake = 0, None
-        elif not is_idle:
-            self._awake = None
+        if batch or not is_idle:
+            self._pace.found()
         elif limit > 0 and self._intake.is_over:
             self._end()
-        else:
-            self._wait_ms = min(self._wait_ms * 2, _LONGEST_WAIT_MS) or _SHORTEST_WAIT_MS
-            self._awake = datetime.fromtimestamp(self._now_ms() / 1000, UTC) + timedelta(milliseconds=self._wait_ms)
         return batch
 
     @override
-    def next_awake(self) -> datetime | None:
-        return self._awake
+    def next_awake(self) -> datetime:
+        return AT_ONCE
 
     @override
     def snapshot(self) -> FilesState:
@@ -142,6 +142,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
     @override
     def close(self) -> None:
         self._reading = None
+        self._pace.leave(self)
 
     def _fill(self, batch: list[Record], limit: int) -> bool:
         """Add up to `limit` records; return whether there is nothing to read at the moment."""

@@ -36,7 +36,7 @@ def _status(parts: Parts, recent: Recent) -> dict[str, Any]:
         "versions": {"package": version(PACKAGE), "bytewax": version("bytewax"), "python": python_version()},
         "slice": {"index": parts.slice_index, "count": parts.slice_count},
         "started": _iso(parts.started),
-        "uptime_seconds": round((datetime.now(UTC) - parts.started).total_seconds(), 1),
+        "uptime_seconds": round(parts.heartbeat.clock() - parts.heartbeat.started_at, 1),
         "alive": alive,
         "ready": not not_ready,
         "not_ready": not_ready,

@@ -42,6 +42,7 @@ BATCH_BYTES = 1 << 20
 READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
 """Records taken out of librdkafka's bounded prefetch that wait here for their partition's turn."""
 FINAL_COMMIT_SECONDS = 2.0
+_LOOK_SECONDS = 0.01
 SILENCE_SECONDS = 0.25
 """Nobody deletes a topic, makes it again and fills it beyond the old position within this time."""
 
@@ -446,7 +447,8 @@ class SharedConsumer:
     def _await_commits(self) -> None:
         deadline = time.monotonic() + FINAL_COMMIT_SECONDS
         while not self._committer.is_answered and time.monotonic() < deadline:
-            self._consumer.poll(0.05)
+            self._consumer.poll(0)  # librdkafka's own waits go by the wall clock
+            time.sleep(_LOOK_SECONDS)
 
     def _on_message_error(self, message: _Message, error: KafkaError) -> None:
         partition = message.partition()

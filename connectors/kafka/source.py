@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -25,14 +25,15 @@ from connectors.kafka.offsets import Available, Watermark, starting_offset
 from connectors.kafka.position import Position, Stored, read_position
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
+from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
 from connectors.secrets import resolve_properties
 from connectors.stopping import Stopping
 from flows.settings.model import KafkaSource
 from flows.steps.event import Record
 from flows.steps.warm_up import WarmUp
 
-FIRST_DELAY_MS = 1
-LONGEST_DELAY_MS = 50
+_CONFIRMING_SECONDS: Final = 0.001
+"""What was fetched is at hand, and waits for one answer of Kafka's."""
 EVERY = Intervals()
 
 
@@ -56,6 +57,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         until: int | None = None,
         origin: Origin | None = None,
         final: FinalAbove | None = None,
+        pace: Pace | None = None,
     ) -> None:
         """Records below `warm_up_until` only teach; it is told when it gets there. It ends at `until`.
 
@@ -72,8 +74,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         self._next_offset = offset
         self._stopping = stopping
         self._on_close = on_close
-        self._delay_ms = 0
-        self._awake_at: datetime | None = None
+        self._pace = pace or Pace()
         self.last_record_ms: int | None = None
         """Kafka's timestamp of the last record, in ms since the epoch."""
 
@@ -89,6 +90,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
             StopIteration: a stop was requested, or it is at its end.
             KafkaSourceError: reading cannot go on.
         """
+        self._pace.rest(self, _CONFIRMING_SECONDS if self._consumer.is_confirming else LONGEST_SECONDS)
         if self._stopping.requested or (self._until is not None and self._next_offset >= self._until):
             raise StopIteration
         records = self._consumer.take(self._partition)
@@ -98,13 +100,9 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
                 self._next_offset = self._until
                 records = [each for each in records if each.offset < self._next_offset]
             self.last_record_ms = records[-1].time_ms
-            self._delay_ms = 0
-            self._awake_at = None
+            self._pace.found()
         else:
             self._next_offset = max(self._next_offset, self._consumer.reached(self._partition) or 0)
-            longest_ms = FIRST_DELAY_MS if self._consumer.is_confirming else LONGEST_DELAY_MS
-            self._delay_ms = min(max(FIRST_DELAY_MS, 2 * self._delay_ms), longest_ms)
-            self._awake_at = datetime.now(UTC) + timedelta(milliseconds=self._delay_ms)
         if self._warm_up_until and self._next_offset >= self._warm_up_until:
             self._warm_up_until = 0
             structlog.get_logger().info(
@@ -112,9 +110,9 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
             )
         return records
 
-    def next_awake(self) -> datetime | None:
-        """Return when to ask again: at once after records, else after 1 ms that doubles up to 50 ms."""
-        return self._awake_at
+    def next_awake(self) -> datetime:
+        """Return that it is to be asked at once: it rests by itself, by a steady clock."""
+        return AT_ONCE
 
     def snapshot(self) -> ReadFrom:
         """Return where to go on."""
@@ -129,6 +127,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
 
     def close(self) -> None:
         """Say that this partition is at its end."""
+        self._pace.leave(self)
         self._on_close(self._partition)
 
 
@@ -165,6 +164,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         final: told up to where each partition only teaches though it is above the group's offset, for a start without
             state; as `warm_up`, but with or without a recovery store.
         until: partition → the offset where it ends; looked at when a partition begins. Others never end by themselves.
+        pace: how the workers rest while nothing comes; the same for all parts of the process.
     """
 
     def __init__(
@@ -186,7 +186,9 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         until: Mapping[int, int] = MappingProxyType({}),
         claim: Claim | None = None,
         final: WarmUp | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._claim = claim
         self._final = final
         self._origin: Origin | None = None
@@ -401,6 +403,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             until=self._until.get(partition),
             origin=origin,
             final=final,
+            pace=self._pace,
         )
         self._parts[partition] = part
         return part

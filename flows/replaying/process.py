@@ -68,7 +68,8 @@ class Replay(Process):
 
     def letters(self) -> LetterInput:
         """Return where letters come from."""
-        return LetterInput(self._reader, self.choice.wanted, self._room, self.stopping, self.plan.letters_per_second)
+        wanted, rate = self.choice.wanted, self.plan.letters_per_second
+        return LetterInput(self._reader, wanted, self._room, self.stopping, rate, pace=self.pace)
 
     def clean_up(self) -> None:
         """Remove what only an interrupted replay needs; called when Bytewax has let go of it."""

@@ -23,10 +23,10 @@ from flows.settings import load
 from flows.stages import decode_records
 from flows.start import _collect_garbage_rarely
 from flows.steps.event import Event, Position, Record
-from flows.window import MicroBatch, utc_now
 
 if TYPE_CHECKING:
     from flows.identify import UsersLogic
+    from flows.window import MicroBatch
 
 _STALL_SECONDS = 60.0
 _IDLE_SECONDS = 0.001
@@ -57,11 +57,9 @@ class ByHand:
             if records:
                 busy = True
                 self._through(records)
-        now = utc_now()
         for lane, window in list(self.windows.items()):
-            due = window.notify_at()
-            if due is not None and due <= now:
-                batches, _ = self._timed("window", window.on_notify)
+            batches, is_over = self._timed("window", window.on_notify)
+            if is_over:
                 del self.windows[lane]
                 self._timed("sink", self.sink.write_batch, batches)
         return busy

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from connectors.files.damage import Damage
 from connectors.files.position import FilesState
 from connectors.files.source import FilesInput, FilesPartition
+from connectors.pace import Pace
 from connectors.stopping import Stopping
 from flows.settings.model import FilesSource
 
@@ -33,7 +34,8 @@ class World:
     def part(self, *, follow: bool = False) -> FilesPartition:
         """Begin a run."""
         settings = FilesSource(tuple(str(self.directory / each) for each in self.patterns), follow)
-        source = FilesInput(settings, lambda: self.room, Stopping(), lambda: self.now_ms, self.damages.append)
+        pace = Pace(lambda: self.now_ms / 1000, lambda _: None)
+        source = FilesInput(settings, lambda: self.room, Stopping(), lambda: self.now_ms, self.damages.append, pace)
         return source.build_part("input", "files", self.state)
 
     def run(self, most: int = 1_000_000) -> list[tuple[str, int, bytes]]:

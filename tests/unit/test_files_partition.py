@@ -5,7 +5,6 @@ import pickletools
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from connectors.files.damage import Damage
 from connectors.files.position import FilesState
 from connectors.files.source import MAX_BATCH_BYTES, FilesInput, FilesPartition
+from connectors.pace import AT_ONCE, Pace
 from connectors.stopping import Stopping
 from flows.settings.model import FilesSource
 from flows.steps.event import Record
@@ -26,13 +26,17 @@ class World:
 
     room: int = 1_000_000
     now_ms: int = NOW_MS
+    steady_ms: int = 5_000
     stopping: Stopping = field(default_factory=Stopping)
     damages: list[Damage] = field(default_factory=list)
+    rests_ms: list[int] = field(default_factory=list)
+    """How long the worker was let rest."""
 
     def part(self, *paths: Path | str, follow: bool = False, state: FilesState | None = None) -> FilesPartition:
         """Build the source's partition as the engine does."""
         settings = FilesSource(tuple(map(str, paths)), follow)
-        source = FilesInput(settings, lambda: self.room, self.stopping, lambda: self.now_ms, self.damages.append)
+        pace = Pace(lambda: self.steady_ms / 1000, lambda seconds: self.rests_ms.append(round(seconds * 1000)))
+        source = FilesInput(settings, lambda: self.room, self.stopping, lambda: self.now_ms, self.damages.append, pace)
         return source.build_part("input", source.list_parts()[0], state)
 
 
@@ -142,16 +146,16 @@ def test_without_room_it_waits_ever_longer_up_to_100_ms_and_then_goes_on_at_once
     (tmp_path / "a.json").write_bytes(rows("a", 3))
     world = World(room=0)
     part = world.part(tmp_path / "a.json")
-    waits = []
-    for _ in range(9):
+    for _ in range(11):
         part.next_batch()
-        awake = part.next_awake()
-        assert awake is not None
-        waits.append(round((awake - datetime.fromtimestamp(NOW_MS / 1000, UTC)).total_seconds() * 1000))
-    assert waits == [1, 2, 4, 8, 16, 32, 64, 100, 100]
-    world.room = 1
+        assert part.next_awake() == AT_ONCE
+    assert world.rests_ms == [1, 2, 4, 8, 16, 32, 64, 100, 100]
+    world.room = 2
+    world.rests_ms.clear()
+    assert len(part.next_batch()) == 2
+    assert world.rests_ms == [100]
     assert len(part.next_batch()) == 1
-    assert part.next_awake() is None
+    assert world.rests_ms == [100]
 
 
 def test_large_lines_make_small_batches(tmp_path: Path) -> None:
@@ -164,11 +168,12 @@ def test_large_lines_make_small_batches(tmp_path: Path) -> None:
 
 def test_going_through_blanks_is_interrupted_so_that_the_worker_is_never_kept(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b"\n" * 1_000_000 + b"{}\n")
-    part = World().part(tmp_path / "a.json")
+    world = World()
+    part = world.part(tmp_path / "a.json")
     empty_batches = 0
     while not (batch := part.next_batch()):
-        assert part.next_awake() is None
         empty_batches += 1
+    assert world.rests_ms == []
     assert empty_batches > 10
     assert batch[0].offset == 1_000_001
 
@@ -236,20 +241,20 @@ def test_following_new_files_are_read_once_they_do_not_change_any_more(tmp_path:
     assert part.next_batch() == []
     path = tmp_path / "a.json"
     path.write_bytes(rows("a", 2))
-    world.now_ms += 999
+    world.steady_ms += 999
     assert part.next_batch() == []
-    world.now_ms += 1
+    world.steady_ms += 1
     assert part.next_batch() == []  # seen for the first time
     path.write_bytes(rows("a", 3))
-    world.now_ms += 1000
+    world.steady_ms += 1000
     assert part.next_batch() == []  # has grown since
-    world.now_ms += 1000
+    world.steady_ms += 1000
     assert len(part.next_batch()) == 3
-    world.now_ms += 1000
+    world.steady_ms += 1000
     assert part.next_batch() == []
     (tmp_path / "b.json").write_bytes(rows("b", 1))
     for _ in range(2):
-        world.now_ms += 1000
+        world.steady_ms += 1000
         batch = part.next_batch()
     assert [record.value for record in batch] == [b'{"b":1}']
     assert not world.stopping.input_ended
@@ -263,13 +268,13 @@ def test_following_a_bad_file_is_reported_once_and_read_when_it_has_been_replace
     path.write_bytes(b"PK\x03\x04")
     for _ in range(5):
         assert part.next_batch() == []
-        world.now_ms += 1000
+        world.steady_ms += 1000
     assert len(world.damages) == 1
     write_export(path, (1,), 3)
     read = []
     for _ in range(5):
         read += part.next_batch()
-        world.now_ms += 1000
+        world.steady_ms += 1000
     assert len(read) == 3
     assert len(world.damages) == 1
 

@@ -7,7 +7,6 @@ the old one, or a clear refusal.
 
 import pickle
 import pickletools
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from connectors.appsflyer.items import resume_items, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
 from connectors.ledger.ledger import Ledger
+from connectors.pace import Pace
 from connectors.stopping import Stopping
 from connectors.users.segments import State, read_log, write_log
 from flows.identify import Around, UsersLogic
@@ -94,7 +94,7 @@ def test_the_windows_and_the_sinks_state_are_understood(golden: dict[str, Any]) 
     assert version == 1
     assert isinstance(parcel, Parcel)
     assert (parcel.app_id, parcel.position, parcel.lane) == ("id123", Position("events", 3, 7), "one/id123")
-    batch = MicroBatch([parcel], 10, timedelta(seconds=1), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    batch = MicroBatch([parcel], 10, 1.0, Pace())
     assert batch.on_notify()[0] == [[parcel]]
     _, items, marks = golden["sink"]
     assert unpack(items[0][0]) == parcel

@@ -1,11 +1,11 @@
 """One partition as Bytewax sees it: when it wants to be asked, and what it calls its position."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from connectors.kafka.source import KafkaPartition
+from connectors.pace import AT_ONCE, Pace
 from connectors.stopping import Stopping
 from flows.steps.event import Record
 
@@ -30,27 +30,34 @@ def records(*offsets: int) -> list[Record]:
     return [Record(b"", None, "t", 0, offset, 1) for offset in offsets]
 
 
-def partition(consumer: Consumer, stopping: Stopping | None = None) -> KafkaPartition:
+def partition(consumer: Consumer, stopping: Stopping | None = None, pace: Pace | None = None) -> KafkaPartition:
     shared: Any = consumer
-    return KafkaPartition(shared, 0, 7, stopping=stopping or Stopping(), on_close=lambda _: None)
+    return KafkaPartition(shared, 0, 7, stopping=stopping or Stopping(), on_close=lambda _: None, pace=pace)
 
 
-def delay_ms(part: KafkaPartition) -> float:
-    before = datetime.now(UTC)
+def test_an_idle_partition_rests_for_1_ms_doubling_up_to_50_and_after_records_not_at_all() -> None:
+    rests: list[float] = []
+    part = partition(Consumer(*[[]] * 10, records(7), []), pace=Pace(sleep=rests.append))
+    for _ in range(10):
+        assert part.next_batch() == []
+    assert rests == [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.05, 0.05]
+    assert len(part.next_batch()) == 1
+    rests.clear()
     assert part.next_batch() == []
-    awake = part.next_awake()
-    assert awake is not None
-    return (awake - before).total_seconds() * 1000
+    assert rests == []
+    assert part.next_batch() == []
+    assert rests == [0.001]
 
 
-def test_an_idle_partition_is_asked_after_1_ms_doubling_up_to_50_and_after_records_at_once() -> None:
-    part = partition(Consumer(*[[]] * 9, records(7), []))
-    delays = [delay_ms(part) for _ in range(9)]
-    for delay, least in zip(delays, [1, 2, 4, 8, 16, 32, 50, 50, 50], strict=True):
-        assert least <= delay < least + 20
-    part.next_batch()
-    assert part.next_awake() is None
-    assert delay_ms(part) < 21
+def test_no_step_of_the_wall_clock_keeps_it_asleep() -> None:
+    """Bytewax wakes by the wall clock, so what it is told is always over; it is called, and hears of the stop."""
+    stopping = Stopping()
+    part = partition(Consumer(), stopping, Pace(sleep=lambda _: None))
+    assert part.next_batch() == []
+    assert part.next_awake() == AT_ONCE
+    stopping.request()
+    with pytest.raises(StopIteration):
+        part.next_batch()
 
 
 def test_the_position_is_the_offset_after_the_last_record_that_was_handed_over() -> None:

@@ -1,7 +1,6 @@
 """The letters of a replay: read back as they were written, within their bounds, at their rate."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from connectors.files.dead_letters import FileLetterWriter, read_letters
 from connectors.files.letter_reader import FileLetterReader, count_lines, file_ends
 from connectors.letter_source import LetterInput, LetterPartition
 from connectors.letters import Letter, LettersUnreadableError, StoredLetter, headers, parse
+from connectors.pace import AT_ONCE, Pace
 from connectors.stopping import Stopping
 from flows.steps.event import Position
 from flows.steps.identity import Identity, as_text, from_text
@@ -191,9 +191,11 @@ def partition(
     room: Callable[[], int] = lambda: 1000,
     stopping: Stopping | None = None,
     wanted: Callable[[StoredLetter], Letter | None] = parse,
+    rests: list[float] | None = None,
 ) -> LetterPartition:
+    pace = Pace(sleep=(rests if rests is not None else []).append)
     return LetterPartition(
-        Listed(count), {}, wanted, room, stopping or Stopping(), Limiter(per_second), clock or Clock()
+        Listed(count), {}, wanted, room, stopping or Stopping(), Limiter(per_second), clock or Clock(), pace
     )
 
 
@@ -233,15 +235,15 @@ def test_letters_that_are_not_wanted_do_not_count_against_the_rate() -> None:
 
 def test_it_waits_without_spinning_where_there_is_no_room_or_the_rate_says_so() -> None:
     room = [0]
-    source = partition(10, per_second=1.0, room=lambda: room[0])
-    assert source.next_batch() == []
+    rests: list[float] = []
+    source = partition(10, per_second=1.0, room=lambda: room[0], rests=rests)
+    assert [source.next_batch() for _ in range(4)] == [[]] * 4
+    assert rests == [0.001, 0.002]
     room[0] = 3
     assert offsets(source.next_batch()) == [0]
-    assert source.next_awake() is None
-    assert source.next_batch() == []
-    awake = source.next_awake()
-    assert awake is not None
-    assert 0.5 < (awake - datetime.now(UTC)).total_seconds() <= 1.1
+    assert [source.next_batch() for _ in range(3)] == [[]] * 3
+    assert rests == [0.001, 0.002, 0.004, 0.001, 0.002]
+    assert source.next_awake() == AT_ONCE
 
 
 def test_it_takes_no_more_than_there_is_room_for() -> None:

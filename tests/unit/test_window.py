@@ -2,7 +2,6 @@
 
 import builtins
 import pickle
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,22 +14,27 @@ from connectors.ledger.ledger import Ledger
 from connectors.ledger.seal import unseal
 from connectors.metrics.buckets import Buckets
 from connectors.metrics.level import Level
+from connectors.pace import AT_ONCE, Pace
 from flows.steps.event import Position
 from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
-from flows.window import MicroBatch, utc_now
+from flows.window import MicroBatch
 
-MAX_WAIT = timedelta(milliseconds=50)
+MAX_WAIT = 50
+"""Of the tests' clock, which counts milliseconds."""
 
 
-class Clock:
-    """A time that goes on when told to."""
+class Clock(Pace):
+    """A steady clock that goes on when told to, and a pace that rests for no time."""
 
     def __init__(self) -> None:
-        self.time = datetime(2026, 5, 15, tzinfo=UTC)
+        super().__init__(lambda: self.time, lambda _: None)
+        self.time = 1_000_000
+        self.told = 0
+        """When it was to be called at the latest, as it said last."""
 
-    def __call__(self) -> datetime:
-        """Return it."""
-        return self.time
+    def wake_at(self, due_s: float) -> None:
+        """Take note."""
+        self.told = int(due_s)
 
 
 def a_parcel(number: int, sync: str = "s") -> Parcel:
@@ -44,13 +48,13 @@ def a_letter(number: int, sync: str | None = "s") -> DeadLetter:
 
 
 class Engine:
-    """Calls one key's logic as Bytewax does: notifies when it is due, and discards it when it says so."""
+    """Calls one key's logic as Bytewax does: in every round while it asks for it, and discards it when it says so."""
 
     def __init__(self, max_events: int) -> None:
         self.clock = Clock()
         self.max_events = max_events
         self.logic: MicroBatch | None = None
-        self.emitted: list[tuple[datetime, list[Item]]] = []
+        self.emitted: list[tuple[int, list[Item]]] = []
 
     def _take(self, result: tuple[Any, bool]) -> None:
         batches, is_discarded = result
@@ -58,12 +62,14 @@ class Engine:
         if is_discarded:
             self.logic = None
 
-    def advance(self, span: timedelta) -> None:
+    def advance(self, span: int) -> None:
         """Let time pass, and notify at the very moment that the logic asks for."""
         until = self.clock.time + span
-        while self.logic is not None and (due := self.logic.notify_at()) is not None and due <= until:
-            self.clock.time = max(due, self.clock.time)
+        while self.logic is not None and self.logic.notify_at() == AT_ONCE:
             self._take(self.logic.on_notify())
+            if self.clock.told > until:
+                break
+            self.clock.time = max(self.clock.time, self.clock.told)
         self.clock.time = until
 
     def put(self, items: list[Item]) -> None:
@@ -89,14 +95,14 @@ def test_batches_come_at_the_count_or_at_the_wait_since_the_first_item(
 ) -> None:
     """Whichever is first; in order, nothing lost, none over the count, no empty batch, none that waits longer."""
     engine = Engine(max_events)
-    arrived: dict[int, datetime] = {}
+    arrived: dict[int, int] = {}
     for pause_ms, count in arrivals:
-        engine.advance(timedelta(milliseconds=pause_ms))
+        engine.advance(pause_ms)
         items = [a_parcel(len(arrived) + place) for place in range(count)]
         arrived |= {item.position.offset: engine.clock.time for item in items}
         engine.put(list(items))
         assert engine.waiting < max_events
-    engine.advance(timedelta(hours=1))
+    engine.advance(3_600_000)
     assert engine.waiting == 0
     assert [item.position.offset for _, batch in engine.emitted for item in batch] == list(arrived)
     for time, batch in engine.emitted:
@@ -111,7 +117,7 @@ def test_a_trickle_does_not_put_the_batch_off() -> None:
     begin = engine.clock.time
     for number in range(20):
         engine.put([a_parcel(number)])
-        engine.advance(timedelta(milliseconds=10))
+        engine.advance(10)
     first_time, first_batch = engine.emitted[0]
     assert first_time - begin == MAX_WAIT
     assert len(first_batch) == 5
@@ -120,11 +126,11 @@ def test_a_trickle_does_not_put_the_batch_off() -> None:
 def test_what_is_left_of_a_full_batch_waits_from_its_own_arrival() -> None:
     engine = Engine(max_events=3)
     engine.put([a_parcel(0)])
-    engine.advance(timedelta(milliseconds=40))
+    engine.advance(40)
     engine.put([a_parcel(number) for number in range(1, 5)])
     assert [len(batch) for _, batch in engine.emitted] == [3]
     arrived = engine.clock.time
-    engine.advance(timedelta(seconds=1))
+    engine.advance(1000)
     assert engine.emitted[1][0] - arrived == MAX_WAIT
     assert len(engine.emitted[1][1]) == 2
 
@@ -215,11 +221,9 @@ def test_a_snapshot_does_not_change_with_what_comes_later() -> None:
 
 def test_what_an_earlier_run_left_is_due_at_once() -> None:
     """It has waited long enough; what comes in the meantime does not put it off."""
-    clock = Clock()
-    logic = MicroBatch([a_parcel(0)], 100, MAX_WAIT, clock)
-    assert logic.notify_at() == clock.time
+    logic = MicroBatch([a_parcel(0)], 100, MAX_WAIT, Clock())
+    assert logic.notify_at() == AT_ONCE
     logic.on_batch([a_parcel(1)])
-    assert logic.notify_at() == clock.time
     assert logic.on_notify() == ([[a_parcel(0), a_parcel(1)]], True)
 
 
@@ -230,11 +234,16 @@ def test_a_window_that_was_stored_larger_is_emitted_in_batches_of_the_present_si
     assert [len(batch) for batch in emitted] == [4, 4]
 
 
-def test_the_time_has_a_zone() -> None:
-    """Bytewax refuses a time without one."""
-    now = utc_now()
-    assert now.utcoffset() == timedelta(0)
-    assert abs(now - datetime.now(UTC)) < timedelta(minutes=1)
+def test_a_step_of_the_wall_clock_puts_no_batch_off() -> None:
+    """Bytewax's wake-ups are wall time, and refused without a zone: what is always over is called in each round."""
+    logic = MicroBatch([], 100, MAX_WAIT, clock := Clock())
+    assert logic.notify_at() is None
+    logic.on_batch([a_parcel(0)])
+    assert logic.notify_at() == AT_ONCE
+    assert (AT_ONCE.timestamp(), AT_ONCE.utcoffset().total_seconds()) == (0, 0)  # type: ignore[union-attr]
+    assert logic.on_notify() == ([], False)
+    clock.time += MAX_WAIT
+    assert logic.on_notify() == ([[a_parcel(0)]], True)
 
 
 @pytest.mark.parametrize("copy", [0, 2])
@@ -251,8 +260,9 @@ def test_batches_are_counted_by_how_full_they_were() -> None:
     """By count, by time and at the end alike; an end without items is no batch."""
     fill, emitted = Level(), Buckets((1, 2, 4))
     for items, let_go in ((9, "on_notify"), (2, "on_eof"), (8, "on_eof")):
-        logic = MicroBatch([], 4, MAX_WAIT, Clock(), fill, emitted)
+        logic = MicroBatch([], 4, MAX_WAIT, clock := Clock(), fill, emitted)
         logic.on_batch([a_parcel(number) for number in range(items)])
+        clock.time += MAX_WAIT
         getattr(logic, let_go)()
     assert emitted.counts == [1, 1, 4, 0]
     assert emitted.total == 19
