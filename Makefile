@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint types unit integration chaos price bench profile load memory wheel image manifests alerts dashboard kubernetes compose audit sbom clean
+.PHONY: help setup run test lint types unit integration chaos price bench profile load memory wheel image manifests alerts dashboard kubernetes compose hashes audit sbom clean
 
 PYTHON = .venv/bin/python
 # What was given on make's command line of these names, as flags: WITHOUT_IDS=0.2 is --without-ids 0.2
@@ -98,6 +98,12 @@ kubernetes: setup ## rolls it out on the cluster of KUBECONFIG, disturbs it, and
 
 compose: setup ## starts deploy/compose.yaml with that image, waits for events, and removes it; needs docker compose
 	@$(PYTHON) -m tests.deploy.compose
+
+hashes: setup ## deploy/requirements.txt, which the image installs: after a change of constraints.txt; needs the network
+	@[ -x .venv-tools/bin/python ] || $(PYTHON) -m venv .venv-tools
+	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@.venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --constraint constraints.txt pyproject.toml --output-file deploy/requirements.txt >/dev/null
 
 audit: .venv-tools/.complete ## the versions of constraints.txt against the known weaknesses; needs the network
 	@.venv-tools/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off \
