@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from connectors.ledger.manifest import MANIFEST
 from tests.chaos.conftest import PARTITIONS
 from tests.chaos.world import MAX_IN_FLIGHT, UNWRITTEN_ANSWERS, World
 from tests.fixtures.stream import Identity
@@ -31,6 +32,11 @@ def test_a_damaged_store_is_refused_and_can_be_removed(world: World, adds_up: Id
     assert damaged.wait() != 0
     assert "not a database" in damaged.log
     shutil.rmtree(store)
+    without = world.start()
+    assert without.wait() == 2, without.log
+    assert "manifest.json knows of snapshot" in without.log
+    shutil.rmtree(store)
+    (store.parent / MANIFEST).unlink()
     last = world.start()
     world.await_accepted(world.wanted(), last)
     assert last.stop() == 0, last.log
