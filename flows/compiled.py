@@ -12,6 +12,7 @@ from flows.settings.model import Settings
 from flows.stages import select_events, translate_events
 from flows.steps.decode import Refused
 from flows.steps.event import Event
+from flows.steps.heard import Heard
 from flows.steps.logins import Logins
 from flows.steps.select import compile_select
 from flows.steps.translate import compile_translate
@@ -42,7 +43,7 @@ class Compiled:
         self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
         self._select = select_events(compile_select(syncs), self._ledger, self._warm_up, self._logins, self._now_ms)
 
-    def select(self, decoded: list[Event | Refused]) -> Iterable[tuple[str, Keyed]]:
+    def select(self, decoded: list[Event | Refused | Heard]) -> Iterable[tuple[str, Keyed]]:
         """Events → (bucket, (user key, event and its targets))."""
         return self._select(decoded)
 

@@ -7,31 +7,38 @@ from typing import NamedTuple
 
 from bytewax.operators import StatefulBatchLogic
 
+from connectors.hearing import Hearing
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.seal import Sealed, seal, unseal
 from connectors.stopping import Stopping
 from flows.steps.decision import Decision, GivenUp, Identified, Unwanted
 from flows.steps.event import Event
+from flows.steps.heard import Heard
 from flows.steps.identity import Identity
 from flows.steps.logins import Inherited, Logins
 from flows.steps.outcome import DeadLetter, Stage
 from flows.steps.select import Target
 from flows.steps.user import Rules, User
 from flows.steps.warm_up import Lesson
-from flows.users import GENERATION_VERSION, KIND, Users, bucket_of
+from flows.users import BUCKETS, GENERATION_VERSION, KIND, READ_GENERATIONS, Users, bucket_of
 
 Selected = tuple[Event, tuple[Target, ...], Identity | None]
 """(event, its targets, what a dead letter remembers of its identity)"""
-Keyed = tuple[str, Selected | Lesson | Inherited]
-"""(user key, what is known of an event, or of a device that the user is the first or second on)"""
+Keyed = tuple[str, Selected | Lesson | Inherited | Heard]
+"""(user key, what is known of an event, or of a device that the user is the first or second on); or (bucket, a mark)"""
 Outgoing = Identified | DeadLetter
-Generation = tuple[str, int, str, int]
-"""What the engine stores: (kind, version, bucket, generation of its users' log)."""
+Generation = tuple[str, int, str, int, int] | tuple[str, int, str, int]
+"""What the engine stores: see `GENERATION_VERSION`."""
 
 
 def in_bucket(key: str, value: Selected | Lesson | Inherited) -> tuple[str, Keyed]:
     """Return a user's event as the step takes it."""
     return bucket_of(key), (key, value)
+
+
+def to_every_bucket(heard: Heard) -> list[tuple[str, Keyed]]:
+    """Return a mark as the step takes it: behind all that its worker has sent to each bucket."""
+    return [(str(each), (str(each), heard)) for each in range(BUCKETS)]
 
 
 class Around(NamedTuple):
@@ -49,6 +56,8 @@ class Around(NamedTuple):
     """Who was first on which device; None where nobody asks."""
     state: str = ""
     """The id of the state directory."""
+    hearing: Hearing = Hearing(0)
+    """For how long the source was read; where no marks come, nothing is given up before the end."""
 
 
 class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
@@ -59,21 +68,30 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         self._around = around
         self._bucket = ""
         self._users = Users(around.rules, around.ledger, None)
+        self._read_before_ms = 0
+        """For how long the source was read before this start."""
+        self._heard: dict[int, int] = {}
+        """Worker → up to when all that the source held has come from it."""
+        self._heard_ms = -1
+        """Up to when all has come from every worker, in ms of reading; -1 before that is known."""
         resume_state = unseal(stored)
         if resume_state is not None:
-            if resume_state[0] != KIND or resume_state[1] != GENERATION_VERSION:
+            if resume_state[0] != KIND or resume_state[1] not in READ_GENERATIONS:
                 raise ValueError(
                     "the recovery store holds users as another version stores them: `python -m flows reslice` reads "
                     "them, and stores them anew for another number of slices; or start with a new state directory, "
                     "from the group's committed offsets"
                 )
-            self._begin(resume_state[2], resume_state[3])
+            _, _, bucket, generation, *read_ms = resume_state
+            self._begin(bucket, generation, *read_ms)
 
     def on_batch(self, values: list[Keyed]) -> tuple[list[Outgoing], bool]:
         """Learn from the events, and decide on them; forget users who were not heard of for long."""
         if not self._bucket:
-            self._begin(bucket_of(values[0][0]), 0)
+            key, first = values[0]
+            self._begin(key if isinstance(first, Heard) else bucket_of(key), 0)
         now_ms = self._around.now_ms()
+        read_ms = self._read_before_ms + self._around.hearing.now_ms()
         users = self._users
         outgoing = self._disabled(now_ms)
         for key, value in values:
@@ -86,15 +104,19 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
                 user = users.of(key, value.partition, now_ms)
                 before = len(user.held)
                 decisions = user.inherit(value, now_ms)
+            elif isinstance(value, Heard):
+                self._hear(value)
+                continue
             else:
                 event, targets, known = value
                 user = users.of(key, event.position.partition, now_ms)
                 before = len(user.held)
-                decisions = user.take(event, targets, now_ms, known)
+                decisions = user.take(event, targets, now_ms, known, read_ms)
             if decisions:
                 self._route(decisions, now_ms, outgoing)
             if before or user.held:
                 self._held(key, user, before)
+        self._expire(now_ms, outgoing)
         users.forget(now_ms)
         return outgoing, StatefulBatchLogic.RETAIN
 
@@ -102,10 +124,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         """Decide on the held events that are due."""
         now_ms = self._around.now_ms()
         outgoing = self._disabled(now_ms)
-        for key, user in self._users.due(now_ms):
-            before = len(user.held)
-            self._route(user.expire(now_ms), now_ms, outgoing)
-            self._held(key, user, before)
+        self._expire(now_ms, outgoing)
         return outgoing, StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[list[Outgoing], bool]:
@@ -121,7 +140,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         return outgoing, StatefulBatchLogic.RETAIN
 
     def notify_at(self) -> datetime | None:
-        """Return when a held event is due; at once where one was held for a sync that is not enabled any more."""
+        """Return when one is due by the wall clock; at once where one was held for a sync that is not enabled."""
         if self._users.disabled:
             return datetime.fromtimestamp(0, UTC)
         due_ms = self._users.due_ms()
@@ -129,16 +148,33 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
 
     def snapshot(self) -> Sealed:
         """Store what has changed, and return what a start needs to find it."""
-        return seal((KIND, GENERATION_VERSION, self._bucket, self._users.snapshot(self._around.now_ms())))
+        read_ms = self._read_before_ms + self._around.hearing.read_ms
+        return seal((KIND, GENERATION_VERSION, self._bucket, self._users.snapshot(self._around.now_ms()), read_ms))
 
-    def _begin(self, bucket: str, generation: int) -> None:
+    def _begin(self, bucket: str, generation: int, read_ms: int = 0) -> None:
         around = self._around
         directory = around.directory
         self._bucket = bucket
         place = directory / bucket if directory is not None else None
         self._users = Users(around.rules, around.ledger, place, around.logins, around.state)
         around.buckets.append(self._users)
-        self._users.resume(generation, around.now_ms())
+        self._users.resume(generation, around.now_ms(), read_ms)
+        self._read_before_ms = read_ms - around.hearing.read_ms
+
+    def _hear(self, heard: Heard) -> None:
+        """Note up to when all has come from a worker: a mark is behind all that it has read before."""
+        self._heard[heard.worker] = heard.heard_ms
+        heard_ms = min((self._heard.get(each, -1) for each in self._around.hearing.workers), default=-1)
+        self._heard_ms = self._read_before_ms + heard_ms if heard_ms >= 0 else -1
+        self._around.hearing.loaded(self._bucket)
+
+    def _expire(self, now_ms: int, outgoing: list[Outgoing]) -> None:
+        """Decide on the held events that are due, by the wall clock or by what has come from every worker."""
+        heard_ms = self._heard_ms
+        for key, user in self._users.due(now_ms, heard_ms):
+            before = len(user.held)
+            self._route(user.expire(now_ms, heard_ms), now_ms, outgoing)
+            self._held(key, user, before)
 
     def _disabled(self, now_ms: int) -> list[Outgoing]:
         """Return the dead letters of what was held for syncs that are not enabled any more; a snapshot lacks it."""

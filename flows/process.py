@@ -21,6 +21,8 @@ from connectors.appsflyer.unfinished import MOST_SET_ASIDE, Unfinished
 from connectors.earlier_parts import WithEarlierParts
 from connectors.files.dead_letters import FileLetterWriter
 from connectors.files.source import FilesInput
+from connectors.heard_source import WithMarks
+from connectors.hearing import Hearing
 from connectors.heartbeat import Heartbeat
 from connectors.kafka.claim import Claim
 from connectors.kafka.consumer import Intervals
@@ -50,8 +52,10 @@ from flows.rules import identity_rules, logins_of
 from flows.settings.model import FileDeadLetters, FilesSource, KafkaSource, Settings
 from flows.signals import keep_waiting, let_reload_wait, stop_on_signals
 from flows.steps.event import PLATFORMS, Record
+from flows.steps.heard import Heard
 from flows.steps.outcome import DeadLetter
 from flows.steps.warm_up import WarmUp
+from flows.users import BUCKETS
 from flows.window import MicroBatch
 
 if TYPE_CHECKING:
@@ -118,6 +122,7 @@ class Process:
         self.rules = identity_rules(settings)
         self.warm_up = WarmUp()
         self.logins = logins_of(self.rules)
+        self.hearing = Hearing(BUCKETS, lambda: self.ledger.held_events)
         self.compiled = Compiled(settings, self.ledger, now_ms, self.warm_up, self.logins)
         self.parts = Parts(
             settings,
@@ -135,14 +140,14 @@ class Process:
             self._disk,
         )
 
-    def source(self) -> Source[Record]:
+    def source(self) -> Source[Record | Heard]:
         """Return where records come from."""
-        return WithEarlierParts(self._source(), self._earlier_parts)
+        return WithMarks(WithEarlierParts(self._source(), self._earlier_parts), self.hearing)
 
     def _source(self) -> FilesInput | KafkaInput:
         source = self.settings.source
         if isinstance(source, FilesSource):
-            files = FilesInput(source, self._room, self.stopping, now_ms, self._note_damage, self.pace)
+            files = FilesInput(source, self._room, self.stopping, now_ms, self._note_damage, self.pace, self.hearing)
             self.parts.files = files
             return files
         kafka = self.parts.kafka = KafkaInput(
@@ -158,6 +163,7 @@ class Process:
             claim=Claim(self._kept(source), self.ledger.pending_offsets),
             final=self.warm_up,
             pace=self.pace,
+            hearing=self.hearing,
         )
         if not kafka.connect():
             log.info("stopped while waiting for Kafka")
@@ -175,7 +181,17 @@ class Process:
         place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
         users = place if self._has_recovery else None
         state = self.manifest.state
-        around = Around(self.rules, self.ledger, self.stopping, now_ms, users, self._buckets, self.logins, state)
+        around = Around(
+            self.rules,
+            self.ledger,
+            self.stopping,
+            now_ms,
+            users,
+            self._buckets,
+            self.logins,
+            state,
+            self.hearing,
+        )
         try:
             return UsersLogic(resume_state, around)
         except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written
@@ -275,7 +291,7 @@ class Process:
     def _room(self) -> int:
         """Return how many events may be read; a source asks each time that the worker comes to it."""
         self.parts.heartbeat.worker()
-        return self.ledger.room() if self._disk.has_room() else 0
+        return self.ledger.room() if self.hearing.is_open and self._disk.has_room() else 0
 
     def _settle(self) -> None:
         if self.unfinished.has_disabled and self.parts.postbox is not None and not self.parts.postbox.waiting:

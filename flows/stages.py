@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from connectors.appsflyer.items import Item
 from connectors.appsflyer.parcel import Parcel
 from connectors.ledger.ledger import Ledger
-from flows.identify import Keyed, Outgoing, in_bucket
+from flows.identify import Keyed, Outgoing, in_bucket, to_every_bucket
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Position, Record
+from flows.steps.heard import Heard
 from flows.steps.identity import as_text
 from flows.steps.logins import Logins
 from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
@@ -19,10 +20,13 @@ from flows.steps.warm_up import Lesson, WarmUp
 DEAD_LETTER_LANE = "dead letters"
 
 
-def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], Iterable[Event | Refused]]:
-    """Records → events and refusals; opens their entries, but none for what only teaches."""
+def decode_records(
+    ledger: Ledger, warm_up: WarmUp
+) -> Callable[[list[Record | Heard]], Iterable[Event | Refused | Heard]]:
+    """Records → events and refusals; opens their entries, but none for what only teaches. Marks stay behind them."""
 
-    def step(records: list[Record]) -> Iterable[Event | Refused]:
+    def step(read: list[Record | Heard]) -> Iterable[Event | Refused | Heard]:
+        records: list[Record] = [each for each in read if not isinstance(each, Heard)]
         lessons: list[Event | Refused] = []
         empty: list[Position] = []
         if warm_up.borders:
@@ -43,24 +47,30 @@ def decode_records(ledger: Ledger, warm_up: WarmUp) -> Callable[[list[Record]], 
         )
         for position in empty:  # only now: the watermark must not pass what was read together with it
             ledger.read_nothing(position)
-        return lessons + decoded if lessons else decoded
+        if lessons:
+            decoded = lessons + decoded
+        if len(records) < len(read):
+            return [*decoded, *(each for each in read if isinstance(each, Heard))]
+        return decoded
 
     return step
 
 
 def select_events(
     select: Select, ledger: Ledger, warm_up: WarmUp, logins: Logins, now_ms: Callable[[], int]
-) -> Callable[[list[Event | Refused]], Iterable[tuple[str, Keyed]]]:
+) -> Callable[[list[Event | Refused | Heard]], Iterable[tuple[str, Keyed]]]:
     """Events → (bucket, (user key, event and its targets)).
 
-    What no sync wants goes on too, for it may teach an identifier.
+    What no sync wants goes on too, for it may teach an identifier. A mark goes to every bucket.
     """
 
-    def step(decoded: list[Event | Refused]) -> Iterable[tuple[str, Keyed]]:
+    def step(decoded: list[Event | Refused | Heard]) -> Iterable[tuple[str, Keyed]]:
         keyed: list[tuple[str, Keyed]] = []
         now_s = now_ms() // 1000
         for event in decoded:
-            if isinstance(event, Refused):
+            if not isinstance(event, Event):
+                if isinstance(event, Heard):
+                    keyed += to_every_bucket(event)
                 continue
             for key, inherited in logins.before(event, now_s):
                 keyed.append(in_bucket(key, inherited))
@@ -121,10 +131,10 @@ def translate_events(
     return step
 
 
-def refused_letters(now_ms: Callable[[], int]) -> Callable[[list[Event | Refused]], Iterable[tuple[str, Item]]]:
+def refused_letters(now_ms: Callable[[], int]) -> Callable[[list[Event | Refused | Heard]], Iterable[tuple[str, Item]]]:
     """What decode refused → (its lane, dead letter)."""
 
-    def step(decoded: list[Event | Refused]) -> Iterable[tuple[str, Item]]:
+    def step(decoded: list[Event | Refused | Heard]) -> Iterable[tuple[str, Item]]:
         refusals = [each for each in decoded if isinstance(each, Refused)]
         if not refusals:
             return ()

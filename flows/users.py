@@ -5,7 +5,6 @@ Users are dealt into a few buckets by their keys. A bucket is one key of the eng
 
 import zlib
 from collections.abc import Sequence
-from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,9 +12,11 @@ from connectors.ledger.ledger import Ledger
 from connectors.users.log import UserLog
 from connectors.users.segments import State
 from flows.forgetting import Forgetting
+from flows.reminders import Reminders
 from flows.steps.decision import GivenUp, Held
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Position, Record
+from flows.steps.held_state import READ_VERSIONS, current_state
 from flows.steps.logins import Logins
 from flows.steps.outcome import SYNC_DISABLED_ERROR, DeadLetterReason
 from flows.steps.rest import pack, unpack
@@ -23,8 +24,11 @@ from flows.steps.select import Target
 from flows.steps.user import STATE_VERSION, Rules, User, UserState
 
 KIND: Final = "users"
-GENERATION_VERSION: Final = 1
-"""What the engine stores of a bucket begins with these two: (kind, version, bucket, generation of its log)."""
+GENERATION_VERSION: Final = 2
+"""What the engine stores of a bucket begins with these two: (kind, version, bucket, generation of its log, for how long
+the source was read). Version 1 had no time of reading."""
+
+READ_GENERATIONS: Final = (1, GENERATION_VERSION)
 BUCKETS: Final = 4
 """So many workers of one process can share the users."""
 _FIELDS: Final = len(UserState._fields)
@@ -57,10 +61,8 @@ class Users:
         """Of whom something was heard since the last snapshot."""
         self._quiet: set[str] = set()
         """Who changed between the two snapshots before, and rests at the next one unless heard of until then."""
-        self._due: list[tuple[int, str]] = []
-        """When users with held events are to be looked at, soonest first."""
-        self._noted: dict[str, int] = {}
-        """When each of them is, at the latest."""
+        self._waiting = Reminders(settling=False)
+        self._settling = Reminders(settling=True)
         self._forgetting = Forgetting(rules.remember_s)
         self.disabled: list[GivenUp] = []
         """What was held for syncs that are not enabled any more; whoever takes it empties the list."""
@@ -69,8 +71,11 @@ class Users:
         """Return how many users are remembered."""
         return len(self._awake) + len(self._resting)
 
-    def resume(self, generation: int, now_ms: int) -> None:
-        """Take up everybody as of a generation of the log; 0 is nobody. Raises UserLogError, ValueError, OSError."""
+    def resume(self, generation: int, now_ms: int, read_ms: int = 0) -> None:
+        """Take up everybody as of a generation of the log; 0 is nobody. Raises UserLogError, ValueError, OSError.
+
+        `read_ms` is for how long the source had been read.
+        """
         if self._log is None:
             return
         holding: dict[str, State] = {}
@@ -93,7 +98,7 @@ class Users:
 
         self._log.resume(generation, take)
         for key, stored in holding.items():
-            self._hold_again(key, stored)
+            self._hold_again(key, stored, read_ms)
 
     def of(self, key: str, partition: int | None, now_ms: int) -> User:
         """Return a user, awake, of whom something is heard now."""
@@ -113,32 +118,22 @@ class Users:
 
     def has_held(self, key: str, user: User) -> None:
         """Note when a user's held events are due."""
-        due_ms = user.due_ms()
-        if due_ms is not None and due_ms < self._noted.get(key, due_ms + 1):
-            self._noted[key] = due_ms
-            heappush(self._due, (due_ms, key))
+        self._waiting.note(key, user)
+        self._settling.note(key, user)
 
     def due_ms(self) -> int | None:
-        """Return when `due` is to be asked next, in ms since the epoch; None if nobody has a held event."""
-        return self._due[0][0] if self._due else None
+        """Return when `due` is to be asked next though nothing is heard, in ms since the epoch; None if it is not."""
+        return self._settling.next_ms
 
-    def due(self, now_ms: int) -> list[tuple[str, User]]:
-        """Return whose held events are due."""
-        found: dict[str, User] = {}
-        while self._due and self._due[0][0] <= now_ms:
-            noted_ms, key = heappop(self._due)
-            if self._noted.get(key) == noted_ms:
-                del self._noted[key]
+    def due(self, now_ms: int, heard_ms: int) -> list[tuple[str, User]]:
+        """Return whose held events may be due, now or because the source was heard up to then; to be noted again."""
+        found = []
+        for key in dict.fromkeys([*self._settling.due(now_ms), *self._waiting.due(heard_ms)]):
             known = self._awake.get(key)
-            if known is None:
-                continue
-            due_ms = known[0].due_ms()
-            if due_ms is not None and due_ms <= now_ms:
+            if known is not None and known[0].held:
                 self._changed.add(key)
-                found[key] = known[0]
-            else:  # it was put off since
-                self.has_held(key, known[0])
-        return list(found.items())
+                found.append((key, known[0]))
+        return found
 
     def with_held(self) -> list[tuple[str, User]]:
         """Return everybody who has a held event."""
@@ -209,9 +204,12 @@ class Users:
         if self._log is not None:
             self._log.close()
 
-    def _hold_again(self, key: str, stored: State) -> None:
+    def _hold_again(self, key: str, stored: State, read_ms: int) -> None:
         """Take up a user whose events wait."""
-        state, partition = read_state(stored)
+        earlier, partition = read_state(stored)
+        state = current_state(earlier, read_ms)
+        if state is not earlier:
+            self._changed.add(key)
         held: list[Held] = []
         for packed in state.held:
             each = _unpack_held(packed, self._ledger)
@@ -238,7 +236,7 @@ def read_state(stored: State) -> tuple[UserState, int | None]:
 
     Raises ValueError where another version has written it.
     """
-    if stored[0] != STATE_VERSION:
+    if stored[0] not in READ_VERSIONS:
         raise ValueError(
             f"the state directory holds users of version {stored[0]}; this is version {STATE_VERSION}: "
             "start with a new state directory, from the group's committed offsets"

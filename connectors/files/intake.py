@@ -39,6 +39,8 @@ class Intake:
         self._on_no_match = on_no_match
         self._waiting: deque[str] = deque()
         self._next_look: float | None = None
+        self.looks = 0
+        """How often it has looked. What was there whole at one look is handed out after the next, at the latest."""
         self._seen: dict[str, Signature | None] = {}
         self._given_up: dict[str, Signature | None] = {}
 
@@ -68,6 +70,7 @@ class Intake:
             return
         is_first = self._next_look is None
         self._next_look = now + LOOK_EVERY_SECONDS
+        self.looks += 1
         paths: set[str] = set()
         for pattern in self._patterns:
             found = _matches(pattern)

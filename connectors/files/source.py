@@ -17,6 +17,7 @@ from connectors.files.intake import Intake
 from connectors.files.known import Known, Look, Seen, What
 from connectors.files.position import FilesState, read_state, state_of
 from connectors.files.reading import Reading, RewrittenError
+from connectors.hearing import Hearing
 from connectors.limited_log import LimitedLog
 from connectors.pace import AT_ONCE, Pace
 from connectors.stopping import Stopping
@@ -39,7 +40,8 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
 
     `room()` is how many events may be read now; `now_ms()` the time in milliseconds since the epoch; `on_damage` is
     told once of everything that cannot be read; `pace` is how the process's workers rest. The source ends when
-    `stopping` asks it to, and, unless it follows, after the last file, when it sets `stopping.input_ended`.
+    `stopping` asks it to, and, unless it follows, after the last file, when it sets `stopping.input_ended`. `hearing`
+    is told for how long it was read, and when all of it has been.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
         now_ms: Callable[[], int],
         on_damage: Callable[[Damage], None],
         pace: Pace | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
         self._pace = pace or Pace()
+        self._hearing = hearing
         self._settings = settings
         self._room = room
         self._stopping = stopping
@@ -75,6 +79,7 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
             self._pace,
             resume_state=resume_state,
             amount=self.amount,
+            hearing=self._hearing,
         )
 
 
@@ -92,8 +97,13 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         *,
         resume_state: FilesState | None,
         amount: Amount,
+        hearing: Hearing | None = None,
     ) -> None:
         self._amount = amount
+        self._hearing = hearing
+        self._looks = 0
+        self._looked_ms = self._looked_before_ms = -1
+        """For how long it had been read at the last two looks at the directories."""
         self._room = room
         self._stopping = stopping
         self._now_ms = now_ms
@@ -122,6 +132,8 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         limit = min(self._room(), MAX_BATCH_RECORDS)
         batch: list[Record] = []
         is_idle = limit <= 0 or self._fill(batch, limit)
+        if self._hearing is not None:
+            self._tell(self._hearing, is_read=limit > 0, has_all=limit > 0 and is_idle and not batch)
         if batch or not is_idle:
             self._pace.found()
         elif limit > 0 and self._intake.is_over:
@@ -164,6 +176,15 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
             elif found is not None:
                 budget_bytes -= found.size_bytes
         return False
+
+    def _tell(self, hearing: Hearing, *, is_read: bool, has_all: bool) -> None:
+        """Say that it was read until now; with `has_all` all is read that was there at the look before the last."""
+        if self._intake.looks != self._looks:
+            self._looks = self._intake.looks
+            self._looked_before_ms, self._looked_ms = self._looked_ms, hearing.read_ms
+        hearing.read_now(counts=is_read)
+        if has_all:
+            hearing.heard(self._looked_before_ms)
 
     def _next_found(self, reading: Reading) -> Line | Skipped | None:
         """Return what comes next in the open file; None if it is now over."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from connectors.hearing import Hearing
 from connectors.kafka.claim import Claim
 from connectors.kafka.cluster import Cluster, available, committed, notes, topic_id
 from connectors.kafka.consumer import Intervals, SharedConsumer, check_properties
@@ -22,6 +23,7 @@ from connectors.kafka.kept import Origin
 from connectors.kafka.lookback import begins_of_warm_up
 from connectors.kafka.note import FinalAbove, Note, unpack_final
 from connectors.kafka.offsets import Available, Watermark, starting_offset
+from connectors.kafka.passing import Passing
 from connectors.kafka.position import Position, Stored, read_position
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
@@ -165,6 +167,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             state; as `warm_up`, but with or without a recovery store.
         until: partition → the offset where it ends; looked at when a partition begins. Others never end by themselves.
         pace: how the workers rest while nothing comes; the same for all parts of the process.
+        hearing: is told for how long the topic was read, and up to when all of it has been. None where nobody asks.
     """
 
     def __init__(
@@ -187,8 +190,10 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         claim: Claim | None = None,
         final: WarmUp | None = None,
         pace: Pace | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
         self._pace = pace or Pace()
+        self._hearing = hearing
         self._claim = claim
         self._final = final
         self._origin: Origin | None = None
@@ -304,7 +309,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 now=self._clock(),
                 known_id=known_id,
             )
-            self._ends = Ends(cluster, owned)
+            self._ends = Ends(cluster, owned, self._passing_of(owned))
             self._consumer = SharedConsumer(
                 secret,
                 cluster,
@@ -495,6 +500,17 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             self._stopping.input_ended = is_last
         if is_last and self._consumer is not None:
             self._consumer.commit()
+
+    def _passing_of(self, owned: list[int]) -> Passing | None:
+        if self._hearing is None:
+            return None
+        parts = self._parts
+        return Passing(
+            self._hearing,
+            owned,
+            lambda: {each: part.next_offset for each, part in list(parts.items())},
+            lambda: self._room() > 0,
+        )
 
     def _owns(self, partition: int) -> bool:
         return partition % self._slice_count == self._slice_index

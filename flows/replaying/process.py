@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from connectors.files.letter_reader import FileLetterReader
+from connectors.hearing import Hearing
 from connectors.kafka.letter_reader import KafkaLetterReader
 from connectors.ledger.manifest import Snapshot
 from connectors.letter_source import Begin, LetterInput, LetterReader
@@ -65,6 +66,7 @@ class Replay(Process):
         self.progress = Progress(the_plan.total)
         self.choice = Choice(the_plan.filters, names, self.marks, self._on_look, settings.paused_syncs)
         self.ending = Ending.STOPPED
+        self.hearing = Hearing(0)  # letters carry no marks, and none is held
 
     def letters(self) -> LetterInput:
         """Return where letters come from."""

@@ -25,9 +25,10 @@ from flows import window
 from flows.reslicing.places import Places
 from flows.reslicing.store import SOURCE_STEP, NewStore, Stored, read_store
 from flows.steps.event import Position
+from flows.steps.held_state import READ_VERSIONS, current_state, shifted
 from flows.steps.merging import merge_users
 from flows.steps.user import STATE_VERSION, UserState
-from flows.users import GENERATION_VERSION, KIND, bucket_of
+from flows.users import GENERATION_VERSION, KIND, READ_GENERATIONS, bucket_of
 
 _USERS, _WINDOW, _SINK = "stream.identify", "stream.window", "stream.deliver"
 _FIELDS: Final = len(UserState._fields)
@@ -100,7 +101,7 @@ class NewSlice:
             rows = self._users.execute("SELECT key, state FROM users WHERE bucket = ?", (bucket,))
             records = ((key, load_plain(state)) for key, state in rows)
             generation = write_log(self._directory / "users" / bucket, records)
-            self.store.put(_USERS, bucket, pickle.dumps((KIND, GENERATION_VERSION, bucket, generation)))
+            self.store.put(_USERS, bucket, pickle.dumps((KIND, GENERATION_VERSION, bucket, generation, 0)))
         self._users.close()
         (self._directory / "users.sqlite3").unlink()
 
@@ -169,12 +170,14 @@ class Dealer:
     def _deal_users(self, directory: Path, stored: Stored, new: Sequence[NewSlice]) -> None:
         """Deal out a bucket of users; or one user, as the first versions stored each."""
         if stored.state[0] != KIND:
-            _is_of(STATE_VERSION, stored)
-            self._deal_user(stored.key, stored.state, new)
+            if stored.state[0] not in READ_VERSIONS:
+                _is_of(STATE_VERSION, stored)
+            self._deal_user(stored.key, stored.state, new, 0)
             return
-        _, version, bucket, generation = stored.state
-        if version != GENERATION_VERSION:
+        _, version, bucket, generation, *rest = stored.state
+        if version not in READ_GENERATIONS:
             raise StateError(f"{directory}: its users are of version {version}; this is version {GENERATION_VERSION}")
+        read_ms = rest[0] if rest else 0
         newest: dict[str, bytes] = {}
 
         def take(key: str, state: State | None) -> None:
@@ -188,11 +191,15 @@ class Dealer:
         except UserLogError as problem:
             raise StateError(str(problem)) from problem
         for key, pickled in newest.items():
-            self._deal_user(key, load_plain(pickled), new)
+            self._deal_user(key, load_plain(pickled), new, read_ms)
 
-    def _deal_user(self, key: str, stored: tuple[Any, ...], new: Sequence[NewSlice]) -> None:
-        """Give a user to the slice of the partition that they were heard of in, and each held event to its own."""
-        state, added = UserState(*stored[:_FIELDS]), stored[_FIELDS:]
+    def _deal_user(self, key: str, stored: tuple[Any, ...], new: Sequence[NewSlice], read_ms: int) -> None:
+        """Give a user to the slice of the partition that they were heard of in, and each held event to its own.
+
+        Each slice counts its own time of reading, and the new ones begin at 0: what waits keeps the time that is left.
+        """
+        added = stored[_FIELDS:]
+        state = shifted(current_state(UserState(*stored[:_FIELDS]), read_ms), -read_ms)
         partition = added[1] if len(added) > 1 else None
         self.users += 1
         self.held += len(state.held)

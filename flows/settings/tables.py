@@ -123,7 +123,8 @@ class IdentityTable(Table):
     """Insert ids kept per user to recognise duplicates, 8 bytes each; 0 lets every event through."""
     hold_seconds: Annotated[float, number(0, 604_800)] = 300.0
     """How long an event waits for its user's AppsFlyer id or platform, before it is a dead letter. Set it to the time
-    that your app takes to tell Amplitude the id, or longer; 0 waits for nothing."""
+    that your app takes to tell Amplitude the id, or longer; 0 waits for nothing. Time in which the source is not read
+    does not count, and what has come by then is read first."""
     settle_seconds: Annotated[float, number(0, 86_400)] = 0.0
     """How old the first events of a new AppsFlyer id must be before they are sent. AppsFlyer may count events that come
     within 20 to 30 seconds of an install as organic: 30 keeps them from it."""

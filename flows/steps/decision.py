@@ -30,6 +30,7 @@ class Held(NamedTuple):
     event: Event
     targets: tuple[Target, ...]
     until_ms: int
+    """Up to when it waits, by the time for which the source was read; in ms since the epoch if `settling`."""
     settling: bool
     """It waits for its install to be processed, not for its id."""
 

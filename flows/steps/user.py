@@ -1,7 +1,8 @@
 """Identify: one user's state. Their devices, the events taken lately, the events that wait.
 
 An event without an AppsFlyer id is held until another event teaches it, or given up after `hold_seconds`. Time is given
-to every call; nothing here looks at a clock.
+to every call; nothing here looks at a clock. There are two times: `now_ms` since the epoch, and for how long the source
+was read, which is what held events wait by.
 """
 
 import hashlib
@@ -44,11 +45,11 @@ class UserState(NamedTuple):
     insert_ids: bytes
     first_seen_ms: dict[str, int]
     held: tuple[tuple[object, ...], ...]
-    """(raw event, key, received_ms, position, targets, until_ms, settling)"""
+    """(raw event, key, received_ms, position, targets, until_ms, settling): see `Held`, and `held_state`"""
     touched_s: int
 
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 
 
 class User:
@@ -65,12 +66,19 @@ class User:
         self._touched_s = 0
 
     def take(
-        self, event: Event, targets: tuple[Target, ...], now_ms: int, known: Identity | None = None
+        self,
+        event: Event,
+        targets: tuple[Target, ...],
+        now_ms: int,
+        known: Identity | None = None,
+        read_ms: int | None = None,
     ) -> list[Decision]:
         """Learn from an event and decide on it, and on those that waited for what it teaches.
 
         `known` is what its dead letter remembers of its identity: it stands behind what the event says itself.
+        `read_ms` is for how long the source was read; without it that is `now_ms`.
         """
+        waits_from_ms = now_ms if read_ms is None else read_ms
         self._touched_s = now_ms // 1000
         self._forget()
         rules = self._rules
@@ -96,10 +104,10 @@ class User:
             if platform == "other":
                 decisions.append(Unwanted(event, targets, FilterReason.PLATFORM))
             elif platform is None:
-                self._wait_for_platform(event, targets, decisions, now_ms)
+                self._wait_for_platform(event, targets, decisions, waits_from_ms)
             else:
                 own = Identity(platform, values, malformed, zeroed)
-                self._decide(event, targets, own, decisions, now_ms)
+                self._decide(event, targets, own, decisions, now_ms, waits_from_ms)
         if changed and self._held:
             self._release(now_ms, decisions)
         return decisions
@@ -130,20 +138,26 @@ class User:
             self._settled_ms(str(identity.values[APPSFLYER_ID]), event.time_ms, now_ms)
         return decisions
 
-    def expire(self, now_ms: int) -> list[Decision]:
-        """Decide on the held events whose time has come."""
+    def expire(self, now_ms: int, heard_ms: int | None = None) -> list[Decision]:
+        """Decide on the held events whose time has come.
+
+        `heard_ms` is up to when all that the source held has been read; without it that is `now_ms`.
+        """
         decisions: list[Decision] = []
-        self._release(now_ms, decisions)
+        self._release(now_ms, decisions, now_ms if heard_ms is None else heard_ms)
         return decisions
 
     def end(self, now_ms: int) -> list[Decision]:
         """Decide on every held event, because nothing more will come."""
-        self._held = [held._replace(until_ms=now_ms) for held in self._held]
+        self._held = [held._replace(until_ms=0) for held in self._held]
         return self.expire(now_ms)
 
-    def due_ms(self) -> int | None:
-        """Return when `expire` has to be called for the held events, in ms since the epoch; None if there is none."""
-        return min(held.until_ms for held in self._held) if self._held else None
+    def due_ms(self, *, settling: bool = False) -> int | None:
+        """Return up to when the source is to be heard for `expire` to be called for held events; None if there is none.
+
+        With `settling` it is for those whose install is to be processed, and in ms since the epoch.
+        """
+        return min((held.until_ms for held in self._held if held.settling is settling), default=None)
 
     @property
     def forgotten_s(self) -> int:
@@ -196,6 +210,7 @@ class User:
         own: Identity,
         decisions: list[Decision],
         now_ms: int,
+        waits_from_ms: int,
     ) -> None:
         platform, values, malformed, zeroed = own
         wanted = self._with_app(event, targets, platform, decisions)
@@ -207,7 +222,7 @@ class User:
         values = self._profile.resolve(platform, event.device_id, values)
         appsflyer_id = values.get(APPSFLYER_ID)
         if appsflyer_id is None:
-            self._hold(Held(event, wanted, now_ms + self._rules.hold_ms, settling=False), decisions)
+            self._hold(Held(event, wanted, waits_from_ms + self._rules.hold_ms, settling=False), decisions)
             return
         if self._rules.settle_ms:
             settled_ms = self._settled_ms(str(appsflyer_id), event.time_ms, now_ms)
@@ -217,12 +232,12 @@ class User:
         decisions.append(Identified(event, wanted, Identity(platform, values, malformed, zeroed)))
 
     def _wait_for_platform(
-        self, event: Event, targets: tuple[Target, ...], decisions: list[Decision], now_ms: int
+        self, event: Event, targets: tuple[Target, ...], decisions: list[Decision], waits_from_ms: int
     ) -> None:
         if event.insert_id is not None and self._was_taken(event.insert_id):
             decisions.append(Unwanted(event, targets, "duplicate"))
         else:
-            self._hold(Held(event, targets, now_ms + self._rules.hold_ms, settling=False), decisions)
+            self._hold(Held(event, targets, waits_from_ms + self._rules.hold_ms, settling=False), decisions)
 
     def _hold(self, held: Held, decisions: list[Decision]) -> None:
         if not held.settling and self._rules.hold_ms == 0:
@@ -281,10 +296,10 @@ class User:
             return None
         return Identity(platform, self._profile.resolve(platform, event.device_id, own), malformed, zeroed)
 
-    def _release(self, now_ms: int, decisions: list[Decision]) -> None:
+    def _release(self, now_ms: int, decisions: list[Decision], heard_ms: int = -1) -> None:
         waiting: list[Held] = []
         for held in self._held:
-            due = held.until_ms <= now_ms
+            due = held.until_ms <= (now_ms if held.settling else heard_ms)
             identity = None if held.settling and not due else self._identity_of(held.event)
             appsflyer_id = identity.values.get(APPSFLYER_ID) if identity is not None else None
             if identity is not None and appsflyer_id is not None:

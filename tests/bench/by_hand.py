@@ -23,6 +23,7 @@ from flows.settings import load
 from flows.stages import decode_records
 from flows.start import _collect_garbage_rarely
 from flows.steps.event import Event, Position, Record
+from flows.steps.heard import Heard
 
 if TYPE_CHECKING:
     from flows.identify import UsersLogic
@@ -70,10 +71,10 @@ class ByHand:
         ident = courier._runner.ident if courier is not None else None
         return time.clock_gettime(time.pthread_getcpuclockid(ident)) if ident is not None else 0.0
 
-    def _through(self, records: list[Record]) -> None:
-        self.read += len(records)
+    def _through(self, records: list[Record | Heard]) -> None:
+        self.read += sum(not isinstance(each, Heard) for each in records)
         decoded = self._timed("decode", self.decode, records)
-        events = [each for each in decoded if isinstance(each, Event)]
+        events = [each for each in decoded if isinstance(each, Event | Heard)]
         keyed = self._timed("select", self.process.compiled.select, events)
         grouped: dict[str, list[Any]] = defaultdict(list)  # as the engine does it
         for key, value in keyed:

@@ -1,8 +1,8 @@
 """State that an earlier version wrote is understood, or refused with what to do.
 
-`golden/state-1.pickle` and `golden/users-1.users` were written by version 1 and are never written again: they hold
-builtins only, so that classes may be renamed. A change that cannot read them needs a new version number and a reader of
-the old one, or a clear refusal.
+`golden/state-1.pickle` and `golden/users-1.users` were written by version 1, `golden/held-2.pickle` by version 2 of the
+users, and they are never written again: they hold builtins only, so that classes may be renamed. A change that cannot
+read them needs a new version number and a reader of the old one, or a clear refusal.
 """
 
 import pickle
@@ -14,6 +14,7 @@ import pytest
 
 from connectors.appsflyer.items import resume_items, unpack
 from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
+from connectors.hearing import Hearing
 from connectors.ledger.ledger import Ledger
 from connectors.pace import Pace
 from connectors.stopping import Stopping
@@ -26,10 +27,12 @@ from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.steps.outcome import DeadLetter, DeadLetterReason
 from flows.steps.select import Target
 from flows.steps.user import Rules
-from flows.users import GENERATION_VERSION, KIND, bucket_of, read_state
+from flows.users import KIND, bucket_of, read_state
 from flows.window import MicroBatch
 
 GOLDEN = (Path(__file__).parent / "golden" / "state-1.pickle").read_bytes()
+GOLDEN_2 = (Path(__file__).parent / "golden" / "held-2.pickle").read_bytes()
+"""A user with a held event, and what the engine stores of their bucket, as version 2 wrote them."""
 GOLDEN_LOG = (Path(__file__).parent / "golden" / "users-1.users").read_bytes()
 RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 300_000, 0, 100)
 TEACHES = (
@@ -48,12 +51,27 @@ def golden() -> dict[str, Any]:
 class _World:
     """A bucket that begins with one user, as a start finds them in its log."""
 
-    def __init__(self, stored: tuple[Any, ...], directory: Path) -> None:
+    def __init__(self, stored: tuple[Any, ...], directory: Path, of_bucket: Any = None) -> None:
         self.ledger = Ledger(["one"], 100)
         bucket = bucket_of("u:u1")
         generation = write_log(directory / bucket, [("u:u1", stored)])
-        around = Around(RULES, self.ledger, Stopping(), lambda: 1_795_000_000_400, directory, [])
-        self.logic = UsersLogic((KIND, GENERATION_VERSION, bucket, generation), around)
+        self.now_s = 0.0
+        self.hearing = Hearing(0, clock=lambda: self.now_s)
+        self.hearing.begin()
+        around = Around(RULES, self.ledger, Stopping(), lambda: 1_795_000_000_400, directory, [], hearing=self.hearing)
+        self.logic = UsersLogic(of_bucket or (KIND, 1, bucket, generation), around)
+
+    def read_for(self, read_ms: int) -> list[Any]:
+        """Let the source be read for so long, and return what is given up then."""
+        for _ in range(read_ms // 1000):
+            self.now_s += 1
+            self.hearing.read_now()
+        self.now_s += read_ms % 1000 / 1000
+        self.hearing.read_now()
+        self.hearing.heard(self.hearing.read_ms)
+        heard = self.hearing.tell()
+        assert heard is not None
+        return self.logic.on_batch([("0", heard)])[0]
 
 
 def test_a_snapshot_holds_builtins_only() -> None:
@@ -73,6 +91,30 @@ def test_a_users_state_is_understood(golden: dict[str, Any], tmp_path: Path) -> 
     identified = [each for each in outgoing if isinstance(each, Identified)]
     assert [each.event.position for each in identified] == [event.position, Position("events", 3, 2)]
     assert {each.identity.values["appsflyer_id"] for each in identified} == {"1700000000000-7654321"}
+
+
+def test_what_waits_since_version_1_has_the_rest_of_its_time_as_of_its_users_last_event(
+    golden: dict[str, Any], tmp_path: Path
+) -> None:
+    """By the wall clock it was over long ago; nobody knows for how long the source was read since then."""
+    _, _, _, _, (held,), touched_s = golden["user"]
+    left_ms = held[5] - 1000 * touched_s
+    assert 0 < left_ms <= RULES.hold_ms + 1000
+    world = _World(golden["user"], tmp_path)
+    assert world.read_for(left_ms - 1) == []
+    (letter,) = world.read_for(1)
+    assert (letter.reason, letter.position.offset) == (DeadLetterReason.NO_APPSFLYER_ID, 2)
+
+
+def test_what_waits_since_version_2_has_the_rest_of_its_time(tmp_path: Path) -> None:
+    """Of 300 s the source was read for 100 s."""
+    user, of_bucket = pickle.loads(GOLDEN_2)  # noqa: S301 - our own file
+    assert not {each.name for each, _, _ in pickletools.genops(GOLDEN_2)} & {"GLOBAL", "STACK_GLOBAL", "REDUCE"}
+    world = _World(user, tmp_path, of_bucket)
+    assert world.ledger.pending(0) == 1
+    assert world.read_for(199_999) == []
+    (letter,) = world.read_for(1)
+    assert (letter.reason, letter.position.offset) == (DeadLetterReason.NO_APPSFLYER_ID, 2)
 
 
 def test_a_log_of_users_is_understood(tmp_path: Path) -> None:
@@ -108,7 +150,7 @@ def test_the_windows_and_the_sinks_state_are_understood(golden: dict[str, Any]) 
 
 def test_another_versions_state_is_refused_with_what_to_do(golden: dict[str, Any], tmp_path: Path) -> None:
     """The message names both versions and the way out."""
-    with pytest.raises(ValueError, match=r"version 99; this is version 1: start with a new state directory"):
+    with pytest.raises(ValueError, match=r"version 99; this is version 2: start with a new state directory"):
         _World((99, *golden["user"][1:]), tmp_path)
 
 

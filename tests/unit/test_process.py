@@ -13,6 +13,7 @@ from connectors.ledger.journal import DELIVERED, KEPT_SNAPSHOTS, Journal
 from flows.process import Process
 from flows.settings import load
 from flows.steps.event import Position
+from flows.users import BUCKETS
 
 SETTINGS = """\
 [source]
@@ -108,6 +109,9 @@ def test_a_state_disk_that_is_nearly_full_stops_reading_and_setting_aside(
 ) -> None:
     """What room there is belongs to the snapshots."""
     process = _process(tmp_path, has_recovery=True)
+    assert process._room() == 0, "nobody's users are loaded yet"
+    for bucket in range(BUCKETS):
+        process.hearing.loaded(str(bucket))
     assert process._room() == process.settings.delivery.max_pending
     monkeypatch.setattr(process._disk, "has_room", lambda: False)
     assert process._room() == 0

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread, get_ident
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.hearing import LONGEST_STEP_SECONDS, Hearing
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.seal import unseal
 from connectors.stopping import Stopping
@@ -16,6 +18,7 @@ from flows.identify import Around, Outgoing, UsersLogic
 from flows.steps.decision import Identified
 from flows.steps.decode import decode
 from flows.steps.event import Event, Record
+from flows.steps.heard import Heard
 from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.steps.outcome import DeadLetter
 from flows.steps.select import Target
@@ -58,12 +61,23 @@ class World:
         self.now_ms = NOW_MS
         self.ledger = Ledger(["one"], 10_000)
         self.stopping = Stopping()
+        self.steady_s = 0.0
         self.logic = self.start(None)
 
     def start(self, state: Any) -> UsersLogic:
         """Return the logic as a start makes it."""
         self.users: list[Any] = []
-        around = Around(self.rules, self.ledger, self.stopping, lambda: self.now_ms, self.directory, self.users)
+        self.hearing = Hearing(0, clock=lambda: self.steady_s)
+        self.hearing.begin()
+        around = Around(
+            self.rules,
+            self.ledger,
+            self.stopping,
+            lambda: self.now_ms,
+            self.directory,
+            self.users,
+            hearing=self.hearing,
+        )
         self.logic = UsersLogic(state, around)
         return self.logic
 
@@ -82,6 +96,22 @@ class World:
         assert isinstance(event, Event)
         self.ledger.open(event.position)
         return self.logic.on_batch([(event.user_key, (event, (Target(0, 0, "open"),), None))])[0]
+
+    def read_for(self, read_s: float) -> list[Outgoing]:
+        """Let the source be read for so long, in which all of it is."""
+        while read_s > 0:
+            step_s = min(read_s, LONGEST_STEP_SECONDS)
+            self.steady_s += step_s
+            self.now_ms += int(step_s * 1000)
+            self.hearing.read_now()
+            read_s -= step_s
+        self.hearing.heard(self.hearing.read_ms)
+        return self.hear()
+
+    def hear(self) -> list[Outgoing]:
+        """Let the source's mark come to the bucket."""
+        heard = self.hearing.tell()
+        return self.logic.on_batch([(bucket_of("u:ada"), heard)])[0] if heard is not None else []
 
     def remembered(self) -> int:
         return sum(len(each) for each in self.users)
@@ -109,8 +139,8 @@ def test_what_the_engine_stores_is_small(tmp_path: Path) -> None:
     """However many users there are: it looks at all of its own rows with each snapshot."""
     world = World(directory=tmp_path)
     world.happen(0, user_id="ada")
-    assert unseal(world.logic.snapshot()) == (KIND, 1, bucket_of("u:ada"), 1)
-    assert unseal(world.logic.snapshot()) == (KIND, 1, bucket_of("u:ada"), 1), "nothing has changed"
+    assert unseal(world.logic.snapshot()) == (KIND, 2, bucket_of("u:ada"), 1, 0)
+    assert unseal(world.logic.snapshot()) == (KIND, 2, bucket_of("u:ada"), 1, 0), "nothing has changed"
 
 
 def test_a_user_rests_at_the_second_snapshot_after_the_last_event(tmp_path: Path) -> None:
@@ -147,20 +177,16 @@ def test_held_events_outlive_a_restart_and_are_decided_on_in_time(tmp_path: Path
     for _ in range(2):
         world.restart()
         assert world.ledger.held_events == 2
-        assert world.logic.notify_at() is not None
     (identified,) = world.happen(
         9, user_id="bob", event_type="$identify", device_id="d", platform="iOS",
         user_properties={"appsflyer_id": "1700000000000-0000001"},
     )[:1]  # fmt: skip
     assert isinstance(identified, Identified)
-    world.now_ms += 4999
-    assert world.logic.on_notify()[0] == []
-    world.now_ms += 1
-    (letter,) = world.logic.on_notify()[0]
+    assert world.read_for(4.999) == []
+    (letter,) = world.read_for(0.001)
     assert isinstance(letter, DeadLetter)
     assert letter.position.offset == 0
     assert world.ledger.held_events == 0
-    assert world.logic.notify_at() is None
 
 
 def test_at_a_stop_held_events_stay_and_at_an_end_they_are_decided_on(tmp_path: Path) -> None:
@@ -183,8 +209,57 @@ def test_users_are_spread_over_the_buckets() -> None:
     assert min(counts) > 0.9 * 10_000 / BUCKETS
 
 
-@pytest.mark.parametrize("state", [(1, {}, b"", {}, (), 5, "u:ada", 0), ("users", 2, "0", 7)])
+@pytest.mark.parametrize("state", [(1, {}, b"", {}, (), 5, "u:ada", 0), ("users", 3, "0", 7, 0)])
 def test_what_another_version_stored_is_refused_with_what_to_do(state: Any) -> None:
     """Users under keys of their own, as the first versions stored them, or a later version's."""
     with pytest.raises(ValueError, match=r"another version.* reslice"):
         World().start(state)
+
+
+def test_a_stop_does_not_use_up_the_time_that_an_event_waits(tmp_path: Path) -> None:
+    """Down for hours: it has the rest of its time once the source is read again, and what is there comes first."""
+    world = World(HOLDING, tmp_path)
+    for offset, user in enumerate(("ada", "bob")):
+        world.happen(offset, user_id=user, platform="iOS", device_id="d")
+    assert world.read_for(2) == []
+    world.now_ms += 7_200_000
+    world.restart()
+    assert world.hear() == []
+    assert world.logic.on_notify()[0] == []
+    sent = world.happen(
+        9, user_id="bob", event_type="$identify", device_id="d", platform="iOS",
+        user_properties={"appsflyer_id": "1700000000000-0000001"},
+    )  # fmt: skip
+    assert [each.event.position.offset for each in sent if isinstance(each, Identified)] == [9, 1]
+    assert world.read_for(2.999) == []
+    world.restart()  # of which the user that waits is not stored again
+    assert world.read_for(0) == []
+    (letter,) = world.read_for(0.001)
+    assert isinstance(letter, DeadLetter)
+    assert letter.position.offset == 0
+
+
+def test_nothing_is_given_up_before_the_mark_of_every_worker(tmp_path: Path) -> None:
+    """What another worker has read may still be on its way here."""
+    world = World(HOLDING, tmp_path)
+    other = Thread(target=world.hearing.begin)
+    other.start()
+    other.join()
+    world.happen(0, user_id="ada", platform="iOS", device_id="d")
+    assert world.read_for(5) == []
+    (its_worker,) = world.hearing.workers - {get_ident()}
+    (letter,) = world.logic.on_batch([(bucket_of("u:ada"), Heard(its_worker, 5000))])[0]
+    assert isinstance(letter, DeadLetter)
+
+
+def test_what_settles_goes_by_the_wall_clock(tmp_path: Path) -> None:
+    """AppsFlyer processes an install whether or not anything is read here."""
+    world = World(RULES, tmp_path)
+    install = {"platform": "iOS", "device_id": "d", "user_properties": {"appsflyer_id": "1700000000000-0000001"}}
+    world.happen(60_000, user_id="ada", **install)
+    world.restart()
+    due = world.logic.notify_at()
+    assert due is not None
+    assert due.timestamp() * 1000 == NOW_MS + 1000
+    world.now_ms += 1000
+    assert len(world.logic.on_notify()[0]) == 1
