@@ -16,7 +16,7 @@ from connectors.kafka.errors import KafkaSetupError
 from flows.identify import in_bucket
 from flows.process import now_ms
 from flows.replaying.process import Replay
-from flows.replaying.stages import read_again
+from flows.replaying.stages import read_again, with_logins
 from flows.replaying.start import start
 from flows.stages import translate_events
 from flows.start import refuse
@@ -57,8 +57,10 @@ def build(process: Replay) -> Dataflow:
         "refused", read, lambda batch: [(key, each) for key, each in batch if isinstance(each, DeadLetter)]
     )
 
-    # What the event says itself, what its letter remembers of it, what the user's other letters teach.
-    keyed = op.flat_map_batch("users", events, lambda batch: [in_bucket(key, each) for key, each in batch])
+    # What the event says itself, what its letter remembers of it, what the user's other letters teach, and what those
+    # of a device do before its first login.
+    known = with_logins(process.logins, now_ms)
+    keyed = op.flat_map_batch("users", events, lambda batch: [in_bucket(key, each) for key, each in known(batch)])
     identified = op.stateful_batch("identify", keyed, process.users_logic)
 
     # From here on as in the stream, with today's settings; what is refused again is a dead letter again.

@@ -22,10 +22,10 @@ DEAD_LETTER_LANE = "dead letters"
 
 def decode_records(
     ledger: Ledger, warm_up: WarmUp
-) -> Callable[[list[Record | Heard]], Iterable[Event | Refused | Heard]]:
+) -> Callable[[Sequence[Record | Heard]], Iterable[Event | Refused | Heard]]:
     """Records → events and refusals; opens their entries, but none for what only teaches. Marks stay behind them."""
 
-    def step(read: list[Record | Heard]) -> Iterable[Event | Refused | Heard]:
+    def step(read: Sequence[Record | Heard]) -> Iterable[Event | Refused | Heard]:
         records: list[Record] = [each for each in read if not isinstance(each, Heard)]
         lessons: list[Event | Refused] = []
         empty: list[Position] = []

@@ -16,7 +16,7 @@ from connectors.kafka.letter_reader import KafkaLetterReader
 from connectors.letter_source import LetterReader
 from connectors.letters import Letter, StoredLetter
 from connectors.stopping import Stopping
-from flows.identify import Around, UsersLogic
+from flows.identify import Around, Outgoing, UsersLogic
 from flows.printable import printable
 from flows.process import now_ms
 from flows.replaying.choice import Choice, LeftOut
@@ -24,8 +24,8 @@ from flows.replaying.plan import Plan, marks
 from flows.replaying.process import replay_rules
 from flows.replaying.progress import Progress
 from flows.replaying.report import WORDS
-from flows.replaying.stages import ReplayLedger, read_again
-from flows.rules import identity_rules
+from flows.replaying.stages import ReplayLedger, read_again, with_logins
+from flows.rules import identity_rules, logins_of
 from flows.settings.model import FileDeadLetters, Settings
 from flows.stages import translate_events
 from flows.steps.outcome import DeadLetter
@@ -64,6 +64,7 @@ class Preview:
         self._translate = translate_events(syncs, translates, self._ledger, now_ms)
         self._rules = replay_rules(identity_rules(settings))
         self._around = Around(self._rules, self._ledger, Stopping(), now_ms, None, [])
+        self._known = with_logins(logins_of(self._rules), now_ms)
         self._users: dict[str, UsersLogic] = {}
         self.letters: Counter[Group] = Counter()
         """Letters that the filters match."""
@@ -121,7 +122,9 @@ class Preview:
         self._not_taken.clear()
         fates = []
         for key, each in self._read([letter]):
-            outgoing = [each] if isinstance(each, DeadLetter) else self._user(key).on_batch([(key, each)])[0]
+            outgoing: list[Outgoing] = [each] if isinstance(each, DeadLetter) else []
+            for user, value in [] if isinstance(each, DeadLetter) else self._known([(key, each)]):
+                outgoing += self._user(user).on_batch([(user, value)])[0]
             for _, item in self._translate([(key, one) for one in outgoing]):
                 again = f"would be dead letters again: {item.reason.value}" if isinstance(item, DeadLetter) else ""
                 fates.append("would be sent" if isinstance(item, Parcel) else again)

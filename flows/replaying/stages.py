@@ -13,10 +13,27 @@ from flows.stages import DEAD_LETTER_LANE
 from flows.steps.decode import Refused, decode
 from flows.steps.event import Event, Position, Record
 from flows.steps.identity import from_text
+from flows.steps.logins import Inherited, Logins
 from flows.steps.outcome import DeadLetter, Stage
 from flows.steps.select import Select, Target
 
 Keyed = tuple[str, Selected | DeadLetter]
+
+
+def with_logins(
+    logins: Logins, now_ms: Callable[[], int]
+) -> Callable[[Iterable[tuple[str, Selected]]], list[tuple[str, Selected | Inherited]]]:
+    """(user key, event) → the same, behind what its device hands on to the first user who is seen on it."""
+
+    def step(keyed: Iterable[tuple[str, Selected]]) -> list[tuple[str, Selected | Inherited]]:
+        now_s = now_ms() // 1000
+        all_known: list[tuple[str, Selected | Inherited]] = []
+        for key, selected in keyed:
+            all_known += logins.before(selected[0], now_s)
+            all_known.append((key, selected))
+        return all_known
+
+    return step
 
 
 class ReplayLedger(Ledger):

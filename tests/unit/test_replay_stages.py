@@ -1,6 +1,6 @@
 """What a replay makes of a letter: for which syncs, under which name, and with which identity."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,12 @@ from connectors.letters import Letter, StoredLetter, headers, parse
 from flows.replaying.choice import Choice, LeftOut
 from flows.replaying.filters import Filters
 from flows.replaying.process import replay_rules
-from flows.replaying.stages import Keyed, ReplayLedger, read_again
+from flows.replaying.stages import Keyed, ReplayLedger, read_again, with_logins
 from flows.steps.decision import Decision, GivenUp, Identified
 from flows.steps.event import PLATFORMS, Event, Position
 from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.steps.identity import Identity, as_text
+from flows.steps.logins import Inherited, Logins
 from flows.steps.outcome import DeadLetter, DeadLetterReason, FilterReason, Stage
 from flows.steps.select import Target, compile_select
 from flows.steps.sync import Selection, Sync
@@ -303,6 +304,29 @@ def test_the_platform_is_the_letters_where_the_event_states_none(tmp_path: Path)
 def test_what_a_letter_remembers_of_another_platform_is_not_taken(tmp_path: Path) -> None:
     known = as_text(Identity("android", {"appsflyer_id": AF_ID}))
     assert isinstance(take(User(RULES), Replayed(tmp_path), letter(identity=known)), GivenUp)
+
+
+def test_letters_of_a_device_teach_its_first_user(tmp_path: Path) -> None:
+    """As in the stream: what stands in the letters of nobody goes to the first user who is seen on the device."""
+    replayed = Replayed(tmp_path)
+    known = with_logins(Logins(RULES.reader, RULES.names, RULES.remember_s), lambda: 1_800_000_000_000)
+    users: dict[str, User] = defaultdict(lambda: User(RULES))
+    decisions: list[Decision] = []
+    teaches = {"event_type": "Order", "platform": "iOS", "device_id": "d", "user_properties": {"appsflyer_id": AF_ID}}
+    of_users = [
+        {"event_type": "Order", "platform": "iOS", "device_id": "d", "user_id": each} for each in ("ada", "bob")
+    ]
+    for offset, body in enumerate([teaches, *of_users]):
+        for selected in replayed.events(letter(body, position=PLACE._replace(offset=offset))):
+            for key, value in known([(selected[0].user_key, selected)]):
+                if isinstance(value, Inherited):
+                    decisions += users[key].inherit(value, 1_800_000_000_000)
+                else:
+                    decisions += users[key].take(value[0], value[1], 1_800_000_000_000, value[2])
+    _, first, second = decisions
+    assert isinstance(first, Identified)
+    assert first.identity.values["appsflyer_id"] == AF_ID
+    assert isinstance(second, GivenUp)
 
 
 def test_letters_of_one_user_teach_each_other(tmp_path: Path) -> None:
