@@ -16,6 +16,8 @@ A fault plan is TOML (or JSON); the first rule that matches a request counts:
     kind = "black_hole"           # or reset, close, truncate
     delay_ms = 200
     limit = 5                     # the first five requests that match
+    [[rule]]
+    kind = "page"                 # a sign-in page as HTML, with 200 or the status given, as a network's portal answers
 
 While it runs: PUT /control/faults, GET /control/faults, GET /control/summary, GET /control/requests?since=N,
 GET /control/not_recorded, POST /control/reset.

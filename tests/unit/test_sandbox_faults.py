@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
-from connectors.appsflyer.sandbox.faults import Fault, Faults, Subject
+from connectors.appsflyer.sandbox.faults import PAGE, Fault, Faults, Subject
 
 IOS, ANDROID = "id123456789", "com.example.app"
 
@@ -48,6 +48,14 @@ def test_a_script_goes_by_attempt_and_ends() -> None:
     ]  # fmt: skip
 
 
+def test_a_page_comes_with_200_unless_a_status_is_given() -> None:
+    plan = {"rule": [{"kind": "page", "limit": 1}, {"kind": "page", "status": 403}]}
+    struck = pick(plan, *[Subject(IOS, "a", None, 1)] * 2)
+    assert [each and (each.kind, each.status, each.text) for each in struck] == [
+        ("page", 200, PAGE), ("page", 403, PAGE),
+    ]  # fmt: skip
+
+
 def test_the_share_is_kept_and_the_seed_repeats_it() -> None:
     def struck(seed: int) -> list[bool]:
         plan = {"seed": seed, "rule": [{"rate": 0.2, "kind": "reset"}]}
@@ -67,6 +75,7 @@ def test_the_share_is_kept_and_the_seed_repeats_it() -> None:
         ({"rule": [{"event_name": "a"}]}, "rule.1: the rule does nothing"),
         ({"rule": [{"kind": "explode"}]}, "rule.1.kind: "),
         ({"rule": [{"kind": "reset", "status": 500}]}, "reset sends no answer"),
+        ({"rule": [{"kind": "page", "text": "x"}]}, "page has a text of its own"),
         ({"rule": [{"kind": "truncate", "statuses": [500]}]}, "statuses cannot go with a kind"),
         ({"rule": [{"statuses": []}]}, "a list of statuses"),
         ({"rule": [{"text": "x"}]}, "a text needs a status"),

@@ -45,7 +45,8 @@ class FaultRule(BaseModel):
     delay_ms: Annotated[float, Field(ge=0, le=_DELAY_LIMIT_MS)] = 0.0
     retry_after: Annotated[int, Field(ge=0)] | str | None = None
     """Seconds, or the text of a date."""
-    kind: Literal["answer"] | Break = "answer"
+    kind: Literal["answer", "page"] | Break = "answer"
+    """`page`: a sign-in page as HTML, with status 200 unless one is given, as networks and portals answer."""
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
@@ -54,7 +55,9 @@ class FaultRule(BaseModel):
             raise ValueError("the rule does nothing: give it a status, statuses, delay_ms, retry_after or a kind")
         if self.kind != "answer" and self.statuses is not None:
             raise ValueError("statuses cannot go with a kind: write the kind into the list")
-        if self.kind not in ("answer", "truncate") and answers != (None, None, None, None):
+        if self.kind == "page" and (self.text, self.retry_after) != (None, None):
+            raise ValueError("page has a text of its own: leave out text and retry_after")
+        if self.kind not in ("answer", "truncate", "page") and answers != (None, None, None, None):
             raise ValueError(f"{self.kind} sends no answer: leave out status, text and retry_after")
         if self.statuses is not None and (self.status is not None or self.text is not None or not self.statuses):
             raise ValueError("give either status (and text) or a list of statuses")

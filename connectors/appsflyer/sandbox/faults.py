@@ -11,6 +11,8 @@ from connectors.appsflyer.sandbox.fault_plan import Break, FaultPlan, FaultRule
 _TEXTS: Final = {400: BAD_REQUEST, 401: UNAUTHORIZED, 403: "Forbidden", 500: "Internal Server Error"}
 """AppsFlyer's texts; of other statuses it documents none, and they get HTTP's."""
 
+PAGE: Final = "<!doctype html>\n<html><head><title>Sign in</title></head><body>Sign in to this network.</body></html>\n"
+
 DOCUMENTED: Final = 200
 """As a fault's status: what the checks say."""
 
@@ -18,7 +20,7 @@ DOCUMENTED: Final = 200
 class Fault(NamedTuple):
     """What happens to one request."""
 
-    kind: Literal["answer"] | Break
+    kind: Literal["answer", "page"] | Break
     status: int = DOCUMENTED
     text: str | None = None
     """None where the status is the documented one and its text is not changed."""
@@ -84,6 +86,8 @@ class _Rule:
         if isinstance(step, str):
             return Fault(step, delay_seconds=rule.delay_ms / 1000)
         status = DOCUMENTED if step is None else step
+        if rule.kind == "page":
+            return Fault("page", status, PAGE, rule.delay_ms / 1000)
         text = rule.text if rule.text is not None or status == DOCUMENTED else _text_of(status)
         retry_after = None if rule.retry_after is None else str(rule.retry_after)
         return Fault(rule.kind, status, text, rule.delay_ms / 1000, retry_after)

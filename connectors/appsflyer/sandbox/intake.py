@@ -71,7 +71,9 @@ class Intake:
         response = _response(status or DOCUMENTED, text)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = fault.retry_after
-        if fault.kind != "answer":
+        if fault.kind == "page":
+            response.headers["Content-Type"] = "text/html; charset=utf-8"
+        elif fault.kind != "answer":
             await self._break(request, fault, response)
         return response
 
@@ -100,6 +102,8 @@ def _outcome(answer: Answer, fault: Fault | None) -> tuple[int | None, str]:
         return answer.status, answer.text
     if fault.kind in _SILENT:
         return None, ""
+    if fault.kind == "page":
+        return fault.status, fault.text or ""
     if fault.status != DOCUMENTED:
         return fault.status, fault.text or ""
     if fault.text is not None and answer.status == DOCUMENTED:
@@ -123,7 +127,7 @@ def _arrival(
         time=now,
         app_id=answer.app_id,
         status=status,
-        recorded=answer.recorded and status == DOCUMENTED,
+        recorded=answer.recorded and status == DOCUMENTED and (fault is None or fault.kind != "page"),
         notes=answer.notes,
         fault=None if fault is None else fault.kind,
         attempt=attempt,
