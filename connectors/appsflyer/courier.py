@@ -35,6 +35,7 @@ log = structlog.get_logger()
 _IDLE_SECONDS: Final = 0.5
 _ANSWER_CHARACTERS: Final = 200
 _BAD_REQUEST: Final = 400
+_FORBIDDEN: Final = 403
 _TOO_MANY_REQUESTS: Final = 429
 _OVERLOADED: Final = (_TOO_MANY_REQUESTS, 503)
 """How a server says that it is sent too much (RFC 6585, RFC 9110); a 503 can also mean that it is broken."""
@@ -336,11 +337,11 @@ class Courier:
             answer.status or None,
             scrub(answer.text, key),
         )
-        if classified.verdict is Verdict.CREDENTIALS:
+        if classified.verdict is Verdict.CREDENTIALS and not self._is_forbidden_alone(lane, shipment, answer.status):
             self._refused(lane, shipment, before, classified, key)
         elif classified.verdict is Verdict.INTERCEPTED and not self._is_alone(lane, shipment):
             self._intercepted(lane, shipment, before, classified)
-        elif classified.verdict in (Verdict.RETRY, Verdict.INTERCEPTED):
+        elif classified.verdict in (Verdict.RETRY, Verdict.INTERCEPTED, Verdict.CREDENTIALS):
             self._try_again(lane, shipment, before, classified, answer, now_ms)
         else:
             if answer.status == _BAD_REQUEST:  # it is the event that is wrong: the app and its key are right
@@ -369,13 +370,22 @@ class Courier:
         paused = not park and lane.refused(time.monotonic(), key, shipment.number)
         # It is the app that is wrong, not the event.
         shipment.attempts = shipment.attempts._replace(made=before.made, tried_ms=before.tried_ms)
-        lane.waiting.appendleft(shipment)
+        if shipment.attempts.http_status == _FORBIDDEN:  # should it alone be forbidden, the others go first
+            lane.waiting.append(shipment)
+        else:
+            lane.waiting.appendleft(shipment)
         self._report.attempted(shipment.parcel, shipment.attempts)
         self._note_pause(lane, paused, classified.meaning)
 
     def _is_alone(self, lane: Lane, shipment: Shipment) -> bool:
         """Return whether a firewall, say, dislikes this one event, while those sent after it get through."""
         return lane.circuit is Circuit.CLOSED and lane.others_pass(shipment)
+
+    def _is_forbidden_alone(self, lane: Lane, shipment: Shipment, status: int) -> bool:
+        """Return whether the key is right and this one event is forbidden, so that it must not pause the app again."""
+        return (
+            status == _FORBIDDEN and self._settings.on_rejected_credentials != "park" and self._is_alone(lane, shipment)
+        )
 
     def _intercepted(self, lane: Lane, shipment: Shipment, before: Attempts, classified: Classified) -> None:
         """Pause the app: it is neither the event nor the key, so neither attempts nor time count, nor another key."""
@@ -401,9 +411,7 @@ class Courier:
         now_s = time.monotonic()
         # A page for a 500 is a proxy's; it is no hint of AppsFlyer's at the body.
         status = None if is_page(answer.text, is_html=answer.is_html) else answer.status
-        is_poison = classified.verdict is Verdict.INTERCEPTED or (
-            status == POISON_STATUS and lane.others_pass(shipment)
-        )
+        is_poison = classified.verdict is not Verdict.RETRY or (status == POISON_STATUS and lane.others_pass(shipment))
         # What fails alone says nothing about its lane.
         if not is_poison and lane.failed(now_s, answer.retry_after_seconds, shipment.number):
             lane.allowance.opened(now_s)

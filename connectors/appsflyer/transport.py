@@ -28,6 +28,10 @@ _MOST_ROUNDS: Final = 1000
 _TIMED_OUT: Final = 28
 """libcurl's CURLE_OPERATION_TIMEDOUT."""
 _OK: Final = 200
+_REDIRECTION: Final = 300
+_SERVER_ERROR: Final = 500
+_MAY_PASS: Final = (408, 425, 429)
+"""A proxy that asks for patience, as one that fails itself (5xx), refuses nothing."""
 _USUAL_TEXT: Final = "OK"
 # Asked for at every request, so not looked up in the module each time.
 _POSTFIELDS: Final = pycurl.POSTFIELDS
@@ -100,6 +104,10 @@ class Exchange:
         """
         if self._getinfo(_RESPONSE_CODE) >= _OK:
             return self.answer()._replace(seconds=seconds)
+        refused = self._getinfo(pycurl.HTTP_CONNECTCODE)
+        if _REDIRECTION <= refused < _SERVER_ERROR and refused not in _MAY_PASS:
+            # Whatever status a proxy refuses the tunnel with, it is no answer of AppsFlyer's, as a page is none.
+            return Answer(refused, said, 0.0, seconds, is_html=True)
         return Answer(0, said, 0.0, seconds)
 
 

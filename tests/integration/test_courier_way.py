@@ -1,7 +1,9 @@
 """The way to AppsFlyer in trouble, with a real courier: others answer in its place, or connections go silent."""
 
+import socket
 from collections.abc import Callable, Iterator
-from threading import Condition
+from contextlib import contextmanager
+from threading import Condition, Thread
 from typing import Any
 
 import pytest
@@ -98,6 +100,8 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
     "rule",
     [
         {"status": 200, "text": PAGE},
+        {"kind": "page"},
+        {"kind": "page", "status": 403},
         {"status": 404, "text": PAGE},
         {"status": 403, "text": PAGE},
         {"status": 400, "text": PAGE},
@@ -107,7 +111,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
         {"status": 421, "text": ""},
         {"status": 511, "text": "sign in"},
     ],
-    ids=lambda rule: f"{rule['status']}",
+    ids=str,
 )
 def test_what_answers_in_appsflyers_place_pauses_the_app_and_costs_no_event(
     rule: dict[str, Any], park: str, logs: list[Any]
@@ -144,6 +148,23 @@ def test_one_event_that_a_firewall_dislikes_does_not_hold_up_the_others() -> Non
         finally:
             sender.courier.close()
     assert sender.fates.letters == []
+
+
+def test_one_event_that_is_forbidden_pauses_the_app_once_and_is_given_up_in_time(logs: list[Any]) -> None:
+    """A 403 speaks of the plan, the key or the app, unless what is sent after it passes."""
+    plan = {"rule": [{"customer_user_id": "forbidden", "status": 403}]}
+    with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
+        sender = Sender(sandbox.url, retry_minutes=0.01)
+        try:
+            numbers = sender.submit("forbidden", *map(str, range(300)))
+            sender.fates.wait_for(lambda: sorted(sender.fates.delivered) == numbers[1:])
+            sender.fates.wait_for(lambda: bool(sender.fates.letters))
+            assert sender.courier.circuits == {LANE: Circuit.CLOSED}
+        finally:
+            sender.courier.close()
+    (letter,) = sender.fates.letters
+    assert (letter.reason, letter.position.offset) == (DeadLetterReason.CREDENTIALS_REJECTED, numbers[0])
+    assert len([entry for entry in logs if entry["event"].startswith("app paused")]) <= 1
 
 
 def test_another_text_than_ok_is_a_delivery_and_told_once(logs: list[Any]) -> None:
@@ -196,6 +217,50 @@ def test_time_spent_before_a_stop_counts_and_the_stop_does_not() -> None:
 def test_what_an_earlier_version_stored_is_read(stored_ms: int, tried_ms: int) -> None:
     """It stored the time of the first attempt; how long it was tried since then nobody knows."""
     assert attempts_of((3, stored_ms, 503, "no")) == Attempts(3, tried_ms, 503, "no")
+
+
+@contextmanager
+def refusing_proxy(status: int) -> Iterator[tuple[str, Callable[[], int]]]:
+    """Answer each CONNECT with a status; yield the proxy's address, and how many it has answered."""
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    asked.append(connection.recv(65_536))
+                    connection.sendall(b"HTTP/1.1 %d No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % status)
+
+        server = Thread(target=serve, daemon=True)
+        server.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}", lambda: len(asked)
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            server.join()
+    assert all(each.startswith(b"CONNECT ") for each in asked)
+
+
+@pytest.mark.parametrize("status", [407, 403, 302])
+def test_a_proxy_that_refuses_the_tunnel_pauses_the_app(status: int, logs: list[Any]) -> None:
+    """No key and no event is at fault, so no attempt counts, and the log says where to look."""
+    with refusing_proxy(status) as (proxy, asked):
+        sender = Sender("https://127.0.0.1:9", proxy=proxy)
+        try:
+            numbers = sender.submit(*map(str, range(5)))
+            sender.fates.wait_for(lambda: sorted(sender.fates.attempts) == numbers)
+            assert sender.courier.circuits == {LANE: Circuit.PAUSED}
+        finally:
+            sender.courier.close()
+        assert asked() >= len(numbers)
+    assert {attempts.made for attempts in sender.fates.attempts.values()} == {0}
+    assert sender.fates.letters == []
+    (paused,) = [entry for entry in logs if entry["event"].startswith("app paused")]
+    assert "the key is not at fault" in paused["do"]
 
 
 def test_a_probe_finds_the_way_again_though_every_connection_of_before_is_dead() -> None:
