@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -21,8 +21,9 @@ from connectors.kafka.ends import Ends, PartitionProgress
 from connectors.kafka.errors import KafkaSetupError, StoppedWhileWaitingError
 from connectors.kafka.kept import Origin
 from connectors.kafka.lookback import begins_of_warm_up
-from connectors.kafka.note import FinalAbove, Note, unpack_final
+from connectors.kafka.note import FinalAbove, Note
 from connectors.kafka.offsets import Available, Watermark, starting_offset
+from connectors.kafka.origins import Origins
 from connectors.kafka.passing import Passing
 from connectors.kafka.position import Position, Stored, read_position
 from connectors.kafka.watch import PartitionWatch
@@ -196,9 +197,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         self._hearing = hearing
         self._claim = claim
         self._final = final
-        self._origin: Origin | None = None
-        self._known_origin: Origin | None = None
-        self._notes: dict[int, Note] = {}
+        self._origins = Origins(settings.topic, claim)
         self._sources: dict[int, str] = {}
         self._until = until
         self._with_headers = with_headers
@@ -293,12 +292,17 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             if ranges is None or offsets is None:
                 return False
             known_id = topic_id(topics[0])
-            if not self._look_at_state(cluster, known_id, owned, offsets):
+
+            def ask_notes() -> dict[int, Note] | None:
+                answers = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
+                return None if answers is None else notes(answers)
+
+            wait_seconds = 2 * self._intervals.commit + 1
+            if not self._origins.settle(known_id, offsets, ask_notes, self._stopping, wait_seconds):
                 return False
             self._cluster, self._secret = cluster, secret
             self._available = dict(zip(owned, available(ranges), strict=True))
             self._committed = committed(offsets)
-            self._notes = notes(offsets)
             self._watch = watch = PartitionWatch(
                 self._settings,
                 cluster,
@@ -354,7 +358,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         stored = read_position(resume_state)
         if self._rereads and stored is not None and group is not None and stored.offset < group <= has.end:
             stored = None
-        origin, is_another = self._origin_of(partition, stored)
+        origin, is_another = self._origins.of(partition, stored)
         if is_another:
             stored, group = Position(has.first), None
         source = origin.source if origin is not None else self._settings.topic
@@ -426,61 +430,8 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         if self._consumer is not None:
             self._consumer.close()
 
-    def _look_at_state(self, cluster: Cluster, known_id: str | None, owned: list[int], offsets: list[Any]) -> bool:
-        """Compare what the group says of itself with the state directory; return False at a stop."""
-        claim = self._claim
-        if claim is None or known_id is None:
-            return True
-        places = committed(offsets)
-        of_group = {each: note for each, note in notes(offsets).items() if note.topic_id == known_id}
-        for partition, note in of_group.items():
-            claim.kept.refuse_older(partition, places[partition], note)
-
-        def ask() -> dict[int, Note] | None:
-            answers = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
-            return None if answers is None else notes(answers)
-
-        if not claim.await_silence(of_group, ask, self._stopping, 2 * self._intervals.commit + 1):
-            return False
-        claim.topic_id = known_id
-        self._known_origin = known = claim.kept.origin
-        topic = self._settings.topic
-        if known is None or known.topic_id == known_id:
-            self._origin = known or Origin(known_id, topic)
-        else:
-            self._origin = Origin(known_id, f"{topic}@{known_id}")
-        claim.kept.remember(self._origin)
-        return True
-
-    def _origin_of(self, partition: int, stored: Position | None) -> tuple[Origin | None, bool]:
-        """Return which topic it is, and whether it is another than the one whose position is known."""
-        now = self._origin
-        if now is None:
-            return None, False
-        before = stored.origin if stored is not None else None
-        before = before or self._known_origin
-        if before is None and (note := self._notes.get(partition)) is not None and note.topic_id is not None:
-            before = Origin(note.topic_id, note.source)
-        if before is None or before.topic_id == now.topic_id:
-            return before or now, False
-        structlog.get_logger().error(
-            "the topic was deleted and made again; the new one is read from its first record, and what is pending of "
-            "the old one stays as it is",
-            topic=self._settings.topic,
-            partition=partition,
-            next_offset_before=stored.offset if stored is not None else None,
-        )
-        return Origin(now.topic_id, f"{self._settings.topic}@{now.topic_id}"), True
-
     def _final_of(self, partition: int, group: int | None) -> FinalAbove | None:
-        """Return what is final above the group's offset, for a start whose state is lost; None where nothing is."""
-        note, origin = self._notes.get(partition), self._origin
-        if group is None or note is None or origin is None or self._claim is None or self._final is None:
-            return None
-        if note.topic_id != origin.topic_id or note.state == self._claim.kept.state:
-            return None
-        found = unpack_final(group, note.final)
-        return found if found.until > group else None
+        return None if self._final is None else self._origins.final_of(partition, group)
 
     def _begins_of_warm_up(self) -> dict[int, int] | None:
         """Return partition → the offset to begin to learn at; None if a stop was requested before Kafka has said it."""
