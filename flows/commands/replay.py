@@ -161,7 +161,7 @@ def _prepare(settings: Settings, filters: Filters, *, again: bool, letters_per_s
             the_plan = plan.make(settings, filters, again=again, letters_per_second=letters_per_second)
         else:
             log.info("going on with the replay that was interrupted; letters that came since then are not part of it")
-            the_plan = replace(interrupted, letters_per_second=letters_per_second)
+            the_plan = replace(plan.take_up(interrupted, settings), letters_per_second=letters_per_second)
         make_recovery_store(directory / "recovery")
         plan.save(the_plan, directory)
     finally:
@@ -171,7 +171,11 @@ def _prepare(settings: Settings, filters: Filters, *, again: bool, letters_per_s
 
 def _preview(settings: Settings, filters: Filters, *, again: bool) -> int:
     interrupted = plan.load(plan.run_directory(settings, filters, again=again))
-    preview = Preview(settings, interrupted or plan.make(settings, filters, again=again, letters_per_second=0.0))
+    if interrupted is not None:
+        the_plan = plan.take_up(interrupted, settings)
+    else:
+        the_plan = plan.make(settings, filters, again=again, letters_per_second=0.0)
+    preview = Preview(settings, the_plan)
     preview.run()
     preview.print(Console(file=sys.stdout, highlight=False, soft_wrap=True))
     return 0

@@ -4,20 +4,24 @@ import hashlib
 import secrets
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+import structlog
 
 from connectors.durable import sync_entries, write_anew
 from connectors.files.letter_reader import count_lines, file_ends
 from connectors.kafka.letter_reader import topic_bounds
+from connectors.kafka.letter_topic import letter_topic_id
 from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.manifest import Manifest
 from connectors.ledger.marks import Marks
 from flows.replaying.filters import Filters
 from flows.settings.model import FileDeadLetters, Settings
+
+log = structlog.get_logger()
 
 DIRECTORY: Final = "replay"
 MARKS: Final = "marks"
@@ -39,6 +43,8 @@ class Plan:
     """How many letters there were at its start, wanted or not."""
     letters_per_second: float = 0.0
     """0 is no limit."""
+    topic_id: str | None = None
+    """Kafka's id of the topic with the letters; None for files, or of an earlier version, or where it is not known."""
 
 
 def replay_directory(settings: Settings) -> Path:
@@ -65,14 +71,36 @@ def run_directory(settings: Settings, filters: Filters, *, again: bool) -> Path:
 def make(settings: Settings, filters: Filters, *, again: bool, letters_per_second: float) -> Plan:
     """Return the plan of a replay that begins now. Raises as `topic_bounds` and `count_lines` do."""
     letters = settings.dead_letters
+    topic_id = None
     if isinstance(letters, FileDeadLetters):
         ends = file_ends(letters.directory)
         total = count_lines(letters.directory, ends)
     else:
+        topic_id = letter_topic_id(letters)
         bounds = topic_bounds(letters)
         ends = {part: end for part, (_, end) in bounds.items()}
         total = sum(end - first for first, end in bounds.values())
-    return Plan(secrets.token_hex(8), filters, again, ends, total, letters_per_second)
+    return Plan(secrets.token_hex(8), filters, again, ends, total, letters_per_second, topic_id)
+
+
+def take_up(plan: Plan, settings: Settings) -> Plan:
+    """Return how an interrupted replay goes on: as planned, if the topic is still the one of which its ends are.
+
+    Otherwise it reads no more, and brings to an end what it has taken. Raises SecretError.
+    """
+    letters = settings.dead_letters
+    if isinstance(letters, FileDeadLetters) or plan.topic_id is None:
+        return plan
+    now = letter_topic_id(letters)
+    if now is None or now == plan.topic_id:
+        return plan
+    log.error(
+        "the dead letter topic was deleted and made again since this replay began; what was taken of the old one is "
+        "brought to an end, and nothing more is read",
+        topic=letters.topic,
+        do="type the command again when this one has ended, and the new letters are replayed",
+    )
+    return replace(plan, ends={})
 
 
 def save(plan: Plan, directory: Path) -> None:
