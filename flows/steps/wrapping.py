@@ -2,7 +2,7 @@
 
 Sources: Amplitude, HTTP V2 API (`{"events": […]}`), Identify API and HTTP API v1 (forms); Kafka Connect, JsonConverter
 with `schemas.enable`, its default (`{"schema": …, "payload": …}`); Confluent, «Wire format» (a zero byte and four of a
-schema's id before the JSON).
+schema's id before the JSON); Snowflake, «Identifier requirements» (names are in capitals unless quoted).
 """
 
 from enum import StrEnum
@@ -35,6 +35,7 @@ class Wrapping(StrEnum):
     TEXT = "JSON within a JSON string"
     CONNECT = "Kafka Connect's {schema, payload}"
     CONFLUENT = "Confluent's magic byte before JSON"
+    CAPITALS = "rows with names in capitals, as Snowflake has them"
     IDENTIFY = 'Identify API bodies ({"identification": …})'
     FORM = "forms (e=…, event=…, identification=…)"
 
@@ -98,6 +99,9 @@ class _Unwrapping:
             self._note(Wrapping.CONNECT)
             if (payload := value["payload"]) is not None:  # null is Connect's tombstone
                 self.open(payload, depth + 1)
+        elif get("EVENT_TYPE"):
+            self._note(Wrapping.CAPITALS)
+            self._add(Part({name.lower(): column for name, column in value.items()}))
         else:
             self._add(Part(value))
 

@@ -15,6 +15,10 @@ from flows.steps.wrapping import MAX_PARTS, Wrapping
 
 A = {"event_type": "a", "user_id": "ada", "time": 5}
 B = {"event_type": "b", "user_id": "bob", "time": 6}
+CAPITALS = {
+    "EVENT_TYPE": "a", "USER_ID": "ada", "EVENT_TIME": "2026-03-10 12:00:00.000 Z", "$INSERT_ID": "i-1",
+    "EVENT_PROPERTIES": '{"Plan": "pro"}', "USER_PROPERTIES": {"E": 1}, "IDFA": None,
+}  # fmt: skip
 MAGIC = b"\x00\x00\x00\x00\x2a"
 
 
@@ -45,6 +49,8 @@ def connect(payload: Any) -> dict[str, Any]:
         (connect({"events": [A, B]}), ["a", "b"], [Wrapping.CONNECT, Wrapping.UPLOAD]),
         (connect([A, B]), ["a", "b"], [Wrapping.CONNECT, Wrapping.ARRAY]),
         ({"payload": A}, ["a"], [Wrapping.CONNECT]),
+        (CAPITALS, ["a"], [Wrapping.CAPITALS]),
+        ([CAPITALS, B], ["a", "b"], [Wrapping.ARRAY, Wrapping.CAPITALS]),
         ([1, "event_type", A], ["undecodable", "undecodable", "a"], [Wrapping.ARRAY]),
         ([1, "event_type"], ["undecodable"], []),
         ([], ["undecodable"], []),
@@ -79,6 +85,14 @@ def test_an_event_keeps_its_own_bytes_and_is_read_from_them_again(value: Any) ->
     assert isinstance(event, Event)
     assert json.loads(event.raw) == A
     assert decode(record(event.raw)) == [event]
+
+
+def test_names_in_capitals_are_those_of_columns_only() -> None:
+    """Snowflake's columns are in capitals; what the JSON in a column calls its properties is the sender's own."""
+    (event,) = decode(record(CAPITALS))
+    assert isinstance(event, Event)
+    assert (event.user_id, event.insert_id, event.time_ms) == ("ada", "i-1", 1_773_144_000_000)
+    assert (event.event_properties, event.user_properties) == ({"Plan": "pro"}, {"E": 1})
 
 
 def test_an_identification_teaches_as_an_event_does() -> None:
