@@ -33,7 +33,7 @@ def main() -> int:
     with ExitStack() as cleanup:
         directory = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="picture-")))
         try:
-            bootstrap = _kafka(cleanup, directory)
+            bootstrap = kafka(cleanup, directory)
             scene = Scene(directory, bootstrap, args.events_per_second, args.first_port)
         except (UnavailableError, RuntimeError) as problem:
             sys.stderr.write(f"{problem}\n")
@@ -49,7 +49,7 @@ def main() -> int:
     return 0
 
 
-def _kafka(cleanup: ExitStack, directory: Path) -> str:
+def kafka(cleanup: ExitStack, directory: Path) -> str:
     if address := os.environ.get("KAFKA_BOOTSTRAP", ""):
         return address
     data = directory / "kafka"
