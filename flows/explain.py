@@ -11,7 +11,7 @@ from flows.rules import identity_rules, logins_of
 from flows.settings.model import Settings
 from flows.steps.caution import Caution, Note
 from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
-from flows.steps.decode import Refused, decode
+from flows.steps.decode import Refused, decode, decode_again
 from flows.steps.event import Event, Record
 from flows.steps.outcome import DeadLetterReason, FilterReason
 from flows.steps.personal import looks_personal, personal_properties
@@ -128,7 +128,7 @@ class Explainer:
     def _decided(
         self, user: User, decision: Decision, target: Target, now_ms: int, released_by: int | None
     ) -> Explained:
-        event = decision.event
+        event = decode_again(decision.event) if isinstance(decision, GivenUp) else decision.event
         sync = self._syncs[target.sync].name
         own_line = event.position.offset
         if isinstance(decision, Unwanted):

@@ -1,5 +1,6 @@
 """Identify, in Bytewax: the users of one bucket, whose events are decided on one after another."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from bytewax.operators import StatefulBatchLogic
 from connectors.hearing import Hearing
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.seal import Sealed, seal, unseal
+from connectors.limited_log import LimitedLog
 from connectors.stopping import Stopping
 from flows.steps.decision import Decision, GivenUp, Identified, Unwanted
 from flows.steps.event import Event
@@ -21,6 +23,8 @@ from flows.steps.select import Target
 from flows.steps.user import Rules, User
 from flows.steps.warm_up import Lesson
 from flows.users import BUCKETS, GENERATION_VERSION, KIND, READ_GENERATIONS, Users, bucket_of
+
+_log = LimitedLog()
 
 Selected = tuple[Event, tuple[Target, ...], Identity | None]
 """(event, its targets, what a dead letter remembers of its identity)"""
@@ -98,11 +102,11 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
             if isinstance(value, Lesson):
                 event = value.event
                 user = users.of(key, event.position.partition, now_ms)
-                before = len(user.held)
+                before, before_bytes = len(user.held), user.held_bytes
                 decisions = user.recollect(event, value.targets, now_ms)
             elif isinstance(value, Inherited):
                 user = users.of(key, value.partition, now_ms)
-                before = len(user.held)
+                before, before_bytes = len(user.held), user.held_bytes
                 decisions = user.inherit(value, now_ms)
             elif isinstance(value, Heard):
                 self._hear(value)
@@ -110,13 +114,15 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
             else:
                 event, targets, known = value
                 user = users.of(key, event.position.partition, now_ms)
-                before = len(user.held)
+                before, before_bytes = len(user.held), user.held_bytes
                 decisions = user.take(event, targets, now_ms, known, read_ms)
             if decisions:
                 self._route(decisions, now_ms, outgoing)
             if before or user.held:
-                self._held(key, user, before)
+                self._held(key, user, before, before_bytes)
         self._expire(now_ms, outgoing)
+        if self._around.ledger.held_bytes > self._around.rules.hold_bytes:
+            self._give_way(now_ms, outgoing)
         users.forget(now_ms)
         return outgoing, StatefulBatchLogic.RETAIN
 
@@ -134,9 +140,9 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         if self._around.stopping.requested:
             return outgoing, StatefulBatchLogic.RETAIN
         for key, user in self._users.with_held():
-            before = len(user.held)
+            before, before_bytes = len(user.held), user.held_bytes
             self._route(user.end(now_ms), now_ms, outgoing)
-            self._held(key, user, before)
+            self._held(key, user, before, before_bytes)
         return outgoing, StatefulBatchLogic.RETAIN
 
     def notify_at(self) -> datetime | None:
@@ -172,9 +178,9 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         """Decide on the held events that are due, by the wall clock or by what has come from every worker."""
         heard_ms = self._heard_ms
         for key, user in self._users.due(now_ms, heard_ms):
-            before = len(user.held)
+            before, before_bytes = len(user.held), user.held_bytes
             self._route(user.expire(now_ms, heard_ms), now_ms, outgoing)
-            self._held(key, user, before)
+            self._held(key, user, before, before_bytes)
 
     def _disabled(self, now_ms: int) -> list[Outgoing]:
         """Return the dead letters of what was held for syncs that are not enabled any more; a snapshot lacks it."""
@@ -185,11 +191,29 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
             self._route(decisions, now_ms, outgoing)
         return outgoing
 
-    def _held(self, key: str, user: User, before: int) -> None:
+    def _give_way(self, now_ms: int, outgoing: list[Outgoing]) -> None:
+        """Give up those that are due soonest, until no more is held in all than may be."""
+        ledger, most_bytes = self._around.ledger, self._around.rules.hold_bytes
+        given_up = 0
+        while ledger.held_bytes > most_bytes and (found := self._users.soonest()):
+            for key, user in found:
+                before, before_bytes = len(user.held), user.held_bytes
+                if ledger.held_bytes > most_bytes:
+                    self._route(user.give_way(), now_ms, outgoing)
+                    given_up += 1
+                self._held(key, user, before, before_bytes)
+        _log.say(
+            logging.WARNING,
+            "more events wait for an identifier than are held; those that wait longest are given up",
+            events=given_up,
+            do="raise identity.hold_megabytes, or lower identity.hold_seconds; the dead letters can be replayed",
+        )
+
+    def _held(self, key: str, user: User, before: int, before_bytes: int) -> None:
         """Count what more or less is held of a user, and see to it that it is decided on in time."""
-        change = len(user.held) - before
-        if change:
-            self._around.ledger.held(change)
+        change, change_bytes = len(user.held) - before, user.held_bytes - before_bytes
+        if change or change_bytes:
+            self._around.ledger.held(change, change_bytes)
         self._users.has_held(key, user)
 
     def _route(self, decisions: list[Decision], now_ms: int, outgoing: list[Outgoing]) -> None:

@@ -22,6 +22,7 @@ def identity_rules(settings: Settings) -> Rules:
         settle_ms=int(identity.settle_seconds * 1000),
         hold_events=identity.hold_events,
         names=PlatformNames(dict(identity.platforms)),
+        hold_bytes=identity.hold_megabytes << 20,
     )
 
 

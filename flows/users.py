@@ -135,6 +135,17 @@ class Users:
                 found.append((key, known[0]))
         return found
 
+    def soonest(self) -> list[tuple[str, User]]:
+        """Return whose held events are due first: those that wait for an identifier, else others; to be noted again."""
+        for reminders in (self._waiting, self._settling):
+            while (next_ms := reminders.next_ms) is not None:
+                found = [(key, self._awake[key][0]) for key in reminders.due(next_ms) if key in self._awake]
+                found = [(key, user) for key, user in found if user.held]
+                if found:
+                    self._changed.update(key for key, _ in found)
+                    return found
+        return []
+
     def with_held(self) -> list[tuple[str, User]]:
         """Return everybody who has a held event."""
         found = [(key, user) for key, (user, _) in self._awake.items() if user.held]
@@ -228,7 +239,7 @@ class Users:
         del self._resting[key]
         self._awake[key] = user, partition
         self.has_held(key, user)
-        self._ledger.held(len(held))
+        self._ledger.held(len(held), user.held_bytes)
 
 
 def read_state(stored: State) -> tuple[UserState, int | None]:

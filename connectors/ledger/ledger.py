@@ -86,6 +86,7 @@ class Ledger:
         self._partitions: dict[tuple[str, int], _Partition] = {}
         self._open_events = 0
         self._held_events = 0
+        self._held_bytes = 0
         self._lock = Lock()
         self._width = max(1, len(self.sync_names))
         self._refusal_bit = 1 << 0  # an event is refused or belongs to the syncs, never both
@@ -206,15 +207,21 @@ class Ledger:
                 self._close(position, self._bit(sync, copy))
                 self.syncs[sync].dead_lettered[reason] += 1
 
-    def held(self, change: int) -> None:
-        """Count events that wait in their user's state."""
+    def held(self, change: int, change_bytes: int = 0) -> None:
+        """Count events that wait in their user's state, and the memory that they take."""
         with self._lock:
             self._held_events += change
+            self._held_bytes += change_bytes
 
     @property
     def held_events(self) -> int:
         """How many events wait in their users' state."""
         return self._held_events
+
+    @property
+    def held_bytes(self) -> int:
+        """The memory that these take, about."""
+        return self._held_bytes
 
     def built(self, sync: int, platform: Platform, cautions: Sequence[Caution], absent: tuple[str, ...]) -> None:
         """Count a request that was built, what it lacks and what it will cost."""

@@ -48,7 +48,9 @@ class Identity:
     hold_seconds: float = 300.0
     settle_seconds: float = 0.0
     hold_events: int = 100
-    """Events held per user at the most; one more gives up the oldest."""
+    """Events held per user at the most, of 10 KB each on average; one more gives up the oldest."""
+    hold_megabytes: int = 256
+    """What the held events of all users may take; beyond it those that wait longest are given up."""
     paths: tuple[tuple[str, tuple[str, ...]], ...] = tuple(DEFAULT_PATHS.items())
     platforms: tuple[tuple[Stated, tuple[str, ...]], ...] = ()
     """Names of platforms, beside the built-in ones."""

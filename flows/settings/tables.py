@@ -129,7 +129,10 @@ class IdentityTable(Table):
     """How old the first events of a new AppsFlyer id must be before they are sent. AppsFlyer may count events that come
     within 20 to 30 seconds of an install as organic: 30 keeps them from it."""
     hold_events: Annotated[int, whole(1, 100_000)] = 100
-    """Events held per user at the most; one more gives up the oldest."""
+    """Events held per user at the most, of 10 KB each on average; one more gives up the oldest."""
+    hold_megabytes: Annotated[int, whole(1, 1_000_000)] = 256
+    """What the held events of all users of a process may take in memory; beyond it those that wait longest are dead
+    letters."""
     paths: IdentityPathsTable = Field(default_factory=IdentityPathsTable)
     """Where identifiers are read from."""
     platforms: IdentityPlatformsTable = Field(default_factory=IdentityPlatformsTable)

@@ -1,10 +1,12 @@
 """What a user's state decides on an event: it can be sent, is unwanted, is held, or is given up."""
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from flows.steps.event import Event
+from flows.steps.identifiers import Reading
 from flows.steps.identity import Identity
 from flows.steps.outcome import DeadLetterReason, FilterReason
+from flows.steps.platform import Stated
 from flows.steps.select import Target
 
 
@@ -24,8 +26,22 @@ class Unwanted(NamedTuple):
     reason: FilterReason | Literal["duplicate"]
 
 
+_AROUND_BYTES: Final = 1024
+"""What a held event takes beside its own bytes, about."""
+
+
+class Told(NamedTuple):
+    """What an event tells of its own identity."""
+
+    stated: Stated | None
+    reading: Reading
+
+
 class Held(NamedTuple):
-    """An event that waits in its user's state."""
+    """An event that waits in its user's state.
+
+    Its bytes are kept and not what was decoded of them, which can take thirty times as much memory.
+    """
 
     event: Event
     targets: tuple[Target, ...]
@@ -33,12 +49,20 @@ class Held(NamedTuple):
     """Up to when it waits, by the time for which the source was read; in ms since the epoch if `settling`."""
     settling: bool
     """It waits for its install to be processed, not for its id."""
+    told: Told | None = None
+    """None until a user has taken it up."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that it takes, about."""
+        return len(self.event.raw) + len(self.event.key or b"") + _AROUND_BYTES
 
 
 class GivenUp(NamedTuple):
     """An event whose AppsFlyer id, or whose platform, nobody taught in time."""
 
     event: Event
+    """Of one that was held, its bytes, key, position and names alone."""
     targets: tuple[Target, ...]
     error: str
     reason: DeadLetterReason = DeadLetterReason.NO_APPSFLYER_ID

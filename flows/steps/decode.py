@@ -83,6 +83,16 @@ def decode(record: Record) -> list[Event | Refused]:
     return _bounded(record, unwrapped.parts)
 
 
+def decode_again(event: Event) -> Event:
+    """Return an event of which only its bytes were kept as it was decoded. Raises ValueError where it cannot be."""
+    position = event.position
+    record = Record(event.raw, event.key, position.source, position.partition, position.offset, event.received_ms)
+    decoded = decode(record)[0]
+    if isinstance(decoded, Refused):
+        raise ValueError(f"an event ({position}) cannot be decoded again: {decoded.error}")  # noqa: TRY004 - a value
+    return decoded._replace(position=position)
+
+
 def wrappings_of(record: Record) -> tuple[Wrapping, ...]:
     """Return what stands around a record's events, from the outside inwards; nothing where it cannot be read."""
     if record.value is None:

@@ -12,6 +12,8 @@ from flows.steps.event import JsonObject
 
 _KNOWN_NAMES: Final = 10_000
 """Of how many names a list remembers what it says: real events have a few hundred, hostile ones no end."""
+_KNOWN_CHARACTERS: Final = 1_000_000
+"""Of how many characters these names may be together."""
 
 
 def fold(name: str) -> str:
@@ -29,13 +31,16 @@ class Exclude:
         self._folded = frozenset(folded for folded in map(fold, exact) if folded)
         self._known: tuple[set[str], set[str]] = (set(), set())
         """Names that were met, and those of them that are left out. Threads may share it: both only grow."""
+        self._known_characters = 0
 
     def of(self, properties: JsonObject) -> set[str]:
         """Return names that are left out, among them all such of these properties."""
         met, left_out = self._known
         if not met.issuperset(properties):
-            if len(met) + len(properties) > _KNOWN_NAMES:
-                met, left_out = set(), set()
+            characters = sum(map(len, properties))
+            if len(met) + len(properties) > _KNOWN_NAMES or self._known_characters + characters > _KNOWN_CHARACTERS:
+                met, left_out, self._known_characters = set(), set(), 0
+            self._known_characters += characters
             for name in properties:
                 if self.has(name):
                     left_out.add(name)  # first, for another thread takes a name that was met for judged

@@ -33,6 +33,7 @@ BUILT_IN: Final[Mapping[Stated, frozenset[str]]] = {
 """Names without regard to case, and to anything but letters: `iPhone OS 17.4` is `iphoneos`."""
 
 _MOST_KNOWN: Final = 1000
+_LONGEST_KNOWN: Final = 100
 _ANDROID_DIGITS: Final = 13
 """Behind the dash of an AppsFlyer id; those of iOS have fewer."""
 
@@ -68,7 +69,8 @@ class PlatformNames:
         if platform is None:
             letters = "".join(letter for letter in name.lower() if letter.isalpha())
             platform = next((each for each, names in BUILT_IN.items() if letters in names), None)
-        if len(self._known) < _MOST_KNOWN:  # events say few different names; those of a hostile sender are not kept
+        # Events say few different names; those of a hostile sender are not kept.
+        if len(self._known) < _MOST_KNOWN and len(name) <= _LONGEST_KNOWN:
             self._known[name] = platform
         return platform
 

@@ -9,7 +9,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from flows.steps.decision import Decision, GivenUp, Held, Identified, Unwanted
+from flows.steps.decision import Decision, GivenUp, Held, Identified, Told, Unwanted
+from flows.steps.decode import decode_again
 from flows.steps.device import DeviceState, OldDeviceState
 from flows.steps.event import Event, Platform
 from flows.steps.identifiers import APPSFLYER_ID, IdentifierReader, Value
@@ -22,6 +23,10 @@ from flows.steps.profile import APP_VERSION, OS_VERSION, Profile
 from flows.steps.select import Target
 
 _DIGEST_BYTES: Final = 8
+HELD_EVENT_BYTES: Final = 10 << 10
+"""What a user's held events may take on average, where as many wait as may: by default 1 MB a user."""
+HOLD_BYTES: Final = 256 << 20
+"""What all held events of a process may take, unless the settings say otherwise."""
 
 
 class Rules(NamedTuple):
@@ -35,6 +40,8 @@ class Rules(NamedTuple):
     settle_ms: int
     hold_events: int
     names: PlatformNames = PlatformNames()
+    hold_bytes: int = HOLD_BYTES
+    """What the held events of all users may take together."""
 
 
 class UserState(NamedTuple):
@@ -55,7 +62,7 @@ STATE_VERSION: Final = 2
 class User:
     """One user (or one device of nobody)."""
 
-    __slots__ = ("_first_seen_ms", "_held", "_insert_ids", "_profile", "_rules", "_touched_s")
+    __slots__ = ("_first_seen_ms", "_held", "_held_bytes", "_insert_ids", "_profile", "_rules", "_touched_s")
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
@@ -63,6 +70,7 @@ class User:
         self._insert_ids = b""
         self._first_seen_ms: dict[str, int] = {}
         self._held: list[Held] = []
+        self._held_bytes = 0
         self._touched_s = 0
 
     def take(
@@ -152,6 +160,13 @@ class User:
         self._held = [held._replace(until_ms=0) for held in self._held]
         return self.expire(now_ms)
 
+    def give_way(self) -> list[Decision]:
+        """Let the oldest held event go, because more of all users wait than are held."""
+        decisions: list[Decision] = []
+        if self._held:
+            self._let_go(self._take_oldest(), "{} is known, and more events of all users wait than are held", decisions)
+        return decisions
+
     def due_ms(self, *, settling: bool = False) -> int | None:
         """Return up to when the source is to be heard for `expire` to be called for held events; None if there is none.
 
@@ -172,6 +187,11 @@ class User:
     def held(self) -> Sequence[Held]:
         """The events that wait, oldest first."""
         return self._held
+
+    @property
+    def held_bytes(self) -> int:
+        """The memory that the events that wait take, about."""
+        return self._held_bytes
 
     def lacks(self, event: Event) -> DeadLetterReason:
         """Return the reason of the dead letter that an event would be which cannot be sent now."""
@@ -200,7 +220,8 @@ class User:
         self._profile = Profile(state.devices)
         self._insert_ids = state.insert_ids
         self._first_seen_ms = dict(state.first_seen_ms)
-        self._held = list(held)
+        self._held = [self._compact(each) for each in held]
+        self._held_bytes = sum([each.size_bytes for each in self._held])
         self._touched_s = state.touched_s
 
     def _decide(
@@ -243,13 +264,28 @@ class User:
         if not held.settling and self._rules.hold_ms == 0:
             decisions.append(self._given_up(held, "{} is known, and events are not held"))
             return
-        while self._held and len(self._held) >= self._rules.hold_events:
-            self._let_go(self._held.pop(0), "{} is known, and more events of this user wait than are held", decisions)
-        self._held.append(held)
+        most = self._rules.hold_events
+        room_bytes = most * HELD_EVENT_BYTES - held.size_bytes
+        while self._held and (len(self._held) >= most or self._held_bytes > room_bytes):
+            self._let_go(self._take_oldest(), "{} is known, and more events of this user wait than are held", decisions)
+        self._held.append(self._compact(held))
+        self._held_bytes += held.size_bytes
         decisions.append(held)
 
+    def _compact(self, held: Held) -> Held:
+        """Return a held event without what was decoded of it, but with what it tells of its identity."""
+        event = held.event
+        reading = self._rules.reader.read(event)
+        bare = event._replace(event_properties={}, user_properties={}, groups={}, group_properties={}, fields={})
+        return held._replace(event=bare, told=Told(self._stated(event, reading.told), reading))
+
+    def _take_oldest(self) -> Held:
+        held = self._held.pop(0)
+        self._held_bytes -= held.size_bytes
+        return held
+
     def _let_go(self, held: Held, error: str, decisions: list[Decision]) -> None:
-        identity = self._identity_of(held.event)
+        identity = self._identity_of_held(held)
         if identity is None or APPSFLYER_ID not in identity.values:
             decisions.append(self._given_up(held, error))
         else:
@@ -257,9 +293,10 @@ class User:
 
     def _identify(self, held: Held, identity: Identity, decisions: list[Decision]) -> None:
         # While it waited its device may have stated another platform, or a restart have taken an app from the sync.
-        wanted = self._with_app(held.event, held.targets, identity.platform, decisions)
+        event = decode_again(held.event)
+        wanted = self._with_app(event, held.targets, identity.platform, decisions)
         if wanted:
-            decisions.append(Identified(held.event, wanted, identity))
+            decisions.append(Identified(event, wanted, identity))
 
     def _with_app(
         self, event: Event, targets: tuple[Target, ...], platform: Platform, decisions: list[Decision]
@@ -283,24 +320,30 @@ class User:
 
     def _given_up(self, held: Held, error: str) -> GivenUp:
         """Give an event up; `{}` in `error` stands for what is not known of it."""
-        reason = self.lacks(held.event)
+        is_known = self._identity_of_held(held) is not None
+        reason = DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
         absent = "no platform" if reason is DeadLetterReason.NO_PLATFORM else "no AppsFlyer id"
         return GivenUp(held.event, held.targets, error.format(absent), reason)
 
+    def _identity_of_held(self, held: Held) -> Identity | None:
+        return self._identity(held.event.device_id, held.told) if held.told else self._identity_of(held.event)
+
     def _identity_of(self, event: Event) -> Identity | None:
         reading = self._rules.reader.read(event)
-        own, malformed, zeroed, _ = reading
-        stated = self._stated(event, reading.told)
-        platform = self._profile.platform_of(event.device_id) if stated is None else stated
+        return self._identity(event.device_id, Told(self._stated(event, reading.told), reading))
+
+    def _identity(self, device_id: str | None, told: Told) -> Identity | None:
+        stated, (own, malformed, zeroed, _) = told
+        platform = self._profile.platform_of(device_id) if stated is None else stated
         if platform is None or platform == "other":
             return None
-        return Identity(platform, self._profile.resolve(platform, event.device_id, own), malformed, zeroed)
+        return Identity(platform, self._profile.resolve(platform, device_id, own), malformed, zeroed)
 
     def _release(self, now_ms: int, decisions: list[Decision], heard_ms: int = -1) -> None:
         waiting: list[Held] = []
         for held in self._held:
             due = held.until_ms <= (now_ms if held.settling else heard_ms)
-            identity = None if held.settling and not due else self._identity_of(held.event)
+            identity = None if held.settling and not due else self._identity_of_held(held)
             appsflyer_id = identity.values.get(APPSFLYER_ID) if identity is not None else None
             if identity is not None and appsflyer_id is not None:
                 settled_ms = self._settled_ms(str(appsflyer_id), held.event.time_ms, now_ms)
@@ -313,6 +356,7 @@ class User:
             else:
                 waiting.append(held)
         self._held = waiting
+        self._held_bytes = sum([each.size_bytes for each in waiting])
 
     def _forget(self) -> None:
         """Forget the devices that were not heard of for as long as users are remembered."""

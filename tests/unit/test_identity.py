@@ -18,7 +18,7 @@ from flows.steps.event import Event, Platform, Position, Record
 from flows.steps.identifiers import DEFAULT_PATHS, IdentifierReader, Reading
 from flows.steps.outcome import DeadLetterReason, FilterReason
 from flows.steps.select import Target
-from flows.steps.user import Rules, User
+from flows.steps.user import HELD_EVENT_BYTES, Rules, User
 
 A, B, C = "1700000000000-0000001", "1700000000000-0000002", "1700000000000-0000003"
 UUID = "cdda802e-fb9c-47ad-9866-0794d394c912"
@@ -534,7 +534,8 @@ def test_what_nobody_teaches_is_given_up_when_it_is_due() -> None:
     assert user.expire(NOW_MS + RULES.hold_ms - 1) == []
     decision = only(user.expire(NOW_MS + RULES.hold_ms))
     assert isinstance(decision, GivenUp)
-    assert (decision.event, decision.targets, decision.reason) == (taken, TARGETS, DeadLetterReason.NO_APPSFLYER_ID)
+    assert (decision.targets, decision.reason) == (TARGETS, DeadLetterReason.NO_APPSFLYER_ID)
+    assert (decision.event.raw, decision.event.key, decision.event.position) == (taken.raw, taken.key, taken.position)
     assert decision.error
     assert user.expire(NOW_MS + DAY_MS) == []
 
@@ -557,6 +558,38 @@ def test_the_oldest_gives_way_when_too_many_wait(hold_events: int) -> None:
     assert oldest.event.position.offset == 0
     assert isinstance(held, Held)
     assert [each.event.position.offset for each in user.held] == [*range(1, hold_events), 99]
+
+
+def test_the_oldest_gives_way_when_too_large_ones_wait() -> None:
+    """However large the events: those of a user take 10 KB each on average at the most, and one is always held."""
+    user = User(RULES._replace(hold_events=10))
+    large = "x" * 30_000
+    for offset in range(3):
+        assert isinstance(only(user.take(event(offset, platform="iOS", text=large), TARGETS, NOW_MS)), Held)
+    oldest, held = user.take(event(3, platform="iOS", text=large), TARGETS, NOW_MS)
+    assert isinstance(oldest, GivenUp)
+    assert oldest.event.position.offset == 0
+    assert isinstance(held, Held)
+    assert user.held_bytes <= 10 * HELD_EVENT_BYTES
+    *others, held = user.take(event(4, platform="iOS", text="x" * 900_000), TARGETS, NOW_MS)
+    assert [each.event.position.offset for each in others] == [1, 2, 3]
+    assert [each.event.position.offset for each in user.held] == [4]
+    assert user.held_bytes == sum(each.size_bytes for each in user.held)
+
+
+def test_what_is_held_is_kept_as_its_bytes_and_goes_out_whole() -> None:
+    """What is decoded of an event can take thirty times its bytes; it is decoded again when it goes."""
+    user = User(RULES)
+    waiting = event(1, device_id="d", event_properties={"colour": "red"}, user_properties={"idfv": UUID})
+    user.take(waiting, TARGETS, NOW_MS)
+    (held,) = user.held
+    assert (held.event.fields, held.event.event_properties, held.event.user_properties) == ({}, {}, {})
+    assert user.held_bytes == held.size_bytes >= len(waiting.raw)
+    (gone,) = user.take(event(2, device_id="d", platform="iOS", appsflyer_id=A), (), NOW_MS)
+    assert isinstance(gone, Identified)
+    assert gone.event == waiting
+    assert gone.identity.values == {"appsflyer_id": A, "idfv": UUID.upper()}
+    assert user.held_bytes == 0
 
 
 def test_a_lower_bound_after_a_restart_is_kept() -> None:

@@ -33,6 +33,7 @@ FULL: dict[str, Any] = {
         "hold_seconds": 300,
         "settle_seconds": 0,
         "hold_events": 100,
+        "hold_megabytes": 256,
         "paths": {"appsflyer_id": ["user_properties.x"], "advertising_id": ["adid"], "app_set_id": ["a"]},
         "platforms": {"ios": ["x"], "android": ["y"], "other": ["z"]},
     },

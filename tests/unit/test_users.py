@@ -201,6 +201,27 @@ def test_at_a_stop_held_events_stay_and_at_an_end_they_are_decided_on(tmp_path: 
     assert world.ledger.held_events == 0
 
 
+def test_what_all_users_hold_is_bounded_and_the_longest_waiting_gives_way(tmp_path: Path) -> None:
+    """A topic whose app never tells an id must not fill the memory: what is over is a dead letter, the oldest first."""
+    world = World(HOLDING._replace(hold_bytes=100_000), tmp_path)
+    given_up: list[Outgoing] = []
+    for offset in range(20):
+        world.now_ms += 1
+        given_up += world.happen(offset, user_id=f"user-{offset}", platform="iOS", text="x" * 9000)
+        assert world.ledger.held_bytes <= 100_000
+    assert world.ledger.held_events == 20 - len(given_up)
+    assert world.ledger.held_events == 9
+    letters = [each for each in given_up if isinstance(each, DeadLetter)]
+    assert [each.position.offset for each in letters] == [*range(11)]
+    assert {each.reason.value for each in letters} == {"no_appsflyer_id"}
+    world.restart()
+    assert world.ledger.held_events == 9
+    assert world.ledger.held_bytes <= 100_000
+    world.now_ms += 10_000
+    world.logic.on_notify()
+    assert (world.ledger.held_events, world.ledger.held_bytes) == (0, 0)
+
+
 def test_users_are_spread_over_the_buckets() -> None:
     """So that several workers have something to do."""
     counts = [0] * BUCKETS
