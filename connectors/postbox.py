@@ -14,6 +14,8 @@ from flows.steps.outcome import DeadLetter
 log = structlog.get_logger()
 
 _BATCH_LETTERS: Final = 500
+_BATCH_BYTES: Final = 4 << 20
+"""A batch is over once its letters are more: as they are stored they take several times as much for a moment."""
 _FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 10.0
 
@@ -74,14 +76,22 @@ class Postbox:
                 self._arrived.clear()
                 self._is_busy = True
                 while self._inbox and not self._closing.is_set():
-                    batch = [self._inbox.popleft() for _ in range(min(len(self._inbox), _BATCH_LETTERS))]
-                    self._write(batch)
+                    self._write(self._next_batch())
                 self._is_busy = False
         except BaseException as problem:  # raised again where the flow can see it
             self.error = problem
             log.exception("postbox stopped")
         finally:
             self._writer.close()
+
+    def _next_batch(self) -> list[DeadLetter]:
+        batch: list[DeadLetter] = []
+        room_bytes = _BATCH_BYTES
+        while self._inbox and len(batch) < _BATCH_LETTERS and room_bytes > 0:
+            letter = self._inbox.popleft()
+            room_bytes -= len(letter.value) + len(letter.key or b"")
+            batch.append(letter)
+        return batch
 
     def _write(self, batch: list[DeadLetter]) -> None:
         wait_seconds = self._first_wait_seconds

@@ -229,6 +229,7 @@ class Process:
             may_send=self._may_send,
             answered=self.parts.tally.answered,
             set_aside=self._set_aside,
+            size_bytes=lambda: self.unfinished.size_bytes,
             take_back=self.unfinished.take_back,
         )
         lanes = {
@@ -291,6 +292,8 @@ class Process:
     def _room(self) -> int:
         """Return how many events may be read; a source asks each time that the worker comes to it."""
         self.parts.heartbeat.worker()
+        if self.unfinished.size_bytes >= self.settings.delivery.max_pending_bytes:
+            return 0
         return self.ledger.room() if self.hearing.is_open and self._disk.has_room() else 0
 
     def _settle(self) -> None:

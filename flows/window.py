@@ -12,10 +12,14 @@ from connectors.metrics.level import Level
 from connectors.pace import AT_ONCE, Pace
 
 STATE_VERSION: Final = 1
+_MOST_BYTES: Final = 1 << 20
+"""A window whose events are more is full, however few they are."""
 
 
 class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
-    """Emits at `max_events`, or `max_wait_seconds` after the first item, whichever is first; by `pace`'s steady clock.
+    """Emits at `max_events`, at 1 MB, or `max_wait_seconds` after the first item, whichever is first.
+
+    The time is that of `pace`'s steady clock.
 
     (`bytewax.operators.collect` restarts its timeout with every item, and so never emits under a trickle.)
     """
@@ -34,6 +38,7 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         self._emitted = emitted or Buckets(())
         self._fill.move(len(items))
         self._items = items
+        self._size_bytes = sum([len(each.value) for each in items])
         self._max_events = max_events
         self._max_wait = max_wait_seconds
         self._pace = pace
@@ -46,11 +51,18 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         before = len(self._items)
         self._items.extend(values)
         emitted: list[list[Item]] = []
+        for each in values:
+            self._size_bytes += len(each.value)
         while len(self._items) >= self._max_events:
             emitted.append(self._items[: self._max_events])
             self._emitted.add(self._max_events)
             self._items = self._items[self._max_events :]
+            self._size_bytes = sum([len(each.value) for each in self._items])
             self._due_s = self._pace.clock() + self._max_wait
+        if self._size_bytes > _MOST_BYTES:
+            emitted.append(self._items)
+            self._emitted.add(len(self._items))
+            self._items, self._size_bytes = [], 0
         self._fill.move(len(self._items) - before)
         if not self._items:
             self._pace.leave(self)

@@ -17,6 +17,7 @@ from connectors.appsflyer.active_clock import ActiveClock
 from connectors.appsflyer.adaptive_limits import AdaptiveLimits
 from connectors.appsflyer.allowance import Allowance
 from connectors.appsflyer.classify import DEAD_LETTER_REASONS, UNUSUAL, Classified, Verdict, classify
+from connectors.appsflyer.items import size_bytes
 from connectors.appsflyer.lane import Circuit, Lane, Shipment
 from connectors.appsflyer.limiter import Limiter
 from connectors.appsflyer.page import is_page
@@ -28,11 +29,12 @@ from connectors.appsflyer.transport import Answer, Endpoint, Exchange, Transport
 from connectors.appsflyer.unusual import UnusualTexts
 from connectors.limited_log import LimitedLog
 from connectors.secrets import Secret, SecretError
-from flows.settings.model import Delivery
+from flows.settings.model import PENDING_EVENT_BYTES, Delivery
 
 log = structlog.get_logger()
 
 _IDLE_SECONDS: Final = 0.5
+_WEIGHING_SECONDS: Final = 0.1
 _ANSWER_CHARACTERS: Final = 200
 _BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = 403
@@ -74,6 +76,8 @@ class Courier:
         self._inbox: deque[tuple[Parcel, Attempts]] = deque()
         self._later: list[tuple[float, int, Shipment]] = []
         self._sequence = 0
+        self._weigh_at_s = 0.0
+        """When lanes in trouble are weighed again: to add up what waits takes time."""
         self._turn = 0
         """Which lane begins: the one after that which was sent from last."""
         self._active = ActiveClock()
@@ -216,14 +220,29 @@ class Courier:
         """Set aside what a lane in trouble keeps back beyond its share of the room; take it back afterwards."""
         share = self._lane_share
         now_s = time.monotonic()
+        is_weighed = False
         for lane in self._lanes.values():
             waiting = lane.waiting
             if lane.is_paused or lane.is_in_trouble(now_s):
                 most = min(share, self._settings.max_pending // 2) if lane.is_paused else share
                 while len(waiting) > most and self._report.set_aside(waiting[-1].parcel, waiting[-1].attempts):
                     waiting.pop()
-            elif len(waiting) < share // 2 or not waiting:
+                if now_s >= self._weigh_at_s and self._report.size_bytes() > most * PENDING_EVENT_BYTES:
+                    self._lighten(lane, most * PENDING_EVENT_BYTES)
+                    is_weighed = True
+            elif not waiting or (
+                len(waiting) < share // 2 and self._report.size_bytes() <= self._settings.max_pending_bytes // 2
+            ):
                 waiting.extend(Shipment(*each) for each in self._report.take_back(lane.name, max(share // 2, 1)))
+        if is_weighed:
+            self._weigh_at_s = now_s + _WEIGHING_SECONDS
+
+    def _lighten(self, lane: Lane, most_bytes: int) -> None:
+        """Set aside of a lane's what is beyond its share of the memory, where its events are large."""
+        waiting = lane.waiting
+        over_bytes = sum([size_bytes(each.parcel) for each in waiting]) - most_bytes
+        while over_bytes > 0 and waiting and self._report.set_aside(waiting[-1].parcel, waiting[-1].attempts):
+            over_bytes -= size_bytes(waiting.pop().parcel)
 
     def _lane(self, parcel: Parcel) -> Lane:
         lane = self._lanes.get(parcel.lane)

@@ -26,6 +26,15 @@ _LETTER_REASON: Final = DeadLetter._fields.index("reason")
 _LETTER_STAGE: Final = DeadLetter._fields.index("stage")
 
 
+_AROUND_BYTES: Final = 1024
+"""What an item takes beside its event's bytes and key, about."""
+
+
+def size_bytes(item: Item) -> int:
+    """Return the memory that an item takes, about; its dead letter takes the same."""
+    return len(item.value) + len(item.key or b"") + _AROUND_BYTES
+
+
 def key_of(item: Item) -> Key:
     """Return the ledger's entry that an item stands for."""
     return (item.position, item.sync, item.copy)

@@ -25,5 +25,7 @@ class Report:
     """Whether anything may be sent now."""
     set_aside: Callable[[Parcel, Attempts], bool] = lambda _parcel, _attempts: False
     """Keep a parcel until it is taken back; False where that cannot be."""
+    size_bytes: Callable[[], int] = lambda: 0
+    """The memory that what is not final takes, about."""
     take_back: Callable[[str, int], list[tuple[Parcel, Attempts]]] = lambda _lane, _most: []
-    """Return up to so many of a lane's parcels that were set aside."""
+    """Return up to so many of a lane's parcels that were set aside; fewer of large ones."""

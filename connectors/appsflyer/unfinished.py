@@ -9,7 +9,17 @@ from urllib.parse import quote
 
 import structlog
 
-from connectors.appsflyer.items import Item, Key, key_of, open_entry, pack, say_disabled, sync_disabled, unpack
+from connectors.appsflyer.items import (
+    Item,
+    Key,
+    key_of,
+    open_entry,
+    pack,
+    say_disabled,
+    size_bytes,
+    sync_disabled,
+    unpack,
+)
 from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
 from connectors.ledger.journal import DELIVERED, Journal
 from connectors.ledger.ledger import Ledger
@@ -25,6 +35,8 @@ READ_VERSIONS: Final = (1, 2, 3)
 """The first version knew only where an overflow stood, not what waits there; the second did not number snapshots."""
 MOST_SET_ASIDE: Final = 500_000
 """Per app; then the source waits for it. The ledger's entry of each stays in memory, some 150 bytes."""
+TAKEN_BACK_BYTES: Final = 8 << 20
+"""What is moved back from the disk at a time, at the most."""
 
 
 class _Unfinished(NamedTuple):
@@ -45,6 +57,8 @@ class Unfinished:
         """Held while something moves to or from an overflow, for a snapshot must find it in exactly one place."""
         self._places = {name: place for place, name in enumerate(ledger.sync_names)}
         self._items: dict[Key, _Unfinished] = {}
+        self.size_bytes = 0
+        """The memory that they take, about. Moved without a lock, as `Level` is."""
         self._disabled_lanes: tuple[str, ...] = ()
         """What waits on disk for syncs that are not enabled any more."""
 
@@ -74,14 +88,18 @@ class Unfinished:
 
     def add(self, item: Item, attempts: Attempts = Attempts()) -> None:  # noqa: B008 - frozen
         """Take an item."""
+        size = size_bytes(item)
         self._items[key_of(item)] = _Unfinished(item, attempts)
+        self.size_bytes += size
 
     def delivered(self, parcel: Parcel) -> None:
         """AppsFlyer has it."""
         key = key_of(parcel)
         self._journal.record(key, DELIVERED)
         self._ledger.delivered(parcel.position, self._places[parcel.sync], parcel.copy)
+        size = size_bytes(parcel)
         del self._items[key]
+        self.size_bytes -= size
 
     def attempted(self, parcel: Parcel, attempts: Attempts) -> None:
         """It was tried, and will be again."""
@@ -96,7 +114,9 @@ class Unfinished:
         key = key_of(letter)
         self._journal.record(key, letter.reason.value)
         self._close_dead_lettered(letter, letter.reason)
+        size = size_bytes(letter)
         del self._items[key]
+        self.size_bytes -= size
 
     def recalled(self, item: Item) -> bool:
         """Return whether an earlier run brought it to its end already; it is then counted as what it was."""
@@ -134,18 +154,20 @@ class Unfinished:
             except OSError as problem:
                 log.warning("the overflow cannot be written; other apps may have to wait", why=problem.strerror)
                 return False
+            size = size_bytes(parcel)
             del self._items[key_of(parcel)]
+            self.size_bytes -= size
             self._ledger.held(1)
             return True
 
     def take_back(self, lane: str, most: int) -> list[tuple[Parcel, Attempts]]:
-        """Move up to so many of a lane's back to memory, the oldest first, and return them."""
+        """Move up to so many of a lane's back to memory, the oldest first, and return them; fewer of large ones."""
         overflow = self._overflows.get(lane)
         if overflow is None or not overflow.size:
             return []
         taken: list[tuple[Parcel, Attempts]] = []
         with self._moving:
-            for packed, so_far in overflow.take(most):
+            for packed, so_far in overflow.take(most, TAKEN_BACK_BYTES):
                 self._ledger.held(-1)
                 parcel = unpack(packed)
                 if isinstance(parcel, Parcel) and not self.recalled(parcel):

@@ -41,6 +41,8 @@ BATCH_BYTES = 1 << 20
 """Downstream an event is a live dict, and few live dicts are several times faster than many."""
 READ_AHEAD_RECORDS = 4 * BATCH_RECORDS
 """Records taken out of librdkafka's bounded prefetch that wait here for their partition's turn."""
+READ_AHEAD_BYTES = 4 * BATCH_BYTES
+"""What they may take together before more is taken."""
 FINAL_COMMIT_SECONDS = 2.0
 _LOOK_SECONDS = 0.01
 SILENCE_SECONDS = 0.25
@@ -81,6 +83,11 @@ def check_properties(settings: KafkaSource) -> None:
     except KafkaException as error:
         text = scrubber(settings.properties)(reason_of(error).str())
         raise KafkaSetupError(f"source.properties: {text}") from None
+
+
+def size_of(record: Record) -> int:
+    """Return the bytes of a record's value and key."""
+    return len(record.value or b"") + len(record.key or b"")
 
 
 class SharedConsumer:
@@ -127,7 +134,7 @@ class SharedConsumer:
         self._handed: dict[int, int] = {}
         self._reached: dict[int, int] = {}
         self._ready: dict[int, deque[list[Record]]] = {}
-        self._ready_records = 0
+        self._ready_records = self._ready_bytes = 0
         self._repairs: dict[int, tuple[int, Futures]] = {}
         self._needed_from: dict[int, int] = {}
         self._failure: KafkaSourceError | None = None
@@ -190,14 +197,14 @@ class SharedConsumer:
                 self._confirm(now)
             if self._failure is not None:
                 raise self._failure
-            if self._unconfirmed_since is not None and self._ready_records < READ_AHEAD_RECORDS:
+            if self._unconfirmed_since is not None and self._has_room_ahead():
                 self._fetch()  # librdkafka tells only those who fetch that no broker answers
                 if self._failure is not None:
                     raise self._failure
             if self._unconfirmed_since is not None or self._room() <= 0:
                 return []
             ready = self._ready[partition]
-            if not ready and self._ready_records < READ_AHEAD_RECORDS:
+            if not ready and self._has_room_ahead():
                 self._fetch()
                 if self._failure is not None:
                     raise self._failure
@@ -205,6 +212,7 @@ class SharedConsumer:
                 return []
             batch = ready.popleft()
             self._ready_records -= len(batch)
+            self._ready_bytes -= sum([size_of(each) for each in batch])
             self._handed[partition] = batch[-1].offset + 1
             return batch
 
@@ -228,6 +236,7 @@ class SharedConsumer:
                 return
             self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
             self._ready_records -= sum(map(len, self._ready[partition]))
+            self._ready_bytes -= sum([size_of(each) for batch in self._ready[partition] for each in batch])
             self._ready[partition].clear()
 
     @property
@@ -276,6 +285,9 @@ class SharedConsumer:
             else:
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._consumer))  # so that it is never collected
 
+    def _has_room_ahead(self) -> bool:
+        return self._ready_records < READ_AHEAD_RECORDS and self._ready_bytes < READ_AHEAD_BYTES
+
     def _fetch(self) -> None:
         messages = cast("list[_Message]", self._consumer.consume(BATCH_RECORDS, 0))
         if not messages:
@@ -305,12 +317,15 @@ class SharedConsumer:
                 all_ready[partition].append(batch)
                 of_partition, room_bytes = partition, BATCH_BYTES
                 topic = self._sources[partition]
-            room_bytes -= len(value or b"")
+            key = message.key()
+            size_bytes = len(value or b"") + len(key or b"")
+            room_bytes -= size_bytes
+            self._ready_bytes += size_bytes
             time_ms = message.timestamp()[1]
             batch.append(
                 Record(
                     value,
-                    message.key(),
+                    key,
                     topic,
                     partition,
                     message.offset(),

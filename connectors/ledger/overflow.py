@@ -84,15 +84,19 @@ class Overflow:
             self._segment, self._offset = self._segment + 1, 0
             self._writer = self._path(self._segment).open("ab")
 
-    def take(self, most: int) -> list[tuple[Any, ...]]:
-        """Take up to so many items off its front. Raises DamagedStateError where the next one cannot be read."""
+    def take(self, most: int, most_bytes: int = 1 << 62) -> list[tuple[Any, ...]]:
+        """Take up to so many items off its front, the first one however large it is, and none beyond so many bytes.
+
+        Raises DamagedStateError where the next one cannot be read.
+        """
         taken: list[tuple[Any, ...]] = []
-        while len(taken) < most and self.size:
+        while len(taken) < most and self.size and most_bytes > 0:
             for payload, offset in read_frames(self._reader):
+                most_bytes -= len(payload)
                 taken.append(_load(payload, self._path(self._read_segment)))
                 self._count(-1, _check(self._read_segment, self._read_offset, payload))
                 self._read_offset = offset
-                if len(taken) == most or not self.size:
+                if len(taken) == most or not self.size or most_bytes <= 0:
                     break
             else:
                 path = self._path(self._read_segment)

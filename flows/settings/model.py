@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from flows.steps.identifiers import DEFAULT_PATHS
 from flows.steps.platform import Stated
 from flows.steps.sync import Sync
+
+PENDING_EVENT_BYTES: Final = 4096
+"""What an event between the source and its fate may take on average, where as many as may be are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Delivery:
     timeout_seconds: float = 15.0
     max_in_flight: int = 256
     max_pending: int = 20_000
-    """Events between the source and their fate; beyond it the source waits. Held events do not count."""
+    """Events between the source and their fate, of 4 KB each on average; beyond it the source waits. Held events do not
+    count."""
     max_requests_per_second: float = 0.0
     """Per app id; 0 is no limit."""
     ramp_requests_per_second_per_minute: float = 2000.0
@@ -90,6 +94,11 @@ class Delivery:
     drain_seconds: float = 25.0
     ca_file: Path | None = None
     proxy: str | None = None
+
+    @property
+    def max_pending_bytes(self) -> int:
+        """What these events may take in memory."""
+        return self.max_pending * PENDING_EVENT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,8 @@ class DeliveryTable(Table):
     """Requests at the same time, at the most: as many may be sent twice after a crash. One of several apps takes at
     most four fifths of them, so that one that does not answer leaves room for the others."""
     max_pending: Annotated[int, whole(1, 10_000_000)] = 20_000
-    """Events between the source and their fate; beyond it the source waits. Held events do not count."""
+    """Events between the source and their fate, of 4 KB each on average; beyond it the source waits. Held events do not
+    count."""
     max_requests_per_second: Annotated[float, number(0, 1_000_000)] = 0.0
     """Per app id, divided among slices; 0 is no limit. AppsFlyer names no limit today; until 2023 it was 60,000 a
     minute, which is 1000."""
