@@ -23,6 +23,7 @@ def identity_rules(settings: Settings) -> Rules:
         hold_events=identity.hold_events,
         names=PlatformNames(dict(identity.platforms)),
         hold_bytes=identity.hold_megabytes << 20,
+        remember_users=identity.remember_users,
     )
 
 

@@ -3,12 +3,15 @@
 Users are dealt into a few buckets by their keys. A bucket is one key of the engine's, and one log on the disk.
 """
 
+import logging
 import zlib
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from connectors.ledger.ledger import Ledger
+from connectors.limited_log import LimitedLog
 from connectors.users.log import UserLog
 from connectors.users.segments import State
 from flows.forgetting import Forgetting
@@ -23,6 +26,7 @@ from flows.steps.rest import pack, unpack
 from flows.steps.select import Target
 from flows.steps.user import STATE_VERSION, Rules, User, UserState
 
+_log: Final = LimitedLog()
 KIND: Final = "users"
 GENERATION_VERSION: Final = 2
 """What the engine stores of a bucket begins with these two: (kind, version, bucket, generation of its log, for how long
@@ -32,6 +36,8 @@ READ_GENERATIONS: Final = (1, GENERATION_VERSION)
 BUCKETS: Final = 4
 """So many workers of one process can share the users."""
 _FIELDS: Final = len(UserState._fields)
+_SPARE_LISTED: Final = 100_000
+"""So many who are not remembered any more may be listed to be forgotten."""
 _MOST_REMINDERS: Final = 100
 """With one batch, so that many users whose time is over do not hold up the events."""
 
@@ -192,7 +198,26 @@ class Users:
                 self._resting[key] = pack(user.state(self._ledger.sync_names), partition)
                 del self._awake[key]
         self._quiet, self._changed = self._changed, set()
+        over = len(self) - max(self._rules.remember_users // BUCKETS, 1)
+        if over > 0:
+            self._forget_longest_at_rest(over)
         return generation
+
+    def _forget_longest_at_rest(self, over: int) -> None:
+        """Forget some beyond those of which too many are remembered: who came to rest first was not heard of since."""
+        for key in list(islice(self._resting, over + self._rules.remember_users // BUCKETS // 100)):
+            packed = self._resting.pop(key)
+            self._changed.add(key)
+            if self._logins is not None:
+                self._logins.forget(key, unpack(packed)[0].devices)
+        if self._forgetting.size > 2 * len(self) + _SPARE_LISTED:
+            self._forgetting.keep(lambda key: key in self._resting or key in self._awake)
+        _log.say(
+            logging.WARNING,
+            "there are more users than are remembered; those who were not heard of for longest are forgotten",
+            remembered=len(self),
+            do="raise identity.remember_users and the memory limit, add slices, or lower identity.remember_days",
+        )
 
     def keys(self) -> Sequence[str]:
         """Return everybody's key."""

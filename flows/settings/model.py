@@ -47,6 +47,8 @@ class Identity:
     """`[identity]`."""
 
     remember_days: float = 90.0
+    remember_users: int = 10_000_000
+    """Of one process; beyond it those who were not heard of for longest are forgotten."""
     remember_insert_ids: int = 100
     hold_seconds: float = 300.0
     settle_seconds: float = 0.0

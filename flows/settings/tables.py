@@ -119,6 +119,9 @@ class IdentityTable(Table):
     remember_days: Annotated[float, number(0, 3650, above=True)] = 90.0
     """Days after which a user who sends nothing is forgotten. A remembered user takes up to about 1 KB of
     memory."""
+    remember_users: Annotated[int, whole(4, 1_000_000_000)] = 10_000_000
+    """How many users and anonymous devices a process remembers at the most; beyond it those who were not heard of for
+    longest are forgotten. Two million fit into 2 GB."""
     remember_insert_ids: Annotated[int, whole(0, 10_000)] = 100
     """Insert ids kept per user to recognise duplicates, 8 bytes each; 0 lets every event through."""
     hold_seconds: Annotated[float, number(0, 604_800)] = 300.0

@@ -19,6 +19,11 @@ from flows.steps.wrapping import MAX_PARTS, Part, TooManyPartsError, Unwrapped, 
 
 MAX_BYTES: Final = 1 << 20
 """Amplitude takes no request over 1 MB, so nothing that large is one of its events."""
+MAX_KEY_BYTES: Final = 16 << 10
+"""A key is a user's or device's id, perhaps within a small object. Each event of a record is kept with it."""
+MAX_ID_CHARACTERS: Final = 1024
+"""Amplitude keeps no more of a text (Amplitude, «Limits»), and an id of that length fits no request of AppsFlyer's."""
+_LONGEST_VERSION: Final = 256
 MAX_REFUSALS: Final = 100
 """Of one record; what more of its parts cannot be read is one refusal together, for a megabyte can hold 500,000."""
 
@@ -68,7 +73,7 @@ def decode(record: Record) -> list[Event | Refused]:
     if value is None:
         return []
     try:
-        parsed = _read(value)
+        parsed = _read(value, record.key)
     except _UnreadableError as problem:
         return [_unreadable(record, str(problem))]
     if isinstance(parsed, dict) and parsed.get("event_type"):
@@ -98,7 +103,7 @@ def wrappings_of(record: Record) -> tuple[Wrapping, ...]:
     if record.value is None:
         return ()
     try:
-        return _unwrap(record.value, _read(record.value)).wrappings
+        return _unwrap(record.value, _read(record.value, record.key)).wrappings
     except _UnreadableError:
         return ()
 
@@ -110,8 +115,10 @@ class _UnreadableError(Exception):
 _NO_JSON: Final = object()
 
 
-def _read(value: bytes) -> Any:
+def _read(value: bytes, key: bytes | None) -> Any:
     """Return the JSON of a record's bytes, or _NO_JSON where it has to be looked for within them."""
+    if key is not None and len(key) > MAX_KEY_BYTES:
+        raise _UnreadableError(f"its key has {len(key)} bytes, over {MAX_KEY_BYTES}")
     if len(value) > MAX_BYTES:
         raise _UnreadableError(f"{len(value)} bytes, over {MAX_BYTES}")
     try:
@@ -292,13 +299,16 @@ def _id_text(value: Any, name: str) -> str | None:
 
 def _id(value: Any, name: str) -> str | None:
     text = _id_text(value, name)
+    if text is not None and len(text) > MAX_ID_CHARACTERS:
+        raise _InvalidError(f"{name} has {len(text)} characters, over {MAX_ID_CHARACTERS}")
     return None if text is None or text.strip().lower() in NO_IDS else text
 
 
 def _version(value: Any, name: str) -> str | None:
     if type(value) is int or type(value) is float:  # a version such as 17.4 written as a number
-        return str(value)
-    return _text(value, name)
+        value = str(value)
+    text = _text(value, name)
+    return None if text is not None and len(text) > _LONGEST_VERSION and name != "os_version" else text
 
 
 def _object(fields: JsonObject, name: str) -> JsonObject:

@@ -6,6 +6,7 @@ what is remembered of users and devices, so nothing of it is stored: a start bui
 
 import marshal
 from collections.abc import Mapping
+from itertools import islice
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -16,6 +17,9 @@ from flows.steps.os_version import read_os_version
 from flows.steps.platform import PlatformNames, Stated, platform_of_values
 from flows.steps.profile import APP_VERSION, OS_VERSION, Profile, devices_of_first_user
 
+_MOST_DEVICES: Final = 10_000_000
+"""So many devices are known at the most. Beyond it some that have a user already are forgotten: their next user is told
+nothing all the same, for what they taught is that user's by then."""
 _MOST_SECONDS: Final = 100_000
 """So many second users of devices are known to be told already; beyond it some are told once more."""
 
@@ -104,6 +108,8 @@ class Logins:
                     self._seconds.clear()
                 self._seconds.add(second)
                 return [(key, Inherited(device_id, {}, partition, is_second=True))]
+            if known is None and len(self._devices) >= _MOST_DEVICES:
+                self._forget_some()
             self._devices[place] = key
         packed = known if isinstance(known, bytes) else known[1] if isinstance(known, tuple) else None
         if packed is None:
@@ -111,6 +117,12 @@ class Logins:
         since_s = now_s - self._remember_s
         taught = {each: device for each, device in _unpack(packed).items() if device[1] > since_s}
         return [(key, Inherited(device_id, taught, partition))] if taught else []
+
+    def _forget_some(self) -> None:
+        """Forget the first tenth of the devices that have a user, to be called with the lock."""
+        owned = (place for place, known in self._devices.items() if isinstance(known, str))
+        for place in list(islice(owned, _MOST_DEVICES // 10)):
+            del self._devices[place]
 
     def _teach(self, stated: Stated | None, device_id: str, event: Event, now_s: int) -> list[tuple[str, Inherited]]:
         reading = self._reader.read(event)

@@ -18,6 +18,8 @@ NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
 _UNKNOWN: Final = "?"
 _SECOND: Final = "2"
 """Before the id of a device that another user was seen on before: a mark, which knows nothing."""
+MAX_DEVICES: Final = 1000
+"""Of one user. Nobody has as many; the id of a guest account, a kiosk or a test may be used on any number."""
 _KEYS: Final[dict[Platform | None, str]] = {"ios": "i", "android": "a", None: _UNKNOWN}
 
 
@@ -58,6 +60,8 @@ class Profile:
         device = self.devices.get(key)
         if device is None:
             self.devices[key] = Device(time_ms, now_s, taught_by(time_ms, values, once))
+            if len(self.devices) > MAX_DEVICES:
+                self._forget_some()
             return True
         device.touched_s = now_s
         is_later = time_ms > device.seen_ms and len(self.devices) > 1  # it may be the user's latest device now
@@ -132,6 +136,24 @@ class Profile:
         marks = {key: device for key, device in self.devices.items() if key[0] == _SECOND and key[1:] in known}
         self.devices = {**kept, **marks}
         return True
+
+    def _forget_some(self) -> None:
+        """Forget the devices that were heard of longest ago, with their marks, so that there is room for some time."""
+        devices = self.devices
+        over = len(devices) - MAX_DEVICES * 9 // 10
+        gone: set[str] = set()
+        oldest = sorted((key for key in devices if key[0] != _SECOND), key=lambda key: devices[key].touched_s)
+        for key in oldest:
+            if over <= 0:
+                break
+            gone.add(key)
+            over -= 2 if _SECOND + key[1:] in devices else 1
+        known = {key[1:] for key in oldest if key not in gone}
+        self.devices = {
+            key: device
+            for key, device in devices.items()
+            if key not in gone and (key[0] != _SECOND or key[1:] in known)
+        }
 
     def knows(self, appsflyer_id: str) -> bool:
         """Return whether any device has this AppsFlyer id."""

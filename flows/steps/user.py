@@ -19,7 +19,7 @@ from flows.steps.logins import Inherited
 from flows.steps.os_version import read_os_version
 from flows.steps.outcome import DeadLetterReason, FilterReason
 from flows.steps.platform import PlatformNames, Stated, platform_of_values
-from flows.steps.profile import APP_VERSION, OS_VERSION, Profile
+from flows.steps.profile import APP_VERSION, MAX_DEVICES, OS_VERSION, Profile
 from flows.steps.select import Target
 
 _DIGEST_BYTES: Final = 8
@@ -42,6 +42,8 @@ class Rules(NamedTuple):
     names: PlatformNames = PlatformNames()
     hold_bytes: int = HOLD_BYTES
     """What the held events of all users may take together."""
+    remember_users: int = 10_000_000
+    """How many users are remembered at the most."""
 
 
 class UserState(NamedTuple):
@@ -372,6 +374,8 @@ class User:
         if not self._rules.settle_ms:
             return 0
         first_ms = min(self._first_seen_ms.get(appsflyer_id, now_ms), time_ms)
+        if appsflyer_id not in self._first_seen_ms and len(self._first_seen_ms) >= MAX_DEVICES:
+            del self._first_seen_ms[min(self._first_seen_ms, key=lambda each: self._first_seen_ms[each])]
         self._first_seen_ms[appsflyer_id] = first_ms
         return first_ms + self._rules.settle_ms
 

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.steps.decode import MAX_BYTES, NO_IDS, OPERATIONS, Refused, decode, flatten_operations
+from flows.steps.decode import (
+    MAX_BYTES,
+    MAX_ID_CHARACTERS,
+    MAX_KEY_BYTES,
+    NO_IDS,
+    OPERATIONS,
+    Refused,
+    decode,
+    flatten_operations,
+)
 from flows.steps.event import Event, Position, Record
 from flows.steps.exact_json import MAX_DEPTH
 from flows.steps.outcome import DeadLetterReason
@@ -431,3 +440,27 @@ def test_money_of_older_sdks_has_todays_names() -> None:
         fields = event(api_properties=api_properties).fields
         assert (fields["productId"], fields["quantity"], fields["price"]) == ("p", 2, 4.99)
     assert "price" not in event(api_properties={"price": 3}).fields
+
+
+def test_an_id_that_amplitude_could_not_keep_is_refused() -> None:
+    """Amplitude, «Limits»: texts of at most 1,024 characters. It would be remembered for as long as its user."""
+    assert event(user_id="u" * MAX_ID_CHARACTERS).user_id == "u" * MAX_ID_CHARACTERS
+    for name in ("user_id", "device_id"):
+        refused = refusal({"event_type": "open", "user_id": "u", name: "x" * (MAX_ID_CHARACTERS + 1)})
+        assert (refused.reason, refused.error) == ("invalid_event", f"{name} has 1025 characters, over 1024")
+    assert event(insert_id="i" * 5000).insert_id == "i" * 5000
+
+
+def test_an_endless_app_version_is_none() -> None:
+    """It would be remembered with its device."""
+    assert event(app_version="1" * 256).app_version == "1" * 256
+    assert event(app_version="1" * 257).app_version is None
+
+
+def test_a_record_with_an_endless_key_is_refused_whole() -> None:
+    """Each of thousands of events of a record would be kept, and dead-lettered, with the key beside it."""
+    value = b'{"events":[' + b",".join([b'{"event_type":"a","user_id":"u"}'] * 1000) + b"]}"
+    assert len(decode(Record(value, b"k" * MAX_KEY_BYTES, "t", 0, 0, 0))) == 1000
+    (refused,) = decode(Record(value, b"k" * (MAX_KEY_BYTES + 1), "t", 0, 0, 0))
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.value) == ("undecodable", value)

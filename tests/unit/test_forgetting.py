@@ -137,3 +137,16 @@ def test_everyone_is_reminded_once_never_early_and_hardly_late(
         assert key not in reminded
         reminded.add(key)
     assert reminded == due.keys()
+
+
+def test_who_is_not_known_any_more_is_struck_off_the_list() -> None:
+    """Those who were forgotten for want of room, and came again, would be listed again and again."""
+    forgetting = Forgetting(6400)
+    for _ in range(3):
+        forgetting.note("ada", 6400)
+        forgetting.note("bob", 12_800)
+    assert forgetting.size == 6
+    forgetting.keep(lambda key: key == "bob")
+    assert forgetting.size == 1
+    assert list(forgetting.due(20_000, 10)) == ["bob"]
+    assert forgetting.size == 0

@@ -12,7 +12,7 @@ from flows.steps.device import OldDeviceState, Taught
 from flows.steps.event import PLATFORMS, Platform
 from flows.steps.identifiers import Value
 from flows.steps.merging import merge_users
-from flows.steps.profile import Profile
+from flows.steps.profile import MAX_DEVICES, Profile, devices_of_first_user
 from flows.steps.user import UserState
 
 ID = "appsflyer_id"
@@ -365,3 +365,21 @@ def test_what_an_earlier_version_stored_is_set() -> None:
         profile.learn("ios", device_id, 9, {}, (), {ID: "B"}, now_s=NOW_S)
     assert profile.resolve("ios", "d", {}) == {ID: "A", "idfa": "I"}
     assert profile.resolve("ios", None, {ID: "L"}) == {ID: "L"}
+
+
+def test_a_user_of_countless_devices_keeps_those_that_were_heard_of_last() -> None:
+    """A guest account, a kiosk: what is remembered of one user is stored whole, whenever they are heard of."""
+    profile = Profile()
+    for number in range(3 * MAX_DEVICES):
+        device_id = f"d{number}"
+        if number % 2:
+            profile.inherit(device_id, {}, is_second=True, now_s=NOW_S + number)
+        profile.learn("ios", device_id, number, {ID: f"id-{number}"}, now_s=NOW_S + number)
+        profile.learn("ios", "of every day", number, {ID: "mine"}, now_s=NOW_S + number)
+        assert len(profile.devices) <= MAX_DEVICES + 1
+    last = 3 * MAX_DEVICES - 1
+    assert profile.resolve("ios", f"d{last}", {}) == {ID: f"id-{last}"}
+    assert profile.resolve("ios", "of every day", {}) == {ID: "mine"}
+    assert profile.resolve("ios", "d0", {}) == {}
+    firsts = devices_of_first_user(profile.state())
+    assert not any(int(each[1:]) % 2 for each in firsts - {"of every day"})

@@ -30,6 +30,7 @@ FULL: dict[str, Any] = {
     "identity": {
         "remember_days": 90,
         "remember_insert_ids": 100,
+        "remember_users": 1000,
         "hold_seconds": 300,
         "settle_seconds": 0,
         "hold_events": 100,

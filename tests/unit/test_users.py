@@ -222,6 +222,25 @@ def test_what_all_users_hold_is_bounded_and_the_longest_waiting_gives_way(tmp_pa
     assert (world.ledger.held_events, world.ledger.held_bytes) == (0, 0)
 
 
+def test_no_more_users_are_remembered_than_may_be(tmp_path: Path) -> None:
+    """A topic of countless users must not fill the memory: who was not heard of for longest is forgotten."""
+    world = World(RULES._replace(remember_users=BUCKETS * 50), tmp_path)
+    for offset in range(400):
+        world.happen(offset, user_id=f"user-{offset}", device_id=f"d{offset}", platform="iOS")
+        if offset % 20 == 19:
+            world.logic.snapshot()
+            assert world.remembered() <= 50 + 60, "those of the last two snapshots are awake"
+    for _ in range(3):
+        world.logic.snapshot()
+    assert world.remembered() == 50
+    (users,) = world.users
+    kept = set(users.keys())
+    assert kept <= {f"u:user-{offset}" for offset in range(340, 400)}, "whoever came to rest with one snapshot is alike"
+    world.logic.snapshot()
+    world.restart()
+    assert set(world.users[0].keys()) == kept
+
+
 def test_users_are_spread_over_the_buckets() -> None:
     """So that several workers have something to do."""
     counts = [0] * BUCKETS
