@@ -27,6 +27,8 @@ _CONSUMER: dict[str, str] = {
     # Prefetch: one buffer for all partitions; librdkafka's default is 64 MB.
     "queued.max.messages.kbytes": "16384",
     "queued.min.messages": "20000",
+    # What is fetched of a partition at a time is unpacked at once, and a batch of 100 bytes can unpack to a megabyte.
+    "fetch.message.max.bytes": "131072",
     # A full buffer is asked again after this time; librdkafka's default of 1 s would leave it empty in between.
     "fetch.queue.backoff.ms": "10",
     "fetch.wait.max.ms": "100",

@@ -3,7 +3,6 @@
 import time
 from collections import deque
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,14 @@ from connectors.appsflyer.report import Report
 from connectors.appsflyer.unfinished import TAKEN_BACK_BYTES, Unfinished
 from connectors.ledger.journal import Journal
 from connectors.ledger.ledger import Ledger
+from connectors.ledger.manifest import Manifest
+from connectors.pace import Pace
 from connectors.postbox import Postbox
 from connectors.secrets import Secret
 from flows.settings.model import PENDING_EVENT_BYTES, Delivery, SecretRef
 from flows.steps.event import Position
 from flows.steps.outcome import DeadLetter, DeadLetterReason
-from flows.window import MicroBatch, utc_now
+from flows.window import MicroBatch
 from tests.unit.test_process import _process
 
 _MB = 1 << 20
@@ -32,8 +33,9 @@ def a_parcel(number: int, large: int = _MB) -> Parcel:
 
 @pytest.fixture
 def unfinished(tmp_path: Path) -> Iterator[Unfinished]:
-    journal = Journal(tmp_path / "journal")
-    unfinished = Unfinished(Ledger(["one"], 1000), journal, tmp_path / "overflow")
+    manifest = Manifest(tmp_path)
+    journal = Journal(tmp_path / "journal", manifest)
+    unfinished = Unfinished(Ledger(["one"], 1000), journal, tmp_path / "overflow", manifest)
     yield unfinished
     for overflow in unfinished._overflows.values():
         overflow.close()
@@ -97,7 +99,7 @@ def test_the_source_waits_when_what_waits_is_large(tmp_path: Path) -> None:
 
 def test_a_window_of_large_events_goes_out_before_it_is_full() -> None:
     """Ten thousand events of a megabyte may be in no window, whatever `max_events` says."""
-    window = MicroBatch([], 10_000, timedelta(seconds=60), utc_now)
+    window = MicroBatch([], 10_000, 60.0, Pace())
     assert window.on_batch([a_parcel(0, 400_000), a_parcel(1, 400_000)])[0] == []
     ((*batch,),), is_discarded = window.on_batch([a_parcel(2, 400_000)])
     assert ([each.position.offset for each in batch], is_discarded) == ([0, 1, 2], True)
