@@ -55,7 +55,7 @@ def _events() -> bytes:
         "user_properties": known,
     }
     lines = [event, {**event, "platform": HOSTILE}, {**event, "time": HOSTILE}, {**event, "user_properties": {}}]
-    lines.append({**event, "user_id": HOSTILE * 100})
+    lines.append({**event, "user_id": (HOSTILE * 100)[:1000]})
     return b"\n".join([*map(orjson.dumps, lines), f"{HOSTILE!r} \x1b[2J".encode()])
 
 
