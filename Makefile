@@ -54,8 +54,9 @@ load: setup ## a load test on this machine, with a report: RATE=2000 MINUTES=10 
 	@$(PYTHON) -m tests.load $(call flags,EVENTS MINUTES RATE USERS SKEW SELECTED WITHOUT_IDS BURST BURST_SECONDS SLICES \
 		ANSWER_MS ENDPOINT LIMIT ARCHIVE SETTINGS SEED DIRECTORY)
 
-memory: setup ## what remembering users costs, and how long a start with them takes; USERS=1000000
-	@$(PYTHON) -m tests.load.memory $(call flags,USERS EVENTS SELECTED RATE EPOCHS EPOCH_SECONDS DIRECTORY)
+memory: setup ## what remembering users costs, and a start with them: USERS=1000000; HOSTILE=1: peaks over hostile topics
+	@$(PYTHON) -m $(if $(HOSTILE),tests.load.hostile $(call flags,DIRECTORY),tests.load.memory \
+		$(call flags,USERS EVENTS SELECTED RATE EPOCHS EPOCH_SECONDS DIRECTORY))
 
 bench: .venv/.bench ## this stream, its peers and the limits side by side; EVENTS=200000 ROUNDS=3 ONLY=stream,go
 	$(PYTHON) -m tests.bench compare $(call flags,EVENTS USERS ROUNDS ONLY) $(if $(ONLY),,--record)
