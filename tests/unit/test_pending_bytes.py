@@ -21,6 +21,7 @@ from connectors.secrets import Secret
 from flows.settings.model import PENDING_EVENT_BYTES, Delivery, SecretRef
 from flows.steps.event import Position
 from flows.steps.outcome import DeadLetter, DeadLetterReason
+from flows.users import BUCKETS
 from flows.window import MicroBatch
 from tests.unit.test_process import _process
 
@@ -83,6 +84,8 @@ def test_large_ones_come_back_from_the_disk_a_few_at_a_time(unfinished: Unfinish
 def test_the_source_waits_when_what_waits_is_large(tmp_path: Path) -> None:
     """`max_pending` bounds their bytes, too: 4 KB each on average."""
     process = _process(tmp_path, has_recovery=True)
+    for bucket in range(BUCKETS):
+        process.hearing.loaded(str(bucket))
     most_bytes = process.settings.delivery.max_pending_bytes
     assert most_bytes == process.settings.delivery.max_pending * PENDING_EVENT_BYTES
     parcels: list[Parcel] = []

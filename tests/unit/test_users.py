@@ -207,7 +207,7 @@ def test_what_all_users_hold_is_bounded_and_the_longest_waiting_gives_way(tmp_pa
     given_up: list[Outgoing] = []
     for offset in range(20):
         world.now_ms += 1
-        given_up += world.happen(offset, user_id=f"user-{offset}", platform="iOS", text="x" * 9000)
+        given_up += world.happen(offset, user_id=f"user-{offset:02}", platform="iOS", text="x" * 9000)
         assert world.ledger.held_bytes <= 100_000
     assert world.ledger.held_events == 20 - len(given_up)
     assert world.ledger.held_events == 9
@@ -217,8 +217,7 @@ def test_what_all_users_hold_is_bounded_and_the_longest_waiting_gives_way(tmp_pa
     world.restart()
     assert world.ledger.held_events == 9
     assert world.ledger.held_bytes <= 100_000
-    world.now_ms += 10_000
-    world.logic.on_notify()
+    world.logic.on_eof()
     assert (world.ledger.held_events, world.ledger.held_bytes) == (0, 0)
 
 
