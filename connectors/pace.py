@@ -6,6 +6,7 @@ sources, and windows that hold something, ask for a time that is always over, an
 worker's parts rests for all of them.
 """
 
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +19,11 @@ _SHORTEST_SECONDS: Final = 0.001
 LONGEST_SECONDS: Final = 0.05
 _LONGEST_AMONG_OTHERS_SECONDS: Final = 0.01
 """Where several workers run, for what others hand over does not end a rest."""
+
+
+def wait(seconds: float) -> None:
+    """Wait so long. Unlike `time.sleep` it names a length and no moment: tools that step clocks break the latter."""
+    select.select((), (), (), seconds)
 
 
 class _Worker(threading.local):
@@ -39,9 +45,7 @@ class Pace:
     Each worker has its own. `clock` is a steady clock in seconds, `sleep` waits for some.
     """
 
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = wait) -> None:
         self.clock = clock
         self._sleep = sleep
         self._worker = _Worker()

@@ -17,6 +17,7 @@ from connectors.appsflyer.parcel import Attempts, Parcel, attempts_of
 from connectors.appsflyer.unfinished import READ_VERSIONS, STATE_VERSION, Unfinished
 from connectors.ledger.ledger import Ledger
 from connectors.ledger.seal import seal, unseal
+from connectors.pace import wait
 from connectors.postbox import Postbox
 from connectors.stopping import Stopping
 
@@ -180,7 +181,7 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
                     letters=self.postbox.waits_for,
                 )
             self.raise_errors()
-            time.sleep(_LOOK_SECONDS)
+            wait(_LOOK_SECONDS)
 
     def _must_end(self, waited_seconds: float) -> bool:
         if waited_seconds >= self._send_seconds:

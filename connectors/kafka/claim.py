@@ -10,6 +10,7 @@ import structlog
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept
 from connectors.kafka.note import Note, pack_final, unpack_final
+from connectors.pace import wait
 from connectors.stopping import Stopping
 
 Pending = Callable[[str, int], tuple[list[int], int] | None]
@@ -100,7 +101,7 @@ class Claim:
         while time.monotonic() < until:
             if stopping.requested:
                 return False
-            time.sleep(_LOOK_SECONDS)
+            wait(_LOOK_SECONDS)
             now = ask()
             if now is None:
                 return False

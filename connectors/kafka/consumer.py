@@ -32,6 +32,7 @@ from connectors.kafka.properties import consumer_properties, scrubber
 from connectors.kafka.rivals import Rivals
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
+from connectors.pace import wait
 from flows.settings.model import KafkaSource
 from flows.steps.event import Record
 
@@ -463,7 +464,7 @@ class SharedConsumer:
         deadline = time.monotonic() + FINAL_COMMIT_SECONDS
         while not self._committer.is_answered and time.monotonic() < deadline:
             self._consumer.poll(0)  # librdkafka's own waits go by the wall clock
-            time.sleep(_LOOK_SECONDS)
+            wait(_LOOK_SECONDS)
 
     def _on_message_error(self, message: _Message, error: KafkaError) -> None:
         partition = message.partition()

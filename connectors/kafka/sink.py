@@ -12,6 +12,7 @@ import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.kafka.producer import NotWrittenError, OrderedProducer, Outgoing
+from connectors.pace import wait
 from connectors.stopping import Stopping
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ class KafkaOutput(FixedPartitionedSink[list[Outgoing], None]):
         until = (self.stopping.since or time.monotonic()) + self._drain_seconds
         while self._unwritten() and time.monotonic() < until:
             self.producer.poll()
-            time.sleep(_LOOK_SECONDS)
+            wait(_LOOK_SECONDS)
 
     def close(self) -> None:
         """End; after an error of the flow too. Raises nothing: Bytewax would abort where it is dying already."""

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from connectors.kafka.cluster import POLL_SECONDS, REQUEST_SECONDS, Cluster, topic_id
 from connectors.kafka.errors import KafkaSetupError, MissingTopicError
 from connectors.limited_log import LimitedLog
+from connectors.pace import wait
 from connectors.secrets import resolve_properties
 from connectors.stopping import Stopping
 from flows.settings.model import KafkaSource
@@ -101,7 +102,7 @@ def _configs(cluster: Cluster, source: str, target: str, stopping: Stopping) -> 
     while not all(each.done() for each in futures):
         if stopping.requested or time.monotonic() > until:
             return None
-        time.sleep(POLL_SECONDS / 10)
+        wait(POLL_SECONDS / 10)
     if any(each.exception() is not None for each in futures):
         return None
     of_source, of_target = (
