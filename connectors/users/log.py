@@ -76,6 +76,8 @@ class UserLog:
         self._descriptor = -1
         self._rewriting: Iterator[str] | None = None
         self._share = 0
+        self._rewritten_from = 0
+        """The first generation of the segment that everybody is being written to."""
         self._outdated: list[Segment] = []
         """Segments that nothing needs any more, but a start from an older generation."""
         self._outdated_since = 0
@@ -139,14 +141,15 @@ class UserLog:
             self._sealed.append(Segment(segment_path(self._directory, self._number), self._records))
             self.close()
             self._begin()
+            self._rewritten_from = self._generation + 1
             keys = self._everybody.keys()
             self._rewriting = iter(keys)
             self._share = max(len(keys) // _REWRITES, _LEAST_REWRITTEN)
         part = list(islice(self._rewriting, max(self._share, changed)))
-        if not part:  # the last part is with the generation before
+        if not part:  # the last part is with the generation before, if there was anybody
             self._rewriting = None
             self._outdated, self._sealed = self._sealed, []
-            self._outdated_since = self._generation
+            self._outdated_since = max(self._generation, self._rewritten_from)
             self._rewrite_at_s = now_s + _LONGEST_KEPT_S
         return [(key, state) for key in part if (state := self._everybody.state_of(key)) is not None]
 

@@ -108,6 +108,26 @@ def test_a_start_finds_what_the_snapshot_stands_for(
 
 
 @pytest.mark.usefixtures("_often")
+def test_a_log_that_is_written_anew_when_nobody_is_left_is_read(tmp_path: Path) -> None:
+    """Then the first generation that can be gone back to is the one that everybody's absence was written with."""
+    log, people = opened(tmp_path / "users")
+    people.put("c", (1,))
+    people.save(log)
+    for key in "ceag":
+        people.put(key, None)
+    people.save(log)
+    generation = 0
+    for number in range(3):  # the old segment is kept for as long as the engine may go back
+        people.put("h", (number,))
+        generation = people.save(log)
+    log.close()
+    assert not (tmp_path / "users/000000001.users").exists()
+    again, read = opened(tmp_path / "users", generation)
+    again.close()
+    assert read.known == {"h": (2,)}
+
+
+@pytest.mark.usefixtures("_often")
 def test_a_log_stays_in_proportion_to_its_users(tmp_path: Path) -> None:
     """However often they change: about twice what all of them take, and what changes meanwhile."""
     log, people = opened(tmp_path)
