@@ -27,8 +27,8 @@ setup: .venv/.complete ## .venv with everything at the versions of constraints.t
 run: setup ## the sample archive through the stream to a stand-in AppsFlyer, with a summary
 	@$(PYTHON) -m examples.run
 
-test: lint types ## everything that CI runs: lint, types, unit, property, integration (real Kafka), end to end
-	$(PYTHON) -m pytest
+test: lint types ## everything that CI runs: lint, types, unit, property, real Kafka, end to end; JOBS=3 side by side
+	$(PYTHON) -m pytest $(if $(JOBS),-n $(JOBS) --dist worksteal)
 
 lint: setup ## ruff and the import rule
 	$(PYTHON) -m ruff check .

@@ -344,6 +344,8 @@ class SharedConsumer:
         try:
             if self._watch.confirms(self._unconfirmed_since or 0.0, now):
                 self._unconfirmed_since = None
+            elif self._watch.is_unanswered and self._lost_since is None:
+                self._lost_since = now  # who has all that fits fetches no more, and librdkafka tells him nothing
         except KafkaSetupError as error:
             self._failure = error
         self._look_for_another_topic()
@@ -477,6 +479,8 @@ class SharedConsumer:
             self._repairs[partition] = (message.offset(), self._cluster.ask_available([partition]))
             return
         if is_damage(error):
+            if partition in self._damage:  # librdkafka had queued it before the partition was let go of
+                return
             self._damage.note(partition, message.offset(), self._scrub(error.str()), self._clock())
             self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
             return

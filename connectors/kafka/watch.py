@@ -40,6 +40,8 @@ class PartitionWatch:
         self._confirmed_from = now
         self.is_another = False
         """Whether there is another topic of that name now."""
+        self.is_unanswered = False
+        """Whether the last that was asked of the cluster has failed."""
         self._owns = owns
         self._stopping = stopping
         self._interval_seconds = interval_seconds
@@ -61,6 +63,7 @@ class PartitionWatch:
         if self._asked and self._asked[0].done():
             asked, self._asked = self._asked[0], []
             error = asked.exception()
+            self.is_unanswered = error is not None
             if error is None:
                 self._missed = 0
                 self._confirmed_from = self._asked_at

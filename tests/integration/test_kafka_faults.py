@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from structlog.testing import CapturingLogger
 
+from connectors.kafka import cluster, consumer
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSetupError, OffsetsGoneError, StoppedWhileWaitingError
 from connectors.kafka.source import KafkaInput, KafkaPartition
@@ -358,6 +359,30 @@ def test_a_broker_may_come_late_and_go_and_come_back(
     began = time.monotonic()
     source.close()
     assert time.monotonic() - began < 5
+
+
+def test_who_has_all_that_fits_and_waits_for_the_topics_id_says_that_kafka_is_gone(
+    own_kafka: LocalKafka,
+    lines: Lines,
+    open_source: Callable[..., KafkaInput],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Then nothing is fetched, and librdkafka tells only those who fetch."""
+    own_kafka.start()
+    create_soon(own_kafka.address, threading.Thread(target=lambda: None))
+    fill(own_kafka.address, "t", 10)
+    partition = begin(open_source(own_kafka.address, "t", committed=0))
+    assert len(read(partition, 10)) == 10
+    monkeypatch.setattr(cluster, "REQUEST_SECONDS", 1.0)
+    monkeypatch.setattr(consumer, "SILENCE_SECONDS", -1.0)  # the topic is to be confirmed after each record
+    fill(own_kafka.address, "t", 10)
+    partition.next_batch()
+    own_kafka.kill()
+    monkeypatch.setattr(consumer, "READ_AHEAD_RECORDS", 0)
+    until = time.monotonic() + 60
+    while not lines.of("waiting for kafka") and time.monotonic() < until:
+        read(partition, 1, seconds=0.1)
+    assert lines.of("waiting for kafka")
 
 
 def create_soon(address: str, connected: threading.Thread) -> None:

@@ -31,6 +31,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         packed.extractall(tmp_path, filter="data")
     text = scene.SETTINGS.format(bootstrap="localhost:1", url="http://localhost:2")
     (tmp_path / "stream.toml").write_text(text, encoding="utf-8")
+    # Once, so that users are stored as this version stores them: test_upgrade.py has what becomes of an earlier one's.
+    assert Handover(Places([tmp_path / "state"]), 1, 1).run() is not None
     return tmp_path
 
 

@@ -103,7 +103,7 @@ def _take_up(state: Path) -> TakenUp:
                 aside[lane] = list(overflow.peek())
                 overflow.close()
         elif each.step.endswith(".identify"):
-            _, _, bucket, generation = each.state
+            _, _, bucket, generation, *_ = each.state
             read_log(state / "users" / bucket, generation, users.__setitem__, manifest.state)
     return TakenUp(stored, states, sorted(fates, key=repr), aside, users)
 
