@@ -1,11 +1,12 @@
 """Connections go silent without FIN or RST; new ones work. It costs one time-out, at one event a second and under load.
 
-Over HTTP/2 as well as HTTP/1.1, where several connections go silent at once.
+Over HTTP/2 as well as HTTP/1.1, where several connections go silent at once; behind a proxy that hangs, which still
+acknowledges what it gets, and where the kernel drops their packets. nginx speaks HTTP/2, as a server of many does.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from threading import Condition
 
@@ -22,6 +23,8 @@ from flows.settings.model import Delivery, SecretRef
 from flows.steps.event import Position
 from tests.fixtures.dead_end import DeadEnd, dead_end
 from tests.fixtures.http2 import http2_server
+from tests.fixtures.packet_drop import PacketDrop, packet_drop
+from tests.load.endpoint import run_endpoint
 
 pytestmark = pytest.mark.chaos
 
@@ -51,23 +54,32 @@ class Arrivals:
             assert self._changed.wait_for(lambda: len(self.at) >= count, 60), len(self.at)
 
 
+Way = DeadEnd | PacketDrop
+WAYS: dict[str, Callable[[int], AbstractContextManager[Way]]] = {"proxy": dead_end, "packets": packet_drop}
+
+
 @contextmanager
-def endpoint(protocol: str, directory: Path) -> Iterator[tuple[DeadEnd, str, Path | None]]:
+def endpoint(protocol: str, way: str, directory: Path) -> Iterator[tuple[Way, str, Path | None]]:
     with ExitStack() as stack:
         if protocol == "HTTP/2":
             server = stack.enter_context(http2_server(directory, lambda session, stream: session.answer(stream)))
-            proxy = stack.enter_context(dead_end(server.port))
-            yield proxy, f"https://127.0.0.1:{proxy.port}", directory / CA_FILE
+            between = stack.enter_context(WAYS[way](server.port))
+            yield between, f"https://127.0.0.1:{between.port}", directory / CA_FILE
+        elif protocol == "nginx":
+            nginx = stack.enter_context(run_endpoint(directory / "nginx", 1, kind="nginx"))
+            between = stack.enter_context(WAYS[way](int(nginx.url.rpartition(":")[2])))
+            yield between, f"https://127.0.0.1:{between.port}", nginx.ca_file
         else:
             sandbox = stack.enter_context(SandboxServer.in_thread())
-            proxy = stack.enter_context(dead_end(sandbox.port))
-            yield proxy, f"http://127.0.0.1:{proxy.port}", None
+            between = stack.enter_context(WAYS[way](sandbox.port))
+            yield between, f"http://127.0.0.1:{between.port}", None
 
 
-@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/1.1"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("protocol", ["HTTP/2", "HTTP/1.1", "nginx"])
 @pytest.mark.parametrize(("rate", "seconds"), [(1.0, 16), (200.0, 12)], ids=["one a second", "load"])
 def test_silence_costs_one_time_out(
-    protocol: str, rate: float, seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    protocol: str, way: str, rate: float, seconds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything arrives once; nothing that is sent waits for longer than one time-out and what a retry takes."""
     monkeypatch.setenv("SILENCE_KEY", "a-key")
@@ -79,14 +91,14 @@ def test_silence_costs_one_time_out(
         settled=lambda: None,
     )
     sent_at: dict[int, float] = {}
-    with endpoint(protocol, tmp_path) as (proxy, url, ca_file):
+    with endpoint(protocol, way, tmp_path) as (between, url, ca_file):
         settings = Delivery(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
         courier = Courier(settings, {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}, report, now_ms)
         try:
             count = int(rate * seconds)
             for number in range(count):
                 if number == count // 4:
-                    assert proxy.silence() >= 1
+                    assert between.silence() >= 1
                 sent_at[number] = time.monotonic()
                 parcel = Parcel("s", 0, "e", "id1", BODY % number, b"{}", None, Position("t", 0, number), 0)
                 courier.submit([(parcel, Attempts())])
@@ -96,4 +108,4 @@ def test_silence_costs_one_time_out(
             courier.close()
     longest = max(arrivals.at[number] - sent_at[number] for number in sent_at)
     assert TIMEOUT_SECONDS <= longest <= TIMEOUT_SECONDS + SPARE_SECONDS
-    assert proxy.silenced >= 1
+    assert between.silenced >= 1
