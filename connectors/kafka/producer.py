@@ -28,6 +28,8 @@ _LARGEST_BATCH_BYTES: Final = 1_000_000
 _LARGEST_REQUEST_BYTES: Final = 100_000_000
 _UNBOUNDED_KBYTES: Final = 2_147_483_647
 _CLOSING_SECONDS: Final = 0.1
+_CONSEQUENCES: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - public codes
+"""Of records that are let go of because another one was refused."""
 _REPORT_POLLS: Final = 50
 """How often a poll of `_CLOSING_SECONDS` waits for the report that says why a producer has ended."""
 
@@ -83,6 +85,8 @@ class OrderedProducer:
         self._scrub: Scrub = scrubber(properties.items())
         self._is_closed = False
         self._error = ""
+        self._is_consequence = False
+        """Whether that only follows from what was not told yet."""
         largest = target.max_message_bytes or _LARGEST_BATCH_BYTES
         try:
             self._producer = Producer(
@@ -141,6 +145,8 @@ class OrderedProducer:
         except KafkaException as error:
             self._take_reports()
             self._fail(reason_of(error))
+        if self._is_consequence:
+            self._take_reports()
         self.raise_error()
 
     def _take_reports(self) -> None:
@@ -148,7 +154,7 @@ class OrderedProducer:
         for _ in range(_REPORT_POLLS):
             with suppress(KafkaException):
                 self._producer.poll(_CLOSING_SECONDS)
-            if self._error:
+            if self._error and not self._is_consequence:
                 return
 
     def raise_error(self) -> None:
@@ -189,9 +195,11 @@ class OrderedProducer:
             self._log.say(logging.WARNING, "waiting for kafka", topic=self._target.topic, unwritten=len(self._producer))
 
     def _fail(self, error: KafkaError, position: Position | None = None) -> None:
-        """Keep the first reason: all that follow come of it."""
-        if self._error:
+        """Keep the first reason: all that follow come of it, and what was purged may be told of before it."""
+        is_consequence = error.code() in _CONSEQUENCES
+        if self._error and (is_consequence or not self._is_consequence):
             return
+        self._is_consequence = is_consequence
         what = f"the record at {position}" if position is not None else "any more records"
         advice = _ADVICE.get(error.code(), "Nothing is lost: what was not written is read again at the next start")
         self._error = f"Kafka does not take {what} for {self._target.topic!r} ({self._scrub(error.str())}). {advice}."

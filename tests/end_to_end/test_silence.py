@@ -99,7 +99,7 @@ def _values() -> Iterator[bytes]:
     for number in range(20, 30):  # to an app that refuses each
         yield orjson.dumps(_event(number, platform="Android"))
     for number in range(30, 35):  # too large even without any property
-        yield orjson.dumps(_event(number, user_id=MARK * 600))
+        yield orjson.dumps(_event(number, user_id=MARK * 250))
     for number in range(35, 40):  # nobody knows their AppsFlyer id
         yield orjson.dumps(_event(number, user_properties={"name": HOSTILE}))
     yield f'{{"user_id": "{MARK}", "broken'.encode()

@@ -376,7 +376,9 @@ def test_who_has_all_that_fits_and_waits_for_the_topics_id_says_that_kafka_is_go
     monkeypatch.setattr(cluster, "REQUEST_SECONDS", 1.0)
     monkeypatch.setattr(consumer, "SILENCE_SECONDS", -1.0)  # the topic is to be confirmed after each record
     fill(own_kafka.address, "t", 10)
-    partition.next_batch()
+    until = time.monotonic() + 60
+    while not partition._consumer.is_confirming and time.monotonic() < until:
+        partition.next_batch()
     own_kafka.kill()
     monkeypatch.setattr(consumer, "READ_AHEAD_RECORDS", 0)
     until = time.monotonic() + 60
