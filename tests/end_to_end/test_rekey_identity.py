@@ -1,14 +1,13 @@
 """A copy whose source, target or state is not what it was: nothing is left out, and nothing is written twice."""
 
 import shutil
-import time
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewPartitions, NewTopic
+from confluent_kafka.cimpl import NewPartitions
 
+from tests.fixtures.kafka import make_again
 from tests.fixtures.stream import Run, Stream
 from tests.fixtures.topics import (
     PARTITIONS,
@@ -24,20 +23,6 @@ from tests.fixtures.topics import (
 )
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
-
-
-def make_again(admin: AdminClient, topic: str, partitions: int) -> None:
-    admin.delete_topics([topic])[topic].result(timeout=20)
-    until = time.monotonic() + 20
-    while True:
-        try:
-            admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(timeout=20)
-        except KafkaException:  # its deletion takes a moment
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def copied(stream: Stream, topics: Topics, count: int) -> Run:

@@ -1,17 +1,16 @@
 """A replay whose dead letter topic is deleted and made again while it is interrupted."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from examples.sample.settings import settings_text
 from examples.sample_archive import generate
+from tests.fixtures.kafka import make_again
 from tests.fixtures.stream import KEY, Stream
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
@@ -30,20 +29,6 @@ def letters_in(bootstrap: str, topic: str) -> list[Message]:
         found.append(message)
     consumer.close()
     return found
-
-
-def make_again(admin: AdminClient, topic: str) -> None:
-    admin.delete_topics([topic])[topic].result(timeout=20)
-    until = time.monotonic() + 20
-    while True:
-        try:
-            admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(timeout=20)
-        except KafkaException:  # its deletion takes a moment
-            if time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
 
 
 def test_what_was_taken_is_ended_and_the_next_replay_reads_the_new_topic_from_its_first_letter(

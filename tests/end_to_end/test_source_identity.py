@@ -7,11 +7,12 @@ from pathlib import Path
 
 import orjson
 import pytest
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewPartitions, NewTopic
+from confluent_kafka.cimpl import NewPartitions
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from tests.fixtures.kafka import make_again
 from tests.fixtures.stream import KEY, Run, Stream
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
@@ -83,17 +84,7 @@ class World:
 
     def make_again(self) -> None:
         """Delete the topic and make it again."""
-        self.admin.delete_topics([self.topic])[self.topic].result(timeout=20)
-        until = time.monotonic() + 20
-        while True:
-            try:
-                self.admin.create_topics([NewTopic(self.topic, 1, 1)])[self.topic].result(timeout=20)
-            except KafkaException:  # its deletion takes a moment
-                if time.monotonic() > until:
-                    raise
-                time.sleep(0.05)
-            else:
-                return
+        make_again(self.admin, self.topic)
 
     def run(self) -> Run:
         """Start the stream."""

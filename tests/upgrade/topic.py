@@ -4,15 +4,14 @@ import contextlib
 import fcntl
 import re
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
+from tests.fixtures.kafka import make_again
 from tests.upgrade import scene
 
 _PATIENCE_SECONDS: Final = 30
@@ -25,17 +24,7 @@ def made_anew(admin: AdminClient, bootstrap: str) -> Iterator[None]:
     with place.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _remove(admin)
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                made = admin.create_topics([NewTopic(scene.TOPIC, scene.PARTITIONS, 1)])
-                made[scene.TOPIC].result(timeout=_PATIENCE_SECONDS)
-            except KafkaException:  # its deletion takes a moment
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.05)
-            else:
-                break
+        make_again(admin, scene.TOPIC, scene.PARTITIONS)
         try:
             yield
         finally:
