@@ -1,7 +1,14 @@
 """Durable: files and directories that a crash of the machine leaves whole."""
 
 import os
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+_CHECKSUM: Final = "crc32"
 
 
 def sync_entries(directory: Path) -> None:
@@ -23,3 +30,23 @@ def write_anew(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
     fresh.replace(path)
     sync_entries(path.parent)
+
+
+def write_checked(path: Path, content: Mapping[str, Any]) -> None:
+    """Replace what a JSON file holds, with a checksum beside it, as `write_anew` does. Raises OSError."""
+    write_anew(path, orjson.dumps({**content, _CHECKSUM: _crc32(content)}))
+
+
+def read_checked(path: Path, *, may_lack_checksum: bool = False) -> dict[str, Any]:
+    """Return what `write_checked` wrote. Raises ValueError or TypeError where it was changed, OSError."""
+    content = orjson.loads(path.read_bytes())
+    if not isinstance(content, dict):
+        raise TypeError("not a JSON object")
+    checksum = content.pop(_CHECKSUM, None)
+    if checksum != _crc32(content) and not (checksum is None and may_lack_checksum):
+        raise ValueError("not what was written")
+    return content
+
+
+def _crc32(content: Mapping[str, Any]) -> int:
+    return zlib.crc32(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))

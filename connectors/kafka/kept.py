@@ -5,15 +5,12 @@ have: written before each commit, so that a group which is further was moved on 
 """
 
 import secrets
-import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import orjson
-
-from connectors.durable import write_anew
+from connectors.durable import read_checked, write_checked
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.note import Note
 
@@ -119,16 +116,15 @@ class Kept:
 
     def _read(self) -> dict[str, Any]:
         try:
-            content: dict[str, Any] = orjson.loads(self._path.read_bytes())
-            is_whole = (
+            content = read_checked(self._path)
+            is_known = (
                 content["version"] == _VERSION
                 and isinstance(content["state"], str)
                 and all(isinstance(each, dict) for each in content["topics"].values())
-                and zlib.crc32(_checked(content)) == content["crc32"]
             )
         except (ValueError, KeyError, TypeError, AttributeError):
-            is_whole = False
-        if not is_whole:
+            is_known = False
+        if not is_known:
             raise KafkaSetupError(
                 f"state.directory: {self._path} is damaged. It says which topic this state has read, and how far the "
                 "group is. Put it back from where the rest of the state came from; or remove it, where you know that "
@@ -137,9 +133,4 @@ class Kept:
         return content
 
     def _write(self) -> None:
-        self._content["crc32"] = zlib.crc32(_checked(self._content))
-        write_anew(self._path, orjson.dumps(self._content))
-
-
-def _checked(content: Mapping[str, Any]) -> bytes:
-    return orjson.dumps([content["version"], content["state"], content["topics"]], option=orjson.OPT_SORT_KEYS)
+        write_checked(self._path, self._content)

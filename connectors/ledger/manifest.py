@@ -11,12 +11,11 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-import orjson
 import structlog
 
-from connectors.durable import write_anew
+from connectors.durable import read_checked, write_checked
 from connectors.ledger.damage import READ_AGAIN, DamagedStateError
 
 log = structlog.get_logger()
@@ -80,7 +79,7 @@ class Manifest:
         self._oldest = 0
         self._snapshot = stored.number if stored is not None else 0
         with suppress(FileNotFoundError):
-            self._take(self._path.read_bytes())
+            self._take()
             self.is_new = False
         if has_recovery:
             if self.is_new and stored is not None:
@@ -107,26 +106,24 @@ class Manifest:
             self._write()
 
     def _write(self) -> None:
-        content: dict[str, Any] = {
+        content = {
             "version": _VERSION,
             "state": self.state,
             "oldest_snapshot": self._oldest,
             "files": {name: list(each) for name, each in self.files.items()},
         }
-        content["crc32"] = zlib.crc32(_checked(content))
-        write_anew(self._path, orjson.dumps(content))
+        write_checked(self._path, content)
 
-    def _take(self, written: bytes) -> None:
+    def _take(self) -> None:
         try:
-            content = orjson.loads(written)
-            crc32 = content.pop("crc32")
-            is_whole = crc32 == zlib.crc32(_checked(content)) and content["version"] == _VERSION
+            content = read_checked(self._path)
+            is_known = content["version"] == _VERSION
             self.state = content["state"]
             self._oldest = content["oldest_snapshot"]
             self.files = {name: Listed(*each) for name, each in content["files"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
-            is_whole = False
-        if not is_whole:
+            is_known = False
+        if not is_known:
             raise DamagedStateError(
                 f"{self._path} is damaged; put it back as it was, or remove it, where you know that nothing else in "
                 "the state directory was lost or replaced"
@@ -145,7 +142,3 @@ class Manifest:
                 f"the recovery store in {directory / 'recovery'} {found}, and {self._path} knows of snapshot "
                 f"{self._oldest}: the store, or its file *.sqlite3-wal, is missing, cut or an older copy; {READ_AGAIN}"
             )
-
-
-def _checked(content: Mapping[str, Any]) -> bytes:
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)

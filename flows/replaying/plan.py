@@ -2,7 +2,6 @@
 
 import hashlib
 import secrets
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from connectors.durable import sync_entries, write_anew
+from connectors.durable import read_checked, sync_entries, write_checked
 from connectors.files.letter_reader import count_lines, file_ends
 from connectors.kafka.letter_reader import topic_bounds
 from connectors.kafka.letter_topic import letter_topic_id
@@ -108,15 +107,14 @@ def save(plan: Plan, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     sync_entries(directory.parent)
     content = {**asdict(plan), "filters": _as_json(plan.filters)}
-    write_anew(directory / _PLAN, orjson.dumps({**content, "crc32": _crc32(content)}))
+    write_checked(directory / _PLAN, content)
 
 
 def load(directory: Path) -> Plan | None:
     """Return the plan of an interrupted replay; None if there is none. Raises OSError, DamagedStateError."""
     path = directory / _PLAN
     try:
-        stored = orjson.loads(path.read_bytes())
-        is_whole = stored.pop("crc32", None) in (None, _crc32(stored))  # an earlier version's has none
+        stored = read_checked(path, may_lack_checksum=True)  # an earlier version's has none
         filters = stored.pop("filters")
         reasons, syncs = tuple(filters.pop("reasons")), tuple(filters.pop("syncs"))
         renamed = tuple((earlier, today) for earlier, today in filters.pop("renamed", ()))
@@ -124,12 +122,10 @@ def load(directory: Path) -> Plan | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError):
-        is_whole = False
-    if not is_whole:
         raise DamagedStateError(
             f"{path} is damaged; put it back as it was, or remove {directory}: then the replay begins anew, and sends "
             "nothing again that the marks beside it have"
-        )
+        ) from None
     return found
 
 
@@ -139,10 +135,6 @@ def _as_json(filters: Filters) -> dict[str, Any]:
     if not filters.renamed:
         del content["renamed"]
     return content
-
-
-def _crc32(content: Mapping[str, Any]) -> int:
-    return zlib.crc32(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
 
 
 def remove(directory: Path) -> None:

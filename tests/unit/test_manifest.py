@@ -202,7 +202,7 @@ def test_a_file_that_is_removed_is_off_the_list_before(tmp_path: Path, monkeypat
         journal.record((Position("events", 0, offset), "one", 0), DELIVERED)
         with monkeypatch.context() as patched:
             if offset > 4:
-                patched.setattr("connectors.ledger.manifest.write_anew", full)
+                patched.setattr("connectors.ledger.manifest.write_checked", full)
             manifest.next_snapshot()
             journal.snapshot_taken({("events", 0): offset + 1})
         listed = orjson.loads((tmp_path / MANIFEST).read_bytes())["files"]
