@@ -17,9 +17,8 @@ from connectors.ledger.lock import StateInUseError
 from connectors.ledger.manifest import Snapshot
 from connectors.ledger.store_check import check_store, guard_store
 from connectors.private import keep_private, take_from_others
-from connectors.secrets import Secret, SecretError
 from flows import summary_file
-from flows.commands.run import NOTHING_READ, Slice, nothing_to_read, obstacles
+from flows.commands.run import NOTHING_READ, Slice, nothing_to_read, obstacles, unready_syncs
 from flows.engine import cluster, recovery_directory
 from flows.greeting import greet
 from flows.logs import configure_logs
@@ -87,18 +86,9 @@ def _refuse_incomplete(settings: Settings, path: Path) -> None:
     unwritable = summary_file.obstacle()
     if unwritable is not None:
         refuse(unwritable)
-    enabled = [each for each in settings.syncs if each.enabled]
-    if not enabled:
-        refuse(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")
-    missing = []
-    for each in enabled:
-        for key in each.keys:
-            try:
-                Secret(key).value()
-            except SecretError as problem:
-                missing.append(f"{path}: sync[{each.name}].{each.key_kind}: {problem}")
-    if missing:
-        refuse("\n".join(missing))
+    unready = unready_syncs(settings, path)
+    if unready:
+        refuse("\n".join(unready))
 
 
 def _reloader(process: Process, *, has_recovery: bool) -> Reloader:

@@ -140,15 +140,21 @@ def make_recovery_store(directory: Path) -> None:
 
 def obstacles(settings: Settings, path: Path, part: Slice | None) -> list[str]:
     """Return what is wrong beyond the settings: no enabled sync, a missing key, slices of files, others' state."""
-    enabled = [each for each in settings.syncs if each.enabled]
-    problems = []
-    if not enabled:
-        problems.append(f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin")
+    problems = unready_syncs(settings, path)
     if isinstance(settings.source, FilesSource) and part is not None and part.count > 1:
         problems.append(f"{path}: source.kind: slices divide Kafka's partitions, files have none; leave out --slice")
     in_the_way = obstacle(settings.state.directory, part.count if part is not None else 1)
     if in_the_way is not None:
         problems.append(f"{path}: state.directory: {in_the_way}")
+    return problems
+
+
+def unready_syncs(settings: Settings, path: Path) -> list[str]:
+    """Return what keeps syncs from sending: none is enabled, or the key of one that is, is missing."""
+    enabled = [each for each in settings.syncs if each.enabled]
+    if not enabled:
+        return [f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin"]
+    problems = []
     for each in enabled:
         for key in each.keys:
             try:
