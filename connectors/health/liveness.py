@@ -107,8 +107,6 @@ def hindrances(parts: Parts) -> list[str]:
         found.append("the brake is on: too many of the last events were refused; correct the cause and start again")
     if parts.kafka is not None and not parts.kafka.is_connected:
         found.append("Kafka does not answer")
-    if parts.kafka is not None:
-        found += parts.kafka.damaged.values()
     if parts.disk.is_full:
         found.append("the state disk is nearly full, and so nothing more is read; make room, or give it more")
     if parts.courier is not None and parts.courier.waits_for_disk:

@@ -11,6 +11,8 @@ EXPECTED: Final = frozenset({"no_appsflyer_id", "no_platform"})
 """Reasons of which each app's users have their share: they are trouble only where most events end so."""
 _MOST: Final = 0.5
 """As the alert StreamAppsFlyerIdMissing has it."""
+_PARTIAL: Final = "records"
+"""The check of damaged partitions: the others are read on."""
 _SAID: Final = frozenset({"source", "disk", "brake"})
 """Checks whose trouble holds the whole slice up, and is said as such."""
 _MINUTE: Final = 60
@@ -30,7 +32,7 @@ class State(StrEnum):
     """Nothing is sent, as the settings say for every sync."""
     NOT_READY = "not ready"
     DEGRADED = "degraded"
-    """A part of the events is not delivered: an app in trouble among others, or dead letters that grow."""
+    """A part of the events is not delivered: an app in trouble, a damaged partition, or dead letters that grow."""
     DRAINING = "draining"
     """The input is over; what was read is brought to its end."""
     IDLE = "idle"
@@ -64,7 +66,14 @@ def judge(status: Mapping[str, Any]) -> Verdict:
         *losses,
     ]
     down = [app for app in apps if app["circuit"] != _CLOSED]
-    state = _state(status, is_held_up=bool(whole), is_ready=not not_ready, down=down, apps=apps, loses=bool(losses))
+    state = _state(
+        status,
+        is_held_up=bool(whole),
+        is_ready=not_ready.keys() <= {_PARTIAL},
+        down=down,
+        apps=apps,
+        loses=bool(losses) or _PARTIAL in not_ready,
+    )
     return Verdict(state, tuple(dict.fromkeys(reasons)))
 
 
@@ -115,8 +124,9 @@ def _losses(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{count:,} of {recent['read']:,} events are dead letters {lately}: {reason}"
     for name, sync in recent["syncs"].items():
         ended = sync["delivered"] + sum(sync["dead_lettered"].values())
+        expected = sum(count for reason, count in sync["dead_lettered"].items() if reason in EXPECTED)
         for reason, count in sync["dead_lettered"].items():
-            if reason not in EXPECTED or count > _MOST * ended:
+            if reason not in EXPECTED or expected > _MOST * ended:
                 yield (
                     f"{name}: {count:,} of {ended:,} events that came to their end are dead letters {lately}: "
                     f"{reason}{_answer(status, name, reason)}"

@@ -146,7 +146,8 @@ class Device:
         known = self.taught
         merged = merge(known, more)
         self._keep(merged)
-        return any(name not in known or known[name][1] != merged[name][1] for name in more)
+        before, after = in_effect(known), in_effect(merged)
+        return any(name not in before or before[name][1] != value for name, (_, value) in after.items())
 
     @property
     def taught(self) -> dict[str, Taught]:
@@ -155,10 +156,6 @@ class Device:
         if type(times_ms) is int:
             return {name: (times_ms, value) for name, value in zip(self._names, self._values, strict=True)}
         return dict(zip(self._names, zip(times_ms, self._values, strict=True), strict=True))  # type: ignore[arg-type]
-
-    def value(self, name: str) -> Value | None:
-        """Return what is known under a name, or None."""
-        return self.complete({}).get(name)
 
     def complete(self, own: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return an event's own values, and behind them what is known."""

@@ -130,7 +130,8 @@ def compile_revenue(mapping: Sequence[tuple[str, Sequence[str]]]) -> ReadRevenue
             if place.is_property:
                 properties = {**as_stated.event_properties, "$revenue": mapped["revenue"]}
                 as_stated = as_stated._replace(event_properties=properties)
-        return _in_place(read_revenue(as_stated), mapped if code is None else {"currency": code, **mapped}, invalid)
+        found = _in_place(read_revenue(as_stated), mapped, invalid)
+        return found if code is None or "currency" in mapped else _beside(found, code)
 
     return read
 
@@ -146,6 +147,13 @@ class _Place:
         self.get_currency = compile_path(f"{container}.{around}.currency") if self.is_property and dot else None
 
 
+def _beside(found: Revenue, code: str) -> Revenue:
+    """Return the revenue in the currency that stands beside it; another that is stated stays, and may be meant."""
+    if found.currency in (None, code):
+        return found._replace(currency=code, unreadable_currency=False, rival_currencies=())
+    return found._replace(currency=code, consumed=found.consumed - {"$currency"}, rival_currencies=("$currency",))
+
+
 def _in_place(found: Revenue, mapped: JsonObject, invalid: Sequence[str]) -> Revenue:
     """Return the revenue with what is mapped, which counts first; for what is unusable nothing stands in."""
     parameters = dict(found.parameters)  # the original is remembered
@@ -153,8 +161,9 @@ def _in_place(found: Revenue, mapped: JsonObject, invalid: Sequence[str]) -> Rev
     numbers = list(found.invalid)
     for name, (parameter, property_) in _STANDS_FOR.items():
         if name in mapped:
-            consumed.add(property_)
-            if parameter:
+            if property_:
+                consumed.add(property_)
+            if parameter and name != "quantity":  # that was read with the amounts, and counts as they have it
                 parameters[parameter] = mapped[name]
         elif name in invalid:
             consumed.discard(property_)

@@ -77,10 +77,10 @@ class Profile:
 
         It says nothing of when the user was seen on it. Where another user was seen on it before, only this is noted.
         """
+        changed = False
         if is_second:
             self.devices[_SECOND + device_id] = Device(0, now_s, {})
-            return False
-        changed = False
+            devices = {}
         for key, state in devices.items():
             taught = Device.restore(state).taught
             device = self.devices.get(key)
@@ -90,6 +90,8 @@ class Profile:
                 continue
             device.touched_s = now_s
             changed = device.merge(taught) or changed
+        if len(self.devices) > MAX_DEVICES:
+            self._forget_some()
         return changed
 
     def platform_of(self, device_id: str | None) -> Platform | None:
@@ -155,9 +157,10 @@ class Profile:
             if key not in gone and (key[0] != _SECOND or key[1:] in known)
         }
 
-    def knows(self, appsflyer_id: str) -> bool:
-        """Return whether any device has this AppsFlyer id."""
-        return any(device.value(APPSFLYER_ID) == appsflyer_id for device in self.devices.values())
+    def appsflyer_ids(self) -> set[Value]:
+        """Return every device's AppsFlyer id."""
+        known = (device.complete(NOTHING).get(APPSFLYER_ID) for device in self.devices.values())
+        return {each for each in known if each is not None}
 
     def _known(self, platform: Platform, device_id: str) -> dict[str, Value]:
         stated = self.devices.get(_KEYS[platform] + device_id)

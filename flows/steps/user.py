@@ -363,8 +363,8 @@ class User:
     def _forget(self) -> None:
         """Forget the devices that were not heard of for as long as users are remembered."""
         if self._profile.forget_untouched(self._touched_s - self._rules.remember_s) and self._first_seen_ms:
-            known = self._profile.knows
-            self._first_seen_ms = {each: seen_ms for each, seen_ms in self._first_seen_ms.items() if known(each)}
+            known = self._profile.appsflyer_ids()
+            self._first_seen_ms = {each: seen_ms for each, seen_ms in self._first_seen_ms.items() if each in known}
 
     def _settled_ms(self, appsflyer_id: str, time_ms: int, now_ms: int) -> int:
         """Return when the install is old enough for AppsFlyer to have processed it.

@@ -1,6 +1,6 @@
 """What to know of the settings file beside a running stream, in sentences."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +26,10 @@ def mistakes(path: Path | None) -> tuple[Problem, ...]:
     return ()
 
 
-def about_file(status: Mapping[str, Any], here: Sequence[Problem]) -> list[str]:
-    """Return what is to be known: the mistakes that were found `here`, and what the slice says of its own file."""
+def about_file(status: Mapping[str, Any]) -> list[str]:
+    """Return what a slice says of its own file."""
     settings = status["settings"]
-    said = [*map(str, here), *_of_slice(settings.get("file") or {"state": "taken"})]
+    said = list(_of_slice(settings.get("file") or {"state": "taken"}))
     reload = settings["reload"]
     if reload is not None and not reload.get("ok", True):
         said.append(f"{reload['result']} ({reload['at']})")

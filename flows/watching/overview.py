@@ -22,7 +22,7 @@ def overview(answers: Sequence[Answer], before: Mapping[str, Answer], wrong: Seq
     `before` are earlier answers by address, for the rates; `wrong` is what is wrong with the settings file.
     """
     statuses = [each.status for each in answers if each.status is not None]
-    of_file = dict.fromkeys([*map(str, wrong), *(text for each in statuses for text in about_file(each, wrong))])
+    of_file = dict.fromkeys([*map(str, wrong), *(text for each in statuses for text in about_file(each))])
     parts: list[RenderableType] = [
         _slices(answers, before),
         Lines([("", text) for text in (*_why(answers), *(Text(printable(text), "yellow") for text in of_file))]),

@@ -39,7 +39,7 @@ def _head(url: str, status: dict[str, Any], wrong: Sequence[Problem]) -> list[tu
     reload = status["settings"]["reload"]
     if reload is not None and reload.get("ok", True):
         rows.append(("settings", f"{reload['result']} ({reload['at']})"))
-    of_file = [*map(str, wrong), *about_file(status, wrong)]
+    of_file = [*map(str, wrong), *about_file(status)]
     rows[:0] = [*(("why", text) for text in reasons(status)), *(("settings", text) for text in of_file)]
     return [("state", state(status)), *((label, Text(printable(text))) for label, text in rows)]
 

@@ -274,3 +274,24 @@ def test_a_misspelt_field_is_refused_with_the_one_that_is_meant() -> None:
     text = f'{SOURCE}[[sync]]\nname = "s"\n{APPS}{ALL}[sync.fields]\naf_revenue = "{TOTAL}"\n'
     with pytest.raises(SettingsError, match="revenue"):
         parse(text, Path("stream.toml"))
+
+
+def test_another_currency_than_the_one_beside_a_mapped_amount_is_not_lost_in_silence() -> None:
+    """The one in the same object is the amount's; the other stays a property, with a warning."""
+    event = ios(event_properties={"cart": {"total": 9, "currency": "USD"}, "$currency": "EUR"})
+    line = line_of(event, revenue="event_properties.cart.total")
+    assert line["request"]["body"]["eventCurrency"] == "USD"
+    assert value_of(line["request"]["body"])["$currency"] == "EUR"
+    assert [each.partition(":")[0] for each in line["warnings"] if "currency" in each] == ["ambiguous_currency"]
+
+
+def test_a_property_without_a_name_is_sent_beside_mapped_content() -> None:
+    line = line_of(ios(event_properties={"": "empty", "o": "1"}), order_id="event_properties.o")
+    assert value_of(line["request"]["body"])[""] == "empty"
+
+
+def test_a_mapped_quantity_of_zero_is_none_as_an_unmapped_one() -> None:
+    line = line_of(ios(event_properties={"$price": 2, "n": 0}), quantity="event_properties.n")
+    parameters = value_of(line["request"]["body"])
+    assert parameters["af_revenue"] == "2"
+    assert "af_quantity" not in parameters

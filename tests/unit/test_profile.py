@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.steps.device import OldDeviceState, Taught
+from flows.steps.device import Device, OldDeviceState, Taught
 from flows.steps.event import PLATFORMS, Platform
 from flows.steps.identifiers import Value
 from flows.steps.merging import merge_users
@@ -296,8 +296,8 @@ def test_devices_are_forgotten_one_by_one() -> None:
     assert profile.forget_untouched(100)
     assert profile.resolve("ios", "old", {}) == {}
     assert profile.resolve("ios", "new", {}) == {ID: "N"}
-    assert profile.knows("N")
-    assert not profile.knows("O")
+    assert "N" in profile.appsflyer_ids()
+    assert "O" not in profile.appsflyer_ids()
 
 
 # --- $setOnce ---
@@ -334,7 +334,7 @@ def test_whatever_the_order_of_arrival_the_value_is_amplitudes(
     assert profile.resolve("ios", "d", {}) == ({ID: value} if value else {})
     restored = Profile(profile.state())
     assert restored.resolve("ios", None, {}) == profile.resolve("ios", "d", {})
-    assert profile.knows(value or "A") == (value is not None)
+    assert profile.appsflyer_ids() == ({value} if value else set())
 
 
 @given(histories_with_once, histories_with_once)
@@ -383,3 +383,26 @@ def test_a_user_of_countless_devices_keeps_those_that_were_heard_of_last() -> No
     assert profile.resolve("ios", "d0", {}) == {}
     firsts = devices_of_first_user(profile.state())
     assert not any(int(each[1:]) % 2 for each in firsts - {"of every day"})
+
+
+def test_what_comes_into_effect_again_is_a_change() -> None:
+    """A value that was set once, unset, and set once again is known again: what waits for it may go."""
+    profile = Profile()
+    for time_ms, kind, changes in ((1, "once", True), (2, "unset", True), (3, "once", True), (4, "once", False)):
+        values: dict[str, Value] = {ID: "A"}
+        found = (
+            profile.learn("ios", "d", time_ms, {}, (ID,), now_s=NOW_S)
+            if kind == "unset"
+            else profile.learn("ios", "d", time_ms, {}, (), values, now_s=NOW_S)
+        )
+        assert found is changes, time_ms
+    assert profile.appsflyer_ids() == {"A"}
+
+
+def test_devices_that_are_inherited_are_bounded_too() -> None:
+    """As of a guest account, which everybody logs in to on a device of their own."""
+    profile = Profile()
+    for number in range(MAX_DEVICES + 500):
+        device = Device(1, NOW_S, {ID: (1, f"id-{number}")}).state()
+        profile.inherit(f"d{number}", {f"id{number}": device}, is_second=number % 2 == 1, now_s=NOW_S + number)
+    assert len(profile.devices) <= MAX_DEVICES

@@ -168,3 +168,17 @@ def test_the_window_forgets_what_is_older(tmp_path: Path, monkeypatch: pytest.Mo
     recent.look()
     assert recent.as_json()["syncs"] == {"main": {"delivered": 0, "dead_lettered": {}}}
     assert status(parts, recent)["state"] == "delivering"  # one event waits
+
+
+def test_expected_reasons_are_judged_together() -> None:
+    """Each alone is under a half; hardly anything is delivered all the same."""
+    both = of(app())
+    both["recent"]["syncs"]["main"] = {"delivered": 2, "dead_lettered": {"no_appsflyer_id": 49, "no_platform": 49}}
+    found = judge(both)
+    assert found.state is State.DEGRADED
+    assert len(found.reasons) == 2
+
+
+def test_a_damaged_partition_among_others_is_degraded() -> None:
+    """The other partitions are read on."""
+    assert judge(of(app(), not_ready={"records": "one; other"})) == (State.DEGRADED, ("records: one; other",))
