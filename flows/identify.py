@@ -192,22 +192,24 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         return outgoing
 
     def _give_way(self, now_ms: int, outgoing: list[Outgoing]) -> None:
-        """Give up those that are due soonest, until no more is held in all than may be."""
+        """Give up those of this bucket that are due soonest, until no more is held in all buckets than may be."""
         ledger, most_bytes = self._around.ledger, self._around.rules.hold_bytes
         given_up = 0
         while ledger.held_bytes > most_bytes and (found := self._users.soonest()):
             for key, user in found:
                 before, before_bytes = len(user.held), user.held_bytes
                 if ledger.held_bytes > most_bytes:
-                    self._route(user.give_way(), now_ms, outgoing)
-                    given_up += 1
+                    decisions = user.give_way()
+                    given_up += sum(isinstance(each, GivenUp) for each in decisions)
+                    self._route(decisions, now_ms, outgoing)
                 self._held(key, user, before, before_bytes)
-        _log.say(
-            logging.WARNING,
-            "more events wait for an identifier than are held; those that wait longest are given up",
-            events=given_up,
-            do="raise identity.hold_megabytes, or lower identity.hold_seconds; the dead letters can be replayed",
-        )
+        if given_up:
+            _log.say(
+                logging.WARNING,
+                "more events wait for an identifier than are held; those that wait longest are given up",
+                events=given_up,
+                do="raise identity.hold_megabytes, or lower identity.hold_seconds; the dead letters can be replayed",
+            )
 
     def _held(self, key: str, user: User, before: int, before_bytes: int) -> None:
         """Count what more or less is held of a user, and see to it that it is decided on in time."""

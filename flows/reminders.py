@@ -20,6 +20,10 @@ class Reminders:
         """When `due` is to be asked next; None if nobody has such an event."""
         return self._due[0][0] if self._due else None
 
+    def concern(self, user: User) -> bool:
+        """Return whether a user holds an event that waits by this time."""
+        return user.due_ms(settling=self._settling) is not None
+
     def note(self, key: str, user: User) -> None:
         """Note when a user's held events are due."""
         due_ms = user.due_ms(settling=self._settling)

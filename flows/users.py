@@ -145,8 +145,8 @@ class Users:
         """Return whose held events are due first: those that wait for an identifier, else others; to be noted again."""
         for reminders in (self._waiting, self._settling):
             while (next_ms := reminders.next_ms) is not None:
-                found = [(key, self._awake[key][0]) for key in reminders.due(next_ms) if key in self._awake]
-                found = [(key, user) for key, user in found if user.held]
+                reminded = [(key, self._awake[key][0]) for key in reminders.due(next_ms) if key in self._awake]
+                found = [(key, user) for key, user in reminded if reminders.concern(user)]
                 if found:
                     self._changed.update(key for key, _ in found)
                     return found

@@ -448,7 +448,8 @@ class Courier:
             shipment.attempts = attempts._replace(made=before.made, tried_ms=before.tried_ms)
             lane.waiting.append(shipment)
         elif is_exhausted(status, attempts.made, attempts.tried_ms, self._settings.retry_minutes):
-            self._give_up(shipment, classified, now_ms)
+            # Neither way nor key is at fault where others pass: whatever the answer was, it was tried for long enough.
+            self._give_up(shipment, classified._replace(verdict=Verdict.RETRY), now_ms)
             return
         else:
             due_s = now_s + delay_seconds(attempts.made, answer.retry_after_seconds, lane.chance)

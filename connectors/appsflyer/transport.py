@@ -28,6 +28,7 @@ _MOST_ROUNDS: Final = 1000
 _TIMED_OUT: Final = 28
 """libcurl's CURLE_OPERATION_TIMEDOUT."""
 _OK: Final = 200
+_PROXY_AUTHENTICATION: Final = 407
 _REDIRECTION: Final = 300
 _SERVER_ERROR: Final = 500
 _MAY_PASS: Final = (408, 425, 429)
@@ -106,8 +107,9 @@ class Exchange:
             return self.answer()._replace(seconds=seconds)
         refused = self._getinfo(pycurl.HTTP_CONNECTCODE)
         if _REDIRECTION <= refused < _SERVER_ERROR and refused not in _MAY_PASS:
-            # Whatever status a proxy refuses the tunnel with, it is no answer of AppsFlyer's, as a page is none.
-            return Answer(refused, said, 0.0, seconds, is_html=True)
+            # Whatever status a proxy refuses the tunnel with, it is no answer of AppsFlyer's, as a page is none. 407
+            # has a meaning of its own.
+            return Answer(refused, said, 0.0, seconds, is_html=refused != _PROXY_AUTHENTICATION)
         return Answer(0, said, 0.0, seconds)
 
 

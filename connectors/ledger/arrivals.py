@@ -1,8 +1,9 @@
 """Arrivals: when what was read had arrived, to a second, for a few notes a second and none for each event.
 
 Records of a partition arrive in the order of their offsets. So a note is made only where the time has moved on, and the
-last note at or before an offset tells when it arrived. With very many notes each second one is left out: what arrived
-after such a one counts as arrived at the one before, never as younger than it is.
+last note at or before an offset tells when it arrived. With very many notes each second one is left out: what it stood
+for counts as arrived at the earlier of it and the one before. Times that producers write may step to and fro; then
+there are more notes, and fewer of them stay.
 """
 
 from bisect import bisect_right
@@ -48,6 +49,7 @@ class Arrivals:
             offsets.insert(at, offset)
             times.insert(at, time_ms)
             if len(offsets) > _MOST_NOTES:
+                times[0:-1:2] = map(min, times[0:-1:2], times[1::2])
                 del offsets[1::2], times[1::2]
 
     def of(self, place: Place, offset: int) -> int | None:
@@ -58,11 +60,13 @@ class Arrivals:
             return times[at - 1] if at else None
 
     def forget_below(self, place: Place, offset: int | None) -> None:
-        """Drop what nobody will ask for again: the notes before the one that this offset goes by; None is all."""
+        """Drop what nobody will ask for again: the notes before the one that this offset goes by; None is all but one.
+
+        The last stays in any case, for what was read just now is noted before its entry is open.
+        """
         with self._lock:
-            if offset is None:
-                self._notes.pop(place, None)
-            elif place in self._notes:
+            if place in self._notes:
                 offsets, times = self._notes[place]
-                before = max(bisect_right(offsets, offset) - 1, 0)
+                last = len(offsets) - 1
+                before = last if offset is None else max(bisect_right(offsets, offset) - 1, 0)
                 del offsets[:before], times[:before]

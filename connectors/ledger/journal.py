@@ -30,7 +30,7 @@ from connectors.durable import sync_entries
 from connectors.ledger.damage import SEND_AGAIN, DamagedStateError, numbered_files
 from connectors.ledger.earlier_fates import DELIVERED, EarlierFates, Entry
 from connectors.ledger.frames import append_whole, frame, is_torn, next_frame, read_frames
-from connectors.ledger.manifest import Listed, Manifest
+from connectors.ledger.manifest import Listed, Manifest, check_listed, read_listed
 from flows.steps.event import Position
 
 __all__ = ["DELIVERED", "KEPT_SNAPSHOTS", "Entry", "Journal", "Released", "read_segment"]
@@ -78,10 +78,7 @@ class Journal:
         self._clean_at = time.monotonic()
         number = 0
         paths = numbered_files(directory, _SUFFIX)
-        names = {path.name for path in paths}
-        for name in manifest.files if manifest is not None else ():
-            if name not in names:
-                raise DamagedStateError(f"{directory / name} is missing; {SEND_AGAIN}")
+        check_listed(directory, paths, manifest.files if manifest is not None else {}, SEND_AGAIN)
         for path in paths:
             number = int(path.stem)
             self._sealed.append(self._load(path))
@@ -241,12 +238,11 @@ class Journal:
         return _Segment(path, {}), descriptor
 
     def _load(self, path: Path) -> _Segment:
-        content = path.read_bytes()
+        files = self._manifest.files if self._manifest is not None else {}
+        content = read_listed(path, files, SEND_AGAIN)
         state = ""
         if self._manifest is not None and not self._manifest.is_new:
-            listed = self._manifest.files.get(path.name)
-            if listed is not None and not listed.fits(content):
-                raise DamagedStateError(f"{path} is not what was written: cut, changed or foreign; {SEND_AGAIN}")
+            listed = files.get(path.name)
             if listed is None or not listed.is_closed:  # one that is closed is as it was when it was listed
                 state = self._manifest.state
         highest: dict[tuple[str, int], int] = {}

@@ -258,8 +258,10 @@ class Ledger:
                 if not found & unseen:
                     continue
                 time_ms = self.arrivals.of(place, key >> _PLACE_BITS)
+                if time_ms is None:
+                    continue
                 for sync, name in enumerate(names):
-                    if found & unseen & 1 << sync and time_ms is not None:
+                    if found & unseen & 1 << sync:
                         oldest[name] = min(oldest.get(name, time_ms), time_ms)
                 unseen &= ~found
                 if not unseen:

@@ -6,9 +6,10 @@ checksums, and the oldest snapshot from which a start loses nothing. SQLite alon
 silence where its write-ahead log (`*.sqlite3-wal`) is cut or removed.
 """
 
+import os
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -51,6 +52,28 @@ class Listed(NamedTuple):
 
     def _crc32(self, content: bytes) -> int:
         return zlib.crc32(memoryview(content)[: self.size])
+
+
+def check_listed(directory: Path, paths: Iterable[Path], files: Mapping[str, Listed], way_out: str) -> None:
+    """Look whether each listed file is there. Raises DamagedStateError; `way_out` says what to do then."""
+    names = {path.name for path in paths}
+    for name in files:
+        if name not in names:
+            raise DamagedStateError(f"{directory / name} is missing; {way_out}")
+
+
+def read_listed(path: Path, files: Mapping[str, Listed], way_out: str) -> bytes:
+    """Return what a file holds, which is on the disk from now on, so that it can be listed as closed.
+
+    Raises DamagedStateError where it is not what is listed, OSError.
+    """
+    with path.open("rb") as file:
+        content = file.read()
+        os.fsync(file.fileno())  # a process that was killed may have left it to the system
+    listed = files.get(path.name)
+    if listed is not None and not listed.fits(content):
+        raise DamagedStateError(f"{path} is not what was written: cut, changed or foreign; {way_out}")
+    return content
 
 
 class Manifest:

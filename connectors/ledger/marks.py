@@ -24,7 +24,7 @@ from connectors.durable import sync_entries
 from connectors.ledger.damage import DamagedStateError, numbered_files
 from connectors.ledger.earlier_fates import DELIVERED, Entry
 from connectors.ledger.frames import append_whole, frame, is_torn, next_frame, read_frames
-from connectors.ledger.manifest import MANIFEST, Listed, Manifest
+from connectors.ledger.manifest import MANIFEST, Listed, Manifest, check_listed, read_listed
 from flows.steps.event import Position
 
 log = structlog.get_logger()
@@ -60,10 +60,7 @@ class Marks:
         self._next_number = 1
         self._descriptor: int | None = None
         paths = numbered_files(directory, _SUFFIX)
-        names = {path.name for path in paths}
-        for name in manifest.files if manifest is not None else ():
-            if name not in names:
-                raise DamagedStateError(f"{directory / name} is missing; {self._way_out()}")
+        check_listed(directory, paths, manifest.files if manifest is not None else {}, self._way_out())
         for path in paths:
             self._next_number = int(path.stem) + 1
             self._load(path, again=again)
@@ -125,10 +122,7 @@ class Marks:
             self._manifest.write({**self._files, self._path().name: current})
 
     def _load(self, path: Path, *, again: bool) -> None:
-        content = path.read_bytes()
-        listed = self._manifest.files.get(path.name) if self._manifest is not None else None
-        if listed is not None and not listed.fits(content):
-            raise DamagedStateError(f"{path} is not what was written: cut, changed or foreign; {self._way_out()}")
+        content = read_listed(path, self._manifest.files if self._manifest is not None else {}, self._way_out())
         self._files[path.name] = Listed(len(content), zlib.crc32(content), is_closed=True)
         end = 0
         for payload, end in read_frames(BytesIO(content)):  # noqa: B007 - the last one is asked for below

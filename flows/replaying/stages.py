@@ -87,13 +87,17 @@ def read_again(
             each._replace(position=position._replace(place=position.place + place))
             for place, each in enumerate(decode(record))
         ]
-        keyed = [each for one in decoded for each in (_of_sync(letter, one) if letter.sync else _of_none(letter, one))]
-        if not keyed:
-            events = [one for one in decoded if isinstance(one, Event)] if letter.sync is None else []
-            if paused and any(ledger.sync_names[each.sync] in paused for one in events for each in select(one).targets):
-                not_taken(LeftOut.SYNC_PAUSED)
-            else:
-                not_taken(LeftOut.ALREADY_REPLAYED if events else LeftOut.SAME_EVENT)
+        kept_back: list[Target] = []
+        keyed = [
+            each
+            for one in decoded
+            for each in (_of_sync(letter, one) if letter.sync else _of_none(letter, one, kept_back))
+        ]
+        if kept_back and not keyed:
+            not_taken(LeftOut.SYNC_PAUSED)
+        elif not keyed:
+            is_event = letter.sync is None and any(isinstance(one, Event) for one in decoded)
+            not_taken(LeftOut.ALREADY_REPLAYED if is_event else LeftOut.SAME_EVENT)
         return keyed
 
     def _of_sync(letter: Letter, decoded: Event | Refused) -> Iterator[Keyed]:
@@ -107,7 +111,7 @@ def read_again(
         target = Target(sync, letter.copy, letter.send_as or decoded.name, letter.replays + 1)
         yield decoded.user_key, (decoded, (target,), from_text(letter.identity) if letter.identity else None)
 
-    def _of_none(letter: Letter, decoded: Event | Refused) -> Iterator[Keyed]:
+    def _of_none(letter: Letter, decoded: Event | Refused, kept_back: list[Target]) -> Iterator[Keyed]:
         position = decoded.position
         if isinstance(decoded, Refused):
             if not ledger.is_known(position, None):
@@ -115,25 +119,27 @@ def read_again(
                 yield DEAD_LETTER_LANE, _refused_again(letter, decoded)
             return
         selected = select(decoded)
-        filtered = [each for each in selected.filtered if _is_open_to(position, each[0], 0, letter)]
+        filtered = [
+            each for each in selected.filtered if not _is_paused(each[0]) and _is_open_to(position, each[0], 0, letter)
+        ]
         for sync, reason in filtered:
             ledger.resume(position, sync, 0)
             ledger.filtered(position, sync, reason)
-        targets = tuple(
-            target._replace(replays=letter.replays + 1)
-            for target in selected.targets
-            if _is_open_to(position, target.sync, target.copy, letter)
-        )
+        open_to = [each for each in selected.targets if _is_open_to(position, each.sync, each.copy, letter)]
+        kept_back += [each for each in open_to if _is_paused(each.sync)]
+        targets = tuple(each._replace(replays=letter.replays + 1) for each in open_to if not _is_paused(each.sync))
         for target in targets:
             ledger.resume(position, target.sync, target.copy)
         if targets or filtered:  # without targets too it teaches identifiers
             yield decoded.user_key, (decoded, targets, None)
 
+    def _is_paused(sync: int) -> bool:
+        return ledger.sync_names[sync] in paused
+
     def _is_open_to(position: Position, sync: int, copy: int, letter: Letter) -> bool:
         name = ledger.sync_names[sync]
         return (
             filters.wants(name)
-            and name not in paused
             and not marks.is_ended((position, name, copy), letter.replays)
             and not ledger.is_known(position, sync, copy)
         )

@@ -16,14 +16,16 @@ from connectors.appsflyer import unfinished
 from connectors.appsflyer.items import unpack
 from connectors.appsflyer.parcel import Attempts
 from connectors.appsflyer.sink import PART
-from connectors.ledger.damage import DamagedStateError
+from connectors.ledger.damage import SEND_AGAIN, DamagedStateError
 from connectors.ledger.journal import Journal, read_segment
+from connectors.ledger.manifest import Manifest, check_listed, read_listed
 from connectors.ledger.overflow import Overflow
 from connectors.ledger.plain import load_plain
+from connectors.ledger.store_check import check_store
 from connectors.users.segments import State, UserLogError, read_log, write_log
 from flows import window
 from flows.reslicing.places import Places
-from flows.reslicing.store import SOURCE_STEP, NewStore, Stored, read_store
+from flows.reslicing.store import SOURCE_STEP, NewStore, Stored, read_store, stored_snapshot
 from flows.steps.event import Position
 from flows.steps.held_state import READ_VERSIONS, current_state, shifted
 from flows.steps.merging import merge_users
@@ -133,6 +135,7 @@ class Dealer:
 
     def _deal_slice(self, index: int, new: Sequence[NewSlice]) -> None:
         directory = self._places.slice(index, self._before)
+        segments = _checked_segments(directory)
         for stored in read_store(directory / "recovery"):
             if stored.step == SOURCE_STEP:
                 self._deal_partition(index, stored, new)
@@ -149,7 +152,7 @@ class Dealer:
                 self._deal_overflows(directory / "overflow", marks, new)
             else:
                 raise StateError(f"{directory}: it holds a step {stored.step!r}, which this version does not know")
-        for segment in sorted((directory / "journal").glob("*.journal")):
+        for segment in segments:
             for source, partition, offset, place, sync, copy, fate in read_segment(segment):
                 self._of(new, partition).add_fate(Position(source, partition, offset, place), sync, copy, fate)
                 self.fates += 1
@@ -235,3 +238,18 @@ def _is_of(version: int, stored: Stored) -> None:
             f"{stored.step} is of version {stored.state[0]}; this is version {version}: start and stop the slices with "
             "this version first, if it can read them"
         )
+
+
+def _checked_segments(directory: Path) -> list[Path]:
+    """Return the files of a slice's journal. Raises StateError where its state is not what a start would go on from."""
+    recovery, journal = directory / "recovery", directory / "journal"
+    segments = sorted(journal.glob("*.journal"))
+    try:
+        check_store(recovery)
+        files = Manifest(directory, stored_snapshot(recovery)).files
+        check_listed(journal, segments, files, SEND_AGAIN)
+        for segment in segments:
+            read_listed(segment, files, SEND_AGAIN)
+    except DamagedStateError as problem:
+        raise StateError(str(problem)) from None
+    return segments

@@ -26,9 +26,6 @@ SELECT step_id, state_key, ser_change, max(snap_epoch) FROM snaps WHERE snap_epo
 _INSERT: Final = "INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, ?, ?)"
 _KEYS: Final = "SELECT DISTINCT state_key FROM snaps WHERE step_id = ?"
 
-_NEWEST_OF_PART: Final = """\
-SELECT ser_change FROM snaps WHERE step_id = ? AND state_key = ? ORDER BY snap_epoch DESC LIMIT 1"""
-
 
 class Stored(NamedTuple):
     """One state of a step."""
@@ -74,17 +71,8 @@ def stored_snapshot(directory: Path) -> Snapshot | None:
 
 
 def stored_state(directory: Path, step: str, key: str) -> Any | None:
-    """Return the newest state of a part; None if there is none.
-
-    Raises:
-        sqlite3.Error: the store cannot be read.
-        pickle.UnpicklingError: its content cannot.
-    """
-    for part in directory.glob("part-*.sqlite3"):
-        with closing(sqlite3.connect(f"{part.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            for (state,) in database.execute(_NEWEST_OF_PART, (step, key)):
-                return None if state is None else unseal(load_plain(state))
-    return None
+    """Return the state of a part that a start would resume; None if there is none. Raises as `read_store` does."""
+    return next((each.state for each in read_store(directory) if (each.step, each.key) == (step, key)), None)
 
 
 def _resume_epoch(databases: Iterable[sqlite3.Connection]) -> int:

@@ -163,7 +163,7 @@ def test_one_event_that_is_forbidden_pauses_the_app_once_and_is_given_up_in_time
         finally:
             sender.courier.close()
     (letter,) = sender.fates.letters
-    assert (letter.reason, letter.position.offset) == (DeadLetterReason.CREDENTIALS_REJECTED, numbers[0])
+    assert (letter.reason, letter.position.offset) == (DeadLetterReason.RETRIES_EXHAUSTED, numbers[0])
     assert len([entry for entry in logs if entry["event"].startswith("app paused")]) <= 1
 
 

@@ -1,6 +1,7 @@
 """`reslice` from N slices to N: writes what is stored anew, and changes nothing of it, wherever it is broken off."""
 
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +12,13 @@ import pytest
 
 from connectors.kafka.kept import KEPT
 from connectors.ledger.journal import read_segment
+from connectors.ledger.manifest import Listed, Manifest
 from connectors.ledger.overflow import Overflow
 from connectors.users.segments import State, read_log
 from flows.cli import main
 from flows.reslicing.handover import Handover
 from flows.reslicing.places import PARTS, STAGING, Places
-from flows.reslicing.store import read_store
+from flows.reslicing.store import read_store, stored_snapshot
 from flows.users import KIND
 from tests.upgrade import scene
 
@@ -133,3 +135,21 @@ def test_broken_off_before_everything_is_on_the_disk_nothing_is_changed(home: Pa
     assert _stored(state) == before
     assert Handover(Places([state]), 1, 1).run() is not None
     assert _stored(state) == before
+
+
+def test_a_journal_that_lacks_a_file_is_not_dealt_out(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once it was dealt out, nobody could tell any more that a file was missing."""
+    state = home / "state"
+    segment = next(path for path in sorted((state / "journal").glob("*.journal")) if path.stat().st_size)
+    listed = Manifest(state, stored_snapshot(state / "recovery"))
+    listed.next_snapshot()
+    listed.write({segment.name: Listed(segment.stat().st_size, zlib.crc32(segment.read_bytes()), is_closed=True)})
+    taken = segment.read_bytes()
+    segment.unlink()
+    before = _stored(state)
+    assert _reslice(home, 1, 1) != 0
+    assert f"{segment} is missing" in capsys.readouterr().err
+    assert _stored(state) == before
+    segment.write_bytes(taken[:-1] + b"?")
+    assert _reslice(home, 1, 1) != 0
+    assert f"{segment} is not what was written" in capsys.readouterr().err

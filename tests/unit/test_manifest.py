@@ -1,5 +1,6 @@
 """The manifest: what is missing, an older copy or another stream's is noticed, and each refusal names the file."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from connectors.ledger.damage import DamagedStateError
 from connectors.ledger.journal import DELIVERED, Journal
-from connectors.ledger.manifest import MANIFEST, Manifest, Snapshot
+from connectors.ledger.manifest import MANIFEST, Manifest, Snapshot, read_listed
 from flows.steps.event import Position
 
 FATES = 6
@@ -212,3 +213,13 @@ def test_a_file_that_is_removed_is_off_the_list_before(tmp_path: Path, monkeypat
     journal.snapshot_taken({("events", 0): 99})
     assert len(_segments(tmp_path)) <= 5
     journal.close()
+
+
+def test_what_is_listed_as_closed_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was killed has synced nothing: the next does so, before it lists the file as whole."""
+    path = tmp_path / "000000000001.journal"
+    path.write_bytes(b"left behind")
+    synced: list[int] = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    assert read_listed(path, {}, "put it back") == b"left behind"
+    assert synced == [path.stat().st_ino]
