@@ -38,11 +38,6 @@ class Reading:
         return self._member is not None or self._next_number > 1
 
     @property
-    def is_read(self) -> bool:
-        """Whether anything was read of it now."""
-        return self._last is not None
-
-    @property
     def seen(self) -> Seen:
         """How far it was read."""
         tail = self._seen.tail if self._last is None else digest(self._last)

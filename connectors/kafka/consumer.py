@@ -235,7 +235,8 @@ class SharedConsumer:
         with self._lock:
             if self._closed:
                 return
-            self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
+            if not self._damage.forget(partition):  # librdkafka was told already to let go of a damaged one
+                self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
             self._ready_records -= sum(map(len, self._ready[partition]))
             self._ready_bytes -= sum([size_of(each) for batch in self._ready[partition] for each in batch])
             self._ready[partition].clear()
@@ -344,11 +345,17 @@ class SharedConsumer:
         try:
             if self._watch.confirms(self._unconfirmed_since or 0.0, now):
                 self._unconfirmed_since = None
-            elif self._watch.is_unanswered and self._lost_since is None:
+                if self._lost_since is not None:
+                    self._found()
+            elif self._lost_since is None and self._fails_since_silence():
                 self._lost_since = now  # who has all that fits fetches no more, and librdkafka tells him nothing
         except KafkaSetupError as error:
             self._failure = error
         self._look_for_another_topic()
+
+    def _fails_since_silence(self) -> bool:
+        failed_since, silent_since = self._watch.failed_since, self._unconfirmed_since
+        return failed_since is not None and silent_since is not None and failed_since >= silent_since
 
     def _look_for_another_topic(self) -> None:
         if not self._watch.is_another or self._is_abandoned:

@@ -63,6 +63,10 @@ class Damage:
                 del self._due[partition]
                 yield partition, offset
 
+    def forget(self, partition: int) -> bool:
+        """Try a partition no more; return whether it was not read on."""
+        return self._due.pop(partition, None) is not None
+
     def healed(self, partition: int) -> None:
         """Note that a record has come."""
         if partition in self.reasons and partition not in self._due:

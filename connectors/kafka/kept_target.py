@@ -7,12 +7,11 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-import orjson
 import structlog
 
-from connectors.durable import write_anew
+from connectors.durable import read_checked, write_checked
 from connectors.kafka.cluster import Cluster
 from connectors.kafka.errors import KafkaSetupError, MissingTopicError, OtherTopicError
 from connectors.kafka.target import Target
@@ -24,6 +23,8 @@ from flows.settings.model import KafkaSource
 
 KEPT_TARGET: Final = "target.json"
 _VERSION: Final = 1
+_POLL_SECONDS: Final = 1.0
+"""How often librdkafka's lines are taken."""
 
 
 def keep_target(directory: Path, target: Target, group_id: str) -> None:
@@ -36,10 +37,10 @@ def keep_target(directory: Path, target: Target, group_id: str) -> None:
     path = directory / KEPT_TARGET
     if target.topic_id is None:
         return
-    now = [_VERSION, target.topic_id, target.partitions]
+    now = {"version": _VERSION, "topic_id": target.topic_id, "partitions": target.partitions}
     before = _read(path)
     if before is not None:
-        _, topic_id, partitions = before
+        topic_id, partitions = before["topic_id"], before["partitions"]
         if topic_id != target.topic_id:
             raise KafkaSetupError(
                 f"--to: {target.topic!r} was deleted and made again, and what was copied to it before is gone. To copy "
@@ -56,7 +57,7 @@ def keep_target(directory: Path, target: Target, group_id: str) -> None:
             )
     if before != now:
         try:
-            write_anew(path, orjson.dumps(now))
+            write_checked(path, now)
         except OSError as problem:
             raise KafkaSetupError(f"state.directory: {path} cannot be written: {problem.strerror}") from None
 
@@ -70,9 +71,11 @@ class TargetWatch:
         secret = replace(source, topic=target.topic, properties=properties)
         self._clock = clock
         self._topic = target.topic
+        self._cluster = Cluster(secret, LimitedLog())
+        self._poll_at = clock()
         self._watch = PartitionWatch(
             secret,
-            Cluster(secret, LimitedLog()),
+            self._cluster,
             known=target.partitions,
             owns=lambda _partition: False,  # the producer tells of new ones
             stopping=stopping,
@@ -83,8 +86,12 @@ class TargetWatch:
 
     def look(self) -> None:
         """Look if it is time. Does not block. Raises OtherTopicError where it was made again."""
+        now = self._clock()
+        if now >= self._poll_at:
+            self._poll_at = now + _POLL_SECONDS
+            self._cluster.poll()
         with suppress(MissingTopicError):  # the producer says so
-            self._watch.look(self._clock(), hurry=False)
+            self._watch.look(now, hurry=False)
         if self._watch.is_another:
             raise OtherTopicError(
                 f"--to: {self._topic!r} was deleted and made again while it was written; what was copied to it before "
@@ -92,16 +99,17 @@ class TargetWatch:
             )
 
 
-def _read(path: Path) -> list[object] | None:
-    content: object = None
-    with suppress(FileNotFoundError, ValueError):
-        content = orjson.loads(path.read_bytes())
-        if isinstance(content, list) and len(content) == 3 and content[0] == _VERSION:  # noqa: PLR2004 - as written
-            return content
-        content = None
-    if content is None and path.exists():
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = read_checked(path)
+        is_known = content.keys() == {"version", "topic_id", "partitions"} and content["version"] == _VERSION
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError):
+        is_known = False
+    if not is_known:
         raise KafkaSetupError(
-            f"state.directory: {path} is damaged. It says to which topic was copied. Where you know that the topic was "
-            "not deleted and made again, remove it, and the copy goes on."
+            f"state.directory: {path} is damaged, or cannot be read. It says to which topic was copied. Where you know "
+            "that the topic was not deleted and made again, remove it, and the copy goes on."
         )
-    return None
+    return content

@@ -66,9 +66,10 @@ class NotWrittenError(Exception):
 
 
 class OrderedProducer:
-    """Writes to one topic, with an idempotent producer and acks=all. Nothing here blocks but `close`.
+    """Writes to one topic, with an idempotent producer and acks=all.
 
-    Safe for use by several threads. Delivery reports come in `poll`, which must be called again and again.
+    Nothing here blocks but `close`; and, once the producer has ended, for some seconds the first call, for its reports
+    say why. Safe for use by several threads. Delivery reports come in `poll`, which must be called again and again.
 
     Raises:
         KafkaSetupError: librdkafka refuses `[source.properties]`.

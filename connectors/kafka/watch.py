@@ -40,8 +40,8 @@ class PartitionWatch:
         self._confirmed_from = now
         self.is_another = False
         """Whether there is another topic of that name now."""
-        self.is_unanswered = False
-        """Whether the last that was asked of the cluster has failed."""
+        self.failed_since: float | None = None
+        """When the last question was asked, if it has failed."""
         self._owns = owns
         self._stopping = stopping
         self._interval_seconds = interval_seconds
@@ -63,7 +63,7 @@ class PartitionWatch:
         if self._asked and self._asked[0].done():
             asked, self._asked = self._asked[0], []
             error = asked.exception()
-            self.is_unanswered = error is not None
+            self.failed_since = None if error is None else self._asked_at
             if error is None:
                 self._missed = 0
                 self._confirmed_from = self._asked_at
@@ -78,8 +78,7 @@ class PartitionWatch:
                     raise missing_topic(self._settings) from None
         seconds = HURRY_SECONDS if hurry or self._missed else self._interval_seconds
         if not self._asked and now - self._asked_at >= min(seconds, self._interval_seconds):
-            self._asked_at = now
-            self._asked = self._cluster.ask_partitions()
+            self._ask(now)
         return False
 
     def confirms(self, since: float, now: float) -> bool:
@@ -90,9 +89,12 @@ class PartitionWatch:
         """
         self.look(now, hurry=False)
         if self._confirmed_from < since and not self._asked:
-            self._asked_at = now
-            self._asked = self._cluster.ask_partitions()
+            self._ask(now)
         return self._confirmed_from >= since and not self.is_another
+
+    def _ask(self, now: float) -> None:
+        self._asked_at = now
+        self._asked = self._cluster.ask_partitions()
 
     def _take(self, partitions: int) -> None:
         new = [each for each in range(self._known, partitions) if self._owns(each)]

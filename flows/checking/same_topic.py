@@ -7,20 +7,27 @@ from pathlib import Path
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import KEPT, Kept
 from connectors.kafka.origin import Committed, ask_origin
+from connectors.ledger.damage import unusable
 from flows.checking.finding import Finding, Mark
 from flows.reslicing.store import SOURCE_STEP, stored_keys
 from flows.settings.model import KafkaSource, Settings
 
 
 def same_topic(settings: Settings, source: KafkaSource, partitions: list[int]) -> Iterator[Finding]:
-    """Compare Kafka's topic and the group with what the state directory knows. Raises ProbeError, SecretError."""
+    """Compare Kafka's topic with what the state directory knows, and without slices the group with it.
+
+    Raises ProbeError, SecretError.
+    """
     found = ask_origin(source, partitions)  # before the state: that is written before each commit
     if found.topic_id is None:
         return
     directory = settings.state.directory
     try:
         places = sorted({each.parent for each in (*directory.glob(KEPT), *directory.glob(f"slice-*/{KEPT}"))})
-        kept = {each: Kept(each, source.topic, has_position=_has_position(each, source.topic)) for each in places}
+        kept = {
+            each: Kept(each, source.topic, has_position=each == directory and _has_position(each, source.topic))
+            for each in places
+        }
         yield from _made_again(source, found, kept)
         if directory in kept and kept[directory].origin is not None:
             for partition, note in found.notes.items():
@@ -28,6 +35,8 @@ def same_topic(settings: Settings, source: KafkaSource, partitions: list[int]) -
                     kept[directory].refuse_older(partition, found.offsets[partition], note)
     except KafkaSetupError as problem:
         yield Finding(Mark.FAILED, str(problem))
+    except OSError as problem:
+        yield Finding(Mark.FAILED, f"state.directory: {unusable(problem, directory)}")
 
 
 def _made_again(source: KafkaSource, found: Committed, kept: dict[Path, Kept]) -> Iterator[Finding]:
