@@ -17,6 +17,7 @@ from flows.checking.finding import Finding, Mark
 from flows.checking.kafka import kafka_dead_letters, kafka_source
 from flows.checking.left_behind import left_behind
 from flows.checking.syncs import syncs
+from flows.environment import ignored
 from flows.printable import printable
 from flows.settings import SettingsError, load
 from flows.settings.model import FilesSource, KafkaDeadLetters
@@ -45,6 +46,12 @@ def _findings(path: Path) -> Iterator[Finding]:
     except SettingsError as error:
         yield from (Finding(Mark.WRONG, str(problem)) for problem in error.problems)
         return
+    if names := ignored():
+        yield Finding(
+            Mark.NOTE,
+            f"environment: {', '.join(names)}: ignored",
+            "the settings decide where the stream connects and whom it trusts, such as delivery.proxy",
+        )
     yield from syncs(settings, path)
     yield from directories(settings)
     yield from left_behind(settings)

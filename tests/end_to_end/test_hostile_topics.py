@@ -23,5 +23,5 @@ def ordinary_bytes(tmp_path_factory: pytest.TempPathFactory) -> int:
 @pytest.mark.parametrize("kind", _QUICK, ids=lambda kind: kind.name)
 def test_a_hostile_topic_takes_no_more_than_its_bound(kind: Kind, ordinary_bytes: int, tmp_path: Path) -> None:
     figures = run(kind, tmp_path)
-    assert accounted(figures.summary)
+    assert accounted(kind, figures), figures.summary
     assert figures.peak_bytes - ordinary_bytes <= kind.bound_mb * _MB

@@ -9,8 +9,6 @@ from tests.end_to_end.test_forget import SETTINGS, _everything, _forget
 from tests.fixtures.stream import Run, Stream
 
 ID = "1700000000000-4444444"
-SLOW_FLOW = "tests.fixtures.slow_users_flow"
-ORDER = {"event_type": "Order", "platform": "iOS"}
 
 
 def _run(stream: Stream, name: str, *events: dict[str, Any]) -> Run:
@@ -36,28 +34,6 @@ def test_a_login_after_a_restart(stream: Stream) -> None:
         sync = run.summary["syncs"]["production"]
         assert (sync["delivered"], sync["dead_lettered"]) == (0, {"no_appsflyer_id": len(devices)})
         assert {each["body"]["customer_user_id"] for each in sandbox.requests} == {f"first-{each}" for each in devices}
-
-
-def test_nothing_is_decided_on_before_the_users_of_every_worker_are_loaded(stream: Stream) -> None:
-    """A device that another worker still has to load is not taken for one that has taught nothing."""
-    teaches = {"event_type": "$identify", "platform": "iOS", "user_properties": {"$set": {"appsflyer_id": ID}}}
-    devices = [f"d{number}" for number in range(12)]  # in all buckets
-    events = stream.directory / "events"
-    events.mkdir()
-    with SandboxServer.in_thread() as sandbox:
-        stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
-        for name, flow, lines in (
-            ("1", "flows.stream", [{**teaches, "device_id": each} for each in devices]),
-            (
-                "2",
-                "tests.fixtures.slow_users_flow",
-                [{**ORDER, "device_id": each, "user_id": each} for each in devices],
-            ),
-        ):
-            (events / f"{name}.json").write_bytes(b"\n".join(map(orjson.dumps, lines)))
-            run = stream.start_recovering("-w", "2", flow=flow)
-            assert run.wait() == 0, run.log
-    assert run.summary["syncs"]["production"]["delivered"] == len(devices), run.log
 
 
 def test_what_a_device_taught_is_forgotten_with_its_first_user(stream: Stream) -> None:

@@ -150,7 +150,7 @@ def test_one_event_that_a_firewall_dislikes_does_not_hold_up_the_others() -> Non
     assert sender.fates.letters == []
 
 
-def test_one_event_that_is_forbidden_pauses_the_app_once_and_is_given_up_in_time(logs: list[Any]) -> None:
+def test_one_event_that_is_forbidden_pauses_the_app_once_at_most_and_is_given_up_in_time(logs: list[Any]) -> None:
     """A 403 speaks of the plan, the key or the app, unless what is sent after it passes."""
     plan = {"rule": [{"customer_user_id": "forbidden", "status": 403}]}
     with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:

@@ -379,6 +379,7 @@ def test_who_has_all_that_fits_and_waits_for_the_topics_id_says_that_kafka_is_go
     until = time.monotonic() + 60
     while not partition._consumer.is_confirming and time.monotonic() < until:
         partition.next_batch()
+    assert partition._consumer.is_confirming
     own_kafka.kill()
     monkeypatch.setattr(consumer, "READ_AHEAD_RECORDS", 0)
     until = time.monotonic() + 60

@@ -16,6 +16,7 @@ from connectors.kafka.probe import Keying, keying
 from flows.checking.finding import Mark
 from flows.checking.kafka import keyed
 from flows.cli import main
+from flows.environment import take_out
 from flows.steps.event import Record
 
 FILES = '[source]\nkind = "files"\npaths = ["*.json"]\n'
@@ -288,3 +289,17 @@ def test_an_ios_app_without_a_bundle_id_is_noted(
     notes = [line for line in lines if line.startswith("!")]
     assert (code, len(notes)) == (0, int(is_noted))
     assert not notes or "sync[s]: no ios_bundle_id" in notes[0]
+
+
+def test_variables_that_are_ignored_are_named_without_their_values(
+    appsflyer: Listener, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where AppsFlyer is not reached it is a proxy, more often than not, that was set for other programs."""
+    Path("a.json").write_text("")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@127.0.0.1:1")
+    take_out()
+    _, lines = checked(FILES + SYNC + delivery(f"http://127.0.0.1:{appsflyer.port}"), capsys)
+    (said,) = [line for line in lines if "HTTPS_PROXY" in line]
+    assert "ignored" in said
+    assert "delivery.proxy" in said
+    assert "secret" not in said

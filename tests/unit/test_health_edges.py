@@ -45,7 +45,7 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
     parts = Process(load(tmp_path / "stream.toml")).parts
-    server = HealthServer(parts, listen("127.0.0.1", 0), first_request_seconds=0.1)
+    server = HealthServer(parts, listen("127.0.0.1", 0), first_request_seconds=0.5)
     yield server.port
     server.stop()
 

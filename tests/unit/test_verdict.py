@@ -182,3 +182,8 @@ def test_expected_reasons_are_judged_together() -> None:
 def test_a_damaged_partition_among_others_is_degraded() -> None:
     """The other partitions are read on."""
     assert judge(of(app(), not_ready={"records": "one; other"})) == (State.DEGRADED, ("records: one; other",))
+
+
+def test_of_two_the_worse_is_the_word() -> None:
+    both = of(app(), app("paused", REFUSED), not_ready={"apps": REFUSED, "keys": "no key"})
+    assert judge(both).state is State.NOT_READY

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         peak_mb, summary = figures.peak_bytes / 2**20, figures.summary
         ordinary_mb = ordinary_mb or peak_mb
         beyond_mb = peak_mb - ordinary_mb
-        holds = accounted(summary) and (kind is ORDINARY or beyond_mb <= kind.bound_mb)
+        holds = accounted(kind, figures) and (kind is ORDINARY or beyond_mb <= kind.bound_mb)
         is_within = is_within and holds
         letters = sum(summary["refused"].values()) + sum(summary["syncs"]["one"]["dead_lettered"].values())
         table.add_row(

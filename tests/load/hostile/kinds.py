@@ -25,6 +25,8 @@ class Kind(NamedTuple):
     """Its lines end with a line break."""
     is_quick: bool = False
     """The tests run it, too."""
+    parts: int = 1
+    """How many events or refusals each record is read as."""
 
 
 def _event(number: int, **fields: object) -> bytes:
@@ -114,7 +116,7 @@ ORDINARY: Final = Kind("ordinary events", _ordinary, 0, "")
 KINDS: Final = (
     Kind("a record of 500,000 numbers", _members(b"1", 500_000), 80, "10,000 parts a record"),
     Kind("a record of 340,000 empty objects", _members(b"{}", 340_000), 80, "10,000 parts a record"),
-    Kind("a record of 10,000 refusals", _members(b"{}", 10_000), 80, "100 refusals a record"),
+    Kind("a record of 10,000 refusals", _members(b"{}", 10_000), 80, "100 refusals a record", parts=101),
     Kind("nested 150,000 levels deep", _nested, 80, "100 levels"),
     Kind("30,000 properties an event", _properties, 80, "1 MB a record"),
     Kind("names of 200 KB", _names, 40, "names that are remembered", is_quick=True),

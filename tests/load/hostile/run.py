@@ -41,6 +41,8 @@ events = "all"
 class Figures(NamedTuple):
     """What came of it."""
 
+    records: int
+    """How many were written."""
     peak_bytes: int
     seconds: float
     summary: dict[str, Any]
@@ -54,23 +56,27 @@ def run(kind: Kind, directory: Path) -> Figures:
     """Run it to its end. Raises FailedError."""
     directory.mkdir(parents=True, exist_ok=True)
     with gzip.open(directory / "topic.json.gz", "wb", compresslevel=1) as file:
+        records = 0 if kind.ends else 1
         for line in kind.lines():
             file.write(line + b"\n" if kind.ends else line)
+            records += kind.ends
     faults = {"rule": [{"delay_ms": kind.answer_ms}]} if kind.answer_ms else {}
     with SandboxServer.in_thread(faults=faults, drop_bodies=True) as sandbox:
         (directory / "stream.toml").write_text(_settings(kind, sandbox.url), encoding="utf-8")
         began = time.monotonic()
         peak_bytes = _peak_bytes(directory)
     summary = orjson.loads((directory / "summary.json").read_bytes())
-    return Figures(peak_bytes, time.monotonic() - began, summary)
+    return Figures(records, peak_bytes, time.monotonic() - began, summary)
 
 
-def accounted(summary: dict[str, Any]) -> bool:
-    """Return whether each event has ended in exactly one outcome."""
+def accounted(kind: Kind, figures: Figures) -> bool:
+    """Return whether each event was read, and has ended in exactly one outcome."""
+    summary = figures.summary
+    is_read = summary["read"] == figures.records * kind.parts and not summary["empty"]
     entries = summary["read"] - sum(summary["refused"].values()) - summary["refused_pending"]
     sync = summary["syncs"]["one"]
     fates = sync["delivered"] + sync["duplicate"] + sum(sync["filtered"].values()) + sum(sync["dead_lettered"].values())
-    return bool(entries + sync["copies"] == fates and not sync["pending"])
+    return bool(is_read and entries + sync["copies"] == fates and not sync["pending"])
 
 
 def _settings(kind: Kind, endpoint: str) -> str:
