@@ -6,6 +6,8 @@ A case names all the alerts that fire at a moment, and no other may: what is one
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from flows.steps.outcome import DeadLetterReason
+
 A, B = "10.0.0.1:9464", "10.0.0.2:9464"
 SLICES: Final = {A: "0", B: "1"}
 HOUR: Final = 60
@@ -96,9 +98,11 @@ def healthy(steps: int, every_minutes: int = 1, pace: float = 1.0, instances: It
             name_of("outcomes_total", instance, sync="main", outcome="delivered", reason=""): 60,
             name_of("outcomes_total", instance, sync="main", outcome="filtered", reason="not_selected"): 530,
         }
-        for reason in ("no_appsflyer_id", "too_large", "rejected", "retries_exhausted", "credentials_rejected"):
-            letters = {"no_appsflyer_id": 9.0, "rejected": 0.1}.get(reason, 0)
-            rates[name_of("outcomes_total", instance, sync="main", outcome="dead_lettered", reason=reason)] = letters
+        for reason in sorted({*DeadLetterReason} - {DeadLetterReason.UNDECODABLE, DeadLetterReason.INVALID_EVENT}):
+            letters = {"no_appsflyer_id": 9.0, "no_platform": 0.2, "rejected": 0.1}.get(reason.value, 0)
+            rates[name_of("outcomes_total", instance, sync="main", outcome="dead_lettered", reason=reason.value)] = (
+                letters
+            )
         for caution in ("late_event", "no_os", "no_currency"):
             rates[name_of("warnings_total", instance, sync="main", caution=caution)] = 1
         for platform, built in (("ios", 40.0), ("android", 20.0)):
@@ -163,6 +167,10 @@ def _outage(minutes: int) -> dict[str, str | None]:
 def _letters(reason: str, usual: float, bad: float, minutes: int = 60) -> dict[str, str | None]:
     samples = count((usual, 60), (bad, minutes), (usual, 120))
     return {name_of("outcomes_total", sync="main", outcome="dead_lettered", reason=reason): samples}
+
+
+def _letter(reason: str) -> dict[str, str]:
+    return {"outcome": "dead_lettered", "reason": reason}
 
 
 def _ages(old: float) -> dict[str, str | None]:
@@ -346,6 +354,7 @@ CASES: Final = (
         | _day("outcomes_total", 9, 0, sync="main", outcome="dead_lettered", reason="no_appsflyer_id")
         | _day("missing_identifiers_total", 24, 0, **_IOS, identifier="idfa")
         | _day("outcomes_total", 0.1, 0, sync="main", outcome="dead_lettered", reason="rejected")
+        | _day("outcomes_total", 0.2, 0, **_MAIN, **_letter("no_platform"))
         | _day("warnings_total", 1, 0, **_MAIN, caution="late_event")
         | _day("warnings_total", 1, 0, **_MAIN, caution="no_os")
         | _day("warnings_total", 1, 0, **_MAIN, caution="no_currency"),
@@ -419,6 +428,46 @@ CASES: Final = (
         1615,
         (1490, 1520),
         every_minutes=5,
+    ),
+    Case(
+        "a server sends events without a platform",
+        ("StreamPlatformMissing",),
+        both("outcomes_total", count((0.2, 60), (20, 60), (0.2, 120)), **_MAIN, **_letter("no_platform")),
+        110,
+        (59, 75, 215),
+    ),
+    Case(
+        "some events tell no platform, as always",
+        (),
+        both("outcomes_total", count((1, 180)), **_MAIN, **_letter("no_platform")),
+    ),
+    Case(
+        "a sync selects nothing but events without a platform",
+        ("StreamPlatformMissing",),
+        both("outcomes_total", count((1, 180)), sync="new", **_letter("no_platform"))
+        | {name_of("requests_built_total", sync="new", platform="ios"): count((0, 180))},
+        100,
+        (5, 25),
+    ),
+    Case(
+        "a sync is disabled while events wait for it",
+        ("StreamDeadLettersDisabled",),
+        _letters("sync_disabled", 0, 5, minutes=2),
+        65,
+        (59, 125),
+    ),
+    Case(
+        "what is left of a sync that is gone becomes dead letters with the first scrape",
+        ("StreamDeadLettersDisabled",),
+        {name_of("outcomes_total", sync="old", **_letter("sync_disabled")): "_x60 7x119"},
+        65,
+        (59, 125),
+    ),
+    Case(
+        "a sync that is gone left nothing",
+        (),
+        {name_of("outcomes_total", sync="old", **_letter("sync_disabled")): "_x60 0x119"},
+        65,
     ),
     Case(
         "the place for dead letters is away",
