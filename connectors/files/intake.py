@@ -49,6 +49,11 @@ class Intake:
         """Whether there will never be another file."""
         return not self._follow and self._next_look is not None and not self._waiting
 
+    @property
+    def has_offered_all(self) -> bool:
+        """Whether each file that was there whole at the first look has been offered."""
+        return not self._waiting and self.looks > int(self._follow)
+
     def next_file(self, is_done: Callable[[str], bool]) -> str | None:
         """Return the next file that is not done; None if there is none at the moment."""
         if not self._waiting:

@@ -12,7 +12,7 @@ from typing_extensions import override
 from connectors.files.archive import Line, Skipped
 from connectors.files.counted import Amount
 from connectors.files.damage import Damage, UnreadableError, source_name
-from connectors.files.fingerprint import HEAD_BYTES
+from connectors.files.fingerprint import HEAD_BYTES, signature_of
 from connectors.files.intake import Intake
 from connectors.files.known import Known, Look, Seen, What
 from connectors.files.position import FilesState, read_state, state_of
@@ -117,6 +117,8 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
             on_no_match=lambda pattern: self._report(pattern, None, None, "no file matches; check [source] paths"),
         )
         self._known, self._current = Known(), None
+        self._gone: str | None = None
+        """What the run before was reading, and is not at its place: it may be among the other files."""
         self._reading: Reading | None = None
         self._pace = pace
         self._has_read = False
@@ -148,8 +150,8 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
     def snapshot(self) -> FilesState:
         if self._reading is not None:
             self._known.put(self._reading.seen)
-            return state_of(self._known, self._reading.seen.name)
-        return state_of(self._known, self._current)
+            return state_of(self._known, self._gone or self._reading.seen.name)
+        return state_of(self._known, self._gone or self._current)
 
     @override
     def close(self) -> None:
@@ -223,14 +225,13 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
 
     def _open_next(self) -> bool:
         """Look at the next file, and open it where something of it is to be read; return whether there was one."""
-        if self._current is not None:  # of the run before; how much there is behind it is told all the same
-            self._intake.look()
-        path = self._intake.next_file(self._known.is_done) if self._current is None else self._path_of(self._current)
-        self._current = None
+        path = self._next_path()
         if path is None:
             return False
         self._amount.begin(path)
         look = self._known.look(path)
+        if look.seen.name == self._gone:
+            self._gone = None
         self._say(look)
         if look.what is What.UNCOUNTED:
             problem = (
@@ -247,6 +248,19 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         else:
             self._read(look.seen)
         return True
+
+    def _next_path(self) -> str | None:
+        """Return where the next file is: the one of the run before is the first, or the last if it is not there."""
+        if self._current is not None:
+            self._intake.look()  # how much there is behind it is told all the same
+            path, name, self._current = self._path_of(self._current), self._current, None
+            if path is not None and signature_of(path) is not None:
+                return path
+            self._gone = name
+        path = self._intake.next_file(self._known.is_done)
+        if path is None and self._gone is not None and self._intake.has_offered_all:
+            path, self._gone = self._path_of(self._gone), None
+        return path
 
     def _path_of(self, name: str) -> str | None:
         seen = self._known.named(name)

@@ -93,6 +93,19 @@ def test_clean_stops_and_restarts_neither_lose_nor_repeat_a_line(export: Path, t
     assert [record[:5] for record in read] == [record[:5] for record in whole]
 
 
+def test_an_archive_that_is_moved_between_two_runs_goes_on_where_it_was(export: Path, tmp_path: Path) -> None:
+    recovery = tmp_path / "recovery"
+    recovery.mkdir()
+    init_db_dir(recovery, 1)  # type: ignore[no-untyped-call]  # a native function
+    read, damages = list[Record](), list[Damage]()
+    run(build(f"{export}/export_*", Stopping(), read, damages, stop_after=500), recovery)
+    assert len(read) < ROWS * len(HOURS)
+    (export / "export_1.zip").rename(export / "export_3.zip")
+    run(build(f"{export}/export_*", Stopping(), read, damages), recovery)
+    assert len({record[2:5] for record in read}) == len(read) == ROWS * len(HOURS) + 2
+    assert {damage.path for damage in damages} == {f"{export}/export_2.json"}
+
+
 def test_while_there_is_no_room_the_engine_waits_and_then_goes_on(export: Path) -> None:
     stopping, read = Stopping(), list[Record]()
     asked = 0

@@ -4,6 +4,7 @@ import gzip
 import os
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -190,6 +191,59 @@ def test_a_file_that_is_rotated_while_it_is_read_goes_on_where_it_was(world: Wor
     path.rename(f"{path}.1")
     found = world.run()
     assert found == [(PATH, row, b'{"a":%d}' % row) for row in range(21, 51)]
+
+
+@pytest.mark.parametrize("taken", [0, 20, 50])
+@pytest.mark.parametrize("directory", [".", "done"])
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_file_that_was_moved_between_two_runs_is_no_damage(
+    world: World, taken: int, directory: str, *, follow: bool
+) -> None:
+    world.patterns = ("**/*.ndjson*",)
+    path = world.write(rows("a", 1, 50))
+    world.write(rows("b", 1, 3), "f.ndjson")
+    part = world.part()
+    world.room = taken
+    before = part.next_batch()
+    world.state, world.room = part.snapshot(), 1_000_000
+    (world.directory / "done").mkdir()
+    path.rename(world.directory / directory / "later.ndjson.1")
+    part, after = world.part(follow=follow), []
+    with capture_logs() as logs:
+        for _ in range(6):
+            with suppress(StopIteration):
+                after += part.next_batch()
+            world.now_ms += 1000
+    moved = [each for each in after if b"a" in (each.value or b"")]
+    assert [each.offset for each in before + moved] == [*range(1, 51)]
+    assert len(after) - len(moved) == 3
+    assert world.damages == []
+    told = [(each["event"], each["next_line"]) for each in logs if each["log_level"] != "debug"]
+    name = "a file that was read before has another name now; only what is new in it is read"
+    assert told == ([(name, taken + 1)] if taken else [])
+
+
+def test_a_file_that_was_moved_and_is_still_looked_for_is_not_forgotten_by_the_run_after(world: World) -> None:
+    path = world.write(rows("a", 1, 50))
+    assert len(world.run(20)) == 20
+    away = path.rename(world.directory.parent / f"{world.directory.name}.away")
+    world.write(rows("b", 1, 30), "f.ndjson")
+    assert values(world.run(10)) == rows("b", 1, 10)
+    away.rename(world.directory / "g.ndjson")
+    assert values(world.run()) == rows("b", 11, 30) + rows("a", 21, 50)
+    assert world.damages == []
+
+
+def test_a_file_that_is_gone_while_following_is_told_once(world: World) -> None:
+    path = world.write(rows("a", 1, 50))
+    assert len(world.run(20)) == 20
+    path.unlink()
+    part = world.part(follow=True)
+    for _ in range(5):
+        assert part.next_batch() == []
+        world.now_ms += 1000
+    assert [each.path for each in world.damages] == [str(path)]
+    assert "from line 21 on, when it can be read again" in world.damages[0].problem
 
 
 def gz(content: bytes) -> bytes:
