@@ -5,6 +5,11 @@ and reads again; what the journal holds is not sent again, for AppsFlyer has no 
 operating system before the courier waits for the next answers; a crash of the machine itself can lose what was not yet
 on the disk, which costs duplicates, never events. A segment is on the disk before the snapshot that ends it is stored.
 
+A snapshot waits for the disk four times, in an order that a crash at any moment leaves usable: the directory has the
+fresh segment before the manifest lists it; the ended one is on the disk before the manifest lists it as closed; and the
+manifest is there, itself and its name, before a file that it no longer lists is removed. None of it is under the lock,
+so that the courier goes on writing, to the fresh segment, meanwhile.
+
 Format of a segment: frames (see `frames.py`); the payload is a JSON list of
 `[source, partition, place, sync, copy, fate, [first offset, and how much further each next one is]]`, where fate is
 `delivered` or a dead letter's reason: some five bytes an entry under load, fifty where each is written alone. The first
@@ -39,6 +44,8 @@ log = structlog.get_logger()
 
 KEPT_SNAPSHOTS: Final = 3
 _SUFFIX: Final = ".journal"
+_UNKNOWN: Final = Listed(0, 0, is_closed=False)
+"""How much of a segment is on the disk is not known: it is written to, or could not be synced."""
 _HEAD: Final = b'[["",'
 """What the first frame's payload begins with."""
 
@@ -50,14 +57,17 @@ class _Segment(NamedTuple):
     path: Path
     highest: dict[tuple[str, int], int]
     """Source partition → highest offset in it."""
-    listed: Listed = Listed(0, 0, is_closed=False)
+    listed: Listed = _UNKNOWN
     """As the manifest has it, once nothing is added."""
     needed_at: int = 0
     """How many snapshots this run had taken when it was last needed."""
 
 
 class Journal:
-    """Remembers final fates across a crash. `record` and `flush` may be called by several threads."""
+    """Remembers final fates across a crash. `record` and `flush` may be called by several threads.
+
+    The worker alone takes snapshots and closes it.
+    """
 
     def __init__(self, directory: Path, manifest: Manifest | None = None) -> None:
         """Read what an earlier run left, and begin a new segment. Without a manifest no missing file is noticed.
@@ -143,26 +153,25 @@ class Journal:
         """
         with suppress(OSError):  # the courier says so, and sends nothing until it is written
             self.flush()
-        with self._lock:
-            self._snapshots += 1
-            self._seal()
-            kept, outdated = [], []
-            for segment in self._sealed:
-                if not _is_below(segment, released):
-                    kept.append(segment._replace(needed_at=self._snapshots))
-                elif self._snapshots - segment.needed_at < KEPT_SNAPSHOTS:
-                    kept.append(segment)
-                else:
-                    outdated.append(segment)
-            before, self._sealed = self._sealed, kept
-            try:
-                self._list()
-            except OSError:  # what is listed must be there
-                self._sealed = before
-                return
-            for segment in outdated:
-                with suppress(OSError):  # it is removed after a later start, then
-                    segment.path.unlink(missing_ok=True)
+        self._snapshots += 1
+        self._seal()
+        kept, outdated = [], []
+        for segment in self._sealed:
+            if not _is_below(segment, released):
+                kept.append(segment._replace(needed_at=self._snapshots))
+            elif self._snapshots - segment.needed_at < KEPT_SNAPSHOTS:
+                kept.append(segment)
+            else:
+                outdated.append(segment)
+        before, self._sealed = self._sealed, kept
+        try:
+            self._list()
+        except OSError:  # what is listed must be there
+            self._sealed = before
+            return
+        for segment in outdated:
+            with suppress(OSError):  # it is removed after a later start, then
+                segment.path.unlink(missing_ok=True)
 
     def places(self) -> set[tuple[str, int]]:
         """Return the source partitions of which it holds fates."""
@@ -211,14 +220,23 @@ class Journal:
         if not self._segment.highest:
             return
         try:
-            os.fdatasync(self._descriptor)
             fresh = self._begin()
         except OSError:
+            with suppress(OSError):
+                os.fdatasync(self._descriptor)
             return
-        os.close(self._descriptor)
-        self._sealed.append(self._ended())
-        self._segment, self._descriptor = fresh
-        self._size = self._crc32 = 0
+        with self._lock:
+            ended, descriptor = self._ended(), self._descriptor
+            self._sealed = [*self._sealed, ended._replace(listed=_UNKNOWN)]
+            self._segment, self._descriptor = fresh
+            self._size = self._crc32 = 0
+        try:
+            os.fdatasync(descriptor)
+            self._sealed[-1] = ended
+        except OSError as problem:  # it is read as one that a crash has left
+            log.error("the journal could not be synced; a crash of the machine may repeat it", why=problem.strerror)
+        finally:
+            os.close(descriptor)
 
     def _ended(self) -> _Segment:
         """Return the segment that is written to as one to which nothing is added."""
@@ -234,7 +252,11 @@ class Journal:
         path = self._directory / f"{self._next_number:012d}{_SUFFIX}"
         self._next_number += 1
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        sync_entries(self._directory)
+        try:
+            sync_entries(self._directory)
+        except OSError:
+            os.close(descriptor)
+            raise
         return _Segment(path, {}), descriptor
 
     def _load(self, path: Path) -> _Segment:
