@@ -25,8 +25,16 @@ TIMEOUT_SECONDS = 0.6
 class Sender:
     """A transport, and what was answered on it."""
 
-    def __init__(self, url: str, ca_file: Path | None, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self.transport = Transport(timeout_seconds=timeout_seconds, max_connections=8, ca_file=ca_file, proxy=None)
+    def __init__(
+        self,
+        url: str,
+        ca_file: Path | None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        clock: ActiveClock | None = None,
+    ) -> None:
+        self.transport = Transport(
+            timeout_seconds=timeout_seconds, max_connections=8, ca_file=ca_file, proxy=None, clock=clock
+        )
         self._endpoint = Endpoint(f"{url}/inappevent/id1", "a-key")
         self.answers: dict[str, Answer] = {}
 
@@ -179,6 +187,34 @@ def test_a_process_that_was_stopped_reads_its_sockets_before_it_judges(tmp_path:
         sender.await_all()
         sender.transport.close()
     assert Counter(answer.status for answer in sender.answers.values()) == {200: 100}
+
+
+def test_all_that_has_arrived_is_read_however_many_readings_it_takes(tmp_path: Path) -> None:
+    """One reading of the sockets takes only a part of long answers; what it leaves is there, and is no time-out."""
+    held: list[tuple[Session, int]] = []
+    names = [str(number) for number in range(40)]
+    now = [0.0]
+    with http2_server(tmp_path, lambda session, stream: held.append((session, stream))) as server:
+        url = f"https://127.0.0.1:{server.port}"
+        sender = Sender(url, tmp_path / CA_FILE, clock=ActiveClock(lambda: now[0]))
+        for name in names:
+            sender.start(name)
+        while len(held) < len(names):
+            sender.round(0.05)
+        answered = threading.Event()
+
+        def answer_all() -> None:
+            for session, stream in held:
+                session.answer(stream, b"-" * 48_000)
+            held[0][0].flush()
+            answered.set()
+
+        server.call(answer_all)
+        assert answered.wait(10)
+        now[0] += TIMEOUT_SECONDS + 0.1  # as if stopped
+        sender.round(0.0)
+        sender.transport.close()
+    assert {name: answer.status for name, answer in sender.answers.items()} == dict.fromkeys(names, 200)
 
 
 @pytest.mark.parametrize(("steps", "seconds"), [([0.5, 0.5, 1.5], 2.5), ([1.0, 18_000.0, 1.0], 4.0), ([], 0.0)])
