@@ -17,7 +17,7 @@ from connectors.files.content import ZIP_MAGICS, ByteStream, open_lines, problem
 from connectors.files.counted import Amount, CountedFile
 from connectors.files.damage import DamagedError, UnreadableError
 from connectors.files.lines import CHUNK_BYTES, split_lines
-from connectors.files.members import ZIP_ERRORS, Member, MemberScan, in_order
+from connectors.files.members import ZIP_ERRORS, Member, MemberScan, ZipReader, in_order
 from connectors.files.natural import natural_key
 
 _BOM = b"\xef\xbb\xbf"
@@ -38,6 +38,19 @@ class Line(NamedTuple):
     """Whether it breaks off in the middle: the last one, which has no end and is no JSON."""
 
 
+class Place:
+    """Where in a zip the reading is: members that were added before it would be neither read nor told without it."""
+
+    def __init__(self, member: str | None = None, count: int = 0) -> None:
+        self.member = member
+        self.count = count
+        """How many members there are up to this one; 0 where that is not known."""
+
+    def enter(self, member: str, count: int) -> None:
+        """Take the member that is read now."""
+        self.member, self.count = member, count
+
+
 class Skipped(NamedTuple):
     """Bytes that were gone through without a line to show: a chance to do something else."""
 
@@ -45,11 +58,16 @@ class Skipped(NamedTuple):
 
 
 def read_archive(
-    path: str, report: Report, member: str | None = None, number: int = 1, amount: Amount | None = None
+    path: str,
+    report: Report,
+    member: str | None = None,
+    number: int = 1,
+    amount: Amount | None = None,
+    place: Place | None = None,
 ) -> Iterator[Line | Skipped]:
     """Yield the lines from line `number` of `member` on; members before it are not opened.
 
-    What is read counts towards `amount`.
+    What is read counts towards `amount`. `place` is the one that was kept of `member`, and is kept up to date.
 
     What cannot be read is given to `report` and skipped. Raises UnreadableError if nothing of the file can be read.
     """
@@ -57,20 +75,22 @@ def read_archive(
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise UnreadableError("it is no regular file; to read the files of a directory write DIRECTORY/*")
         # Closed below; only the opening's own failures are meant here.
-        file: BufferedReader = BufferedReader(FileIO(path) if amount is None else CountedFile(path, amount))
+        file: BufferedReader = ZipReader(FileIO(path) if amount is None else CountedFile(path, amount))
     except (OSError, ValueError) as error:
         raise UnreadableError(problem_of(error)) from error
     with file:
         try:
             if file.peek(4).startswith(ZIP_MAGICS):
-                yield from _zip_lines(file, report, member, number)
+                yield from _zip_lines(file, report, member, number, place or Place())
             else:
                 yield from _lines(file, path, None, number, report)
         except (DamagedError, OSError) as error:
             raise UnreadableError(str(error) if isinstance(error, DamagedError) else problem_of(error)) from error
 
 
-def _zip_lines(file: BufferedReader, report: Report, member: str | None, number: int) -> Iterator[Line | Skipped]:
+def _zip_lines(
+    file: BufferedReader, report: Report, member: str | None, number: int, place: Place
+) -> Iterator[Line | Skipped]:
     try:
         archive = zipfile.ZipFile(file)
     except ZIP_ERRORS as error:
@@ -82,13 +102,17 @@ def _zip_lines(file: BufferedReader, report: Report, member: str | None, number:
         if not members:
             raise UnreadableError(problem) from error
         report(None, None, f"{problem}; the members up to there are read")
-        yield from _member_lines(members, lambda each: _open_without_directory(file, each), report, member, number)
+        _tell_added(members, report, member, place)
+        yield from _member_lines(
+            members, lambda each: _open_without_directory(file, each), report, member, number, place
+        )
     else:
         with archive:
             members = in_order((info, None) for info in archive.infolist())
             if not members:
                 raise UnreadableError("it is a zip with no files in it")
-            yield from _member_lines(members, lambda each: _open(archive, each), report, member, number)
+            _tell_added(members, report, member, place)
+            yield from _member_lines(members, lambda each: _open(archive, each), report, member, number, place)
 
 
 def _open(archive: zipfile.ZipFile, member: Member) -> zipfile.ZipExtFile:
@@ -101,14 +125,30 @@ def _open_without_directory(file: BufferedReader, member: Member) -> zipfile.Zip
     return zipfile.ZipExtFile(file, "r", member.info)
 
 
+def _tell_added(members: list[Member], report: Report, member: str | None, place: Place) -> None:
+    if member is None:
+        return
+    last = natural_key(member)
+    count = sum(natural_key(each.name) <= last for each in members)
+    if 0 < place.count < count:
+        report(
+            None,
+            None,
+            f"{count - place.count:,} of its members have been added before the one up to which it was read; they are "
+            "not read: give them in a zip of another name",
+        )
+    place.enter(member, count)
+
+
 def _member_lines(
     members: list[Member],
     open_member: Callable[[Member], zipfile.ZipExtFile],
     report: Report,
     first_member: str | None,
     first_number: int,
+    place: Place,
 ) -> Iterator[Line | Skipped]:
-    for member in members:
+    for count, member in enumerate(members, 1):
         name = member.name
         if first_member is not None and natural_key(name) < natural_key(first_member):
             continue
@@ -118,6 +158,7 @@ def _member_lines(
         if not member.is_bounded:
             report(name, None, problem_of(NotImplementedError()))
             continue
+        place.enter(name, count)
         try:
             with open_member(member) as stream:
                 yield from _lines(stream, name, name, first_number if name == first_member else 1, report)

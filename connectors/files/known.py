@@ -33,6 +33,8 @@ class Seen(NamedTuple):
     is_over: bool = False
     is_torn: bool = False
     """Whether that line broke off in the middle."""
+    members: int = 0
+    """Of a zip, how many members there were up to that one; 0 where it is not known."""
 
     def stored(self) -> tuple[Any, ...]:
         """Return it as it is stored."""

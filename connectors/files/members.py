@@ -5,8 +5,12 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
+from io import BufferedReader
 from typing import BinaryIO, Final, NamedTuple
 
+from typing_extensions import override
+
+from connectors.files.damage import UnreadableError
 from connectors.files.lines import CHUNK_BYTES
 from connectors.files.natural import natural_key
 
@@ -21,6 +25,11 @@ ZIP_ERRORS: Final = (
     struct.error,
 )
 """What `zipfile` raises for the archives that are not as they should be."""
+
+MOST_MEMBERS: Final = 100_000
+"""A year of hours has 8,760. What `zipfile` keeps of this many takes some 100 MB."""
+_MOST_DIRECTORY_BYTES: Final = 1 << 25
+_ENTRY_MAGIC: Final = b"PK\x01\x02"
 
 # PKWARE, .ZIP File Format Specification, 4.3.7: the local file header, without name and extra field.
 _LOCAL_HEADER: Final = struct.Struct("<4s5H3I2H")
@@ -67,6 +76,28 @@ def in_order(infos: Iterable[tuple[zipfile.ZipInfo, int | None]]) -> list[Member
     return sorted(members, key=lambda member: natural_key(member.name))
 
 
+class ZipReader(BufferedReader):
+    """A zip for `zipfile`, which takes in a table of contents of any size at once: this refuses one without measure."""
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Raise UnreadableError where the table of contents is too large."""
+        if size is not None and size > _MOST_DIRECTORY_BYTES:
+            raise too_many()
+        found = super().read(size)
+        if found.startswith(_ENTRY_MAGIC) and found.count(_ENTRY_MAGIC) > MOST_MEMBERS:
+            raise too_many()
+        return found
+
+
+def too_many() -> UnreadableError:
+    """Return what is said of a zip with more members than are taken in."""
+    return UnreadableError(
+        f"it is a zip with more than {MOST_MEMBERS:,} files in it, or a table of contents of more than "
+        f"{_MOST_DIRECTORY_BYTES >> 20} MB; unpack it, or pack its files into several zips"
+    )
+
+
 class MemberScan:
     """Finds the members of a zip without a table of contents, by the header that precedes each.
 
@@ -90,6 +121,8 @@ class MemberScan:
             name = self._file.read(name_bytes).decode("utf-8" if flags & _UTF8_NAME else "cp437", "replace")
             info = zipfile.ZipInfo(name)
             info.flag_bits, info.compress_type, info.file_size = flags, method, _UNKNOWN_SIZE
+            if len(self.found) >= MOST_MEMBERS:
+                raise too_many()
             start = offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
             self.found.append((info, start))
             info.compress_size = _UNKNOWN_SIZE

@@ -4,11 +4,13 @@ from typing import Any, Final
 
 from connectors.files.known import Known, Seen, read_seen
 
-_VERSION: Final = 2
+_VERSION: Final = 3
+_WITHOUT_MEMBERS: Final = 2
 _WITHOUT_IDENTITY: Final = 1
 
 FilesState = tuple[Any, ...]
-"""Version 2: (2, what is known of each file (`Seen.stored`), the name of the one that is being read). Version 1: (1,
+"""Version 3: (3, what is known of each file (`Seen.stored`), the name of the one that is being read). Version 2 has no
+`Seen.members`. Version 1: (1,
 the paths that are done, the one that is being read, its member, the number of the next line)."""
 
 
@@ -26,10 +28,10 @@ def read_state(state: FilesState) -> tuple[Known, str | None]:
         if path is not None:
             known.put(Seen(path, path, member=member, next_number=next_number))
         return known, path
-    if version != _VERSION:
+    if version not in {_VERSION, _WITHOUT_MEMBERS}:
         raise ValueError(
-            f"The recovery store holds a files position of version {version}; this program knows version {_VERSION}. "
-            "Go on with the program that wrote it, or begin with an empty state directory."
+            f"The recovery store holds a files position of version {version}; this program knows those up to "
+            f"{_VERSION}. Go on with the program that wrote it, or begin with an empty state directory."
         )
     _, stored, current = state
     return Known(map(read_seen, stored)), current

@@ -1,6 +1,6 @@
 """The reading of one file from where it was left, if it is still what it was there."""
 
-from connectors.files.archive import Line, Report, Skipped, read_archive
+from connectors.files.archive import Line, Place, Report, Skipped, read_archive
 from connectors.files.counted import Amount
 from connectors.files.damage import source_name
 from connectors.files.fingerprint import digest
@@ -23,7 +23,10 @@ class Reading:
         self._last: bytes | None = None
         self._is_torn = seen.is_torn
         self._is_confirmed = seen.next_number <= 1
-        self._lines = read_archive(seen.path, report, seen.member, max(seen.next_number - 1, 1), amount)
+        self._place = Place(seen.member, seen.members)
+        self._members = seen.members
+        first = max(seen.next_number - 1, 1)
+        self._lines = read_archive(seen.path, report, seen.member, first, amount, self._place)
         self.source = source_name(seen.name, seen.member)
         """What the records are called by."""
 
@@ -41,8 +44,15 @@ class Reading:
     def seen(self) -> Seen:
         """How far it was read."""
         tail = self._seen.tail if self._last is None else digest(self._last)
+        if self._place.member == self._member:
+            self._members = self._place.count  # a member that was entered and has given no line is none that was read
         return self._seen._replace(
-            member=self._member, next_number=self._next_number, tail=tail, is_torn=self._is_torn, is_over=False
+            member=self._member,
+            next_number=self._next_number,
+            tail=tail,
+            is_torn=self._is_torn,
+            is_over=False,
+            members=self._members,
         )
 
     def next(self) -> Line | Skipped | None:
@@ -72,6 +82,7 @@ class Reading:
         """Note that this line is read."""
         if line.member != self._member:
             self._member = line.member
+            self._members = self._place.count
             self.source = source_name(self._seen.name, line.member)
         self._next_number = line.number + 1
         self._last = line.value

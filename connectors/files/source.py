@@ -215,7 +215,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
                 next_line_before=reading.seen.next_number,
             )
             anew = self._known.renamed(reading.seen)
-            self._read(anew._replace(member=None, next_number=1, tail=b""))
+            self._read(anew._replace(member=None, next_number=1, tail=b"", members=0))
             return None
         if found is None:
             self._known.put(reading.seen._replace(is_over=True))

@@ -220,6 +220,32 @@ def test_whatever_is_wrong_with_a_zip_reading_it_ends(tmp_path: Path, junk: byte
     assert len({(line.member, line.number) for line in lines}) == len(lines)
 
 
+@pytest.mark.parametrize("cut", [0, 30])
+def test_a_zip_of_too_many_members_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(8):
+            archive.writestr(f"{number}.json", b'{"a":1}\n')
+    path.write_bytes(path.read_bytes()[: -cut or None])
+    monkeypatch.setattr("connectors.files.members.MOST_MEMBERS", 8)
+    assert len([each for each in read_archive(str(path), lambda *_: None) if isinstance(each, Line)]) == 8
+    monkeypatch.setattr("connectors.files.members.MOST_MEMBERS", 7)
+    with pytest.raises(UnreadableError, match=r"more than 7 files in it.*pack its files into several zips"):
+        list(read_archive(str(path), lambda *_: None))
+
+
+def test_a_table_of_contents_without_measure_is_not_taken_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "huge.zip"
+    entries_bytes = (1 << 25) + 1
+    with path.open("wb") as file:
+        file.write(b"PK\x03\x04")
+        file.truncate(4 + entries_bytes)
+        file.seek(0, 2)
+        file.write(struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 9, 9, entries_bytes, 4, 0))
+    with pytest.raises(UnreadableError, match="a table of contents of more than 32 MB"):
+        list(read_archive(str(path), lambda *_: None))
+
+
 def test_a_zip_bomb_is_gone_through_in_steps(tmp_path: Path) -> None:
     path = tmp_path / "bomb.zip"
     path.write_bytes(zipped({"1.json": b"\0" * 30_000_000 + b"\n" + rows(1, 1)}))

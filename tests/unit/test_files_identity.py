@@ -280,6 +280,48 @@ def test_a_zip_that_was_packed_again_goes_on_where_it_was(world: World) -> None:
     assert values(world.run()) == rows("h10", 11, 30)
 
 
+def zip_of(world: World, *hours: int) -> None:
+    with zipfile.ZipFile(world.directory / "export.zip", "w") as archive:
+        for hour in hours:
+            archive.writestr(f"7/{hour}.json.gz", gz(rows("a" * 300, hour * 1000, hour * 1000 + 299)))
+
+
+@pytest.mark.parametrize("taken", [600, 700, 900])
+@pytest.mark.parametrize("added", [(3,), (2, 3)])
+def test_members_that_are_added_before_what_was_read_are_told_once(
+    world: World, taken: int, added: tuple[int, ...]
+) -> None:
+    zip_of(world, 1, 4, 5)
+    assert len(world.run(taken)) == taken
+    zip_of(world, 1, *added, 4, 5, 6)
+    assert len(world.run()) == 1200 - taken
+    (damage,) = world.damages
+    assert damage.problem.startswith(f"{len(added)} of its members have been added before the one up to which it was")
+    zip_of(world, 1, *added, 4, 5, 6, 7)
+    assert len(world.run()) == 300
+    assert len(world.damages) == 1
+
+
+def test_members_that_are_added_behind_or_taken_away_are_no_damage(world: World) -> None:
+    zip_of(world, 1, 2, 3, 4)
+    assert len(world.run(800)) == 800
+    zip_of(world, 1, 3, 4, 5)
+    assert len(world.run()) == 700
+    assert world.damages == []
+
+
+def test_a_position_of_a_version_that_did_not_count_members_is_read_on(world: World) -> None:
+    zip_of(world, 1, 4)
+    assert len(world.run(500)) == 500
+    assert world.state is not None
+    _, known, current = world.state
+    world.state = (2, tuple(each[:-1] for each in known), current)
+    assert len(world.run()) == 100
+    zip_of(world, 1, 2, 4)
+    assert world.run() == []
+    assert len(world.damages) == 1
+
+
 def test_a_copy_under_another_name_is_a_file_of_its_own(world: World) -> None:
     world.write(rows("a", 1, 5))
     assert len(world.run()) == 5

@@ -121,12 +121,12 @@ def test_the_state_is_made_of_builtins_only(archives: Path) -> None:
         (f"{archives}/export_9.json.gz", f"{archives}/export_9.json.gz", None, 3),
         (f"{archives}/export_10.zip", f"{archives}/export_10.zip", "7/7_2024-01-01_9#0.json.gz", 3),
     ]
-    assert (state[0], state[2]) == (2, f"{archives}/export_10.zip")
+    assert (state[0], state[2]) == (3, f"{archives}/export_10.zip")
 
 
 def test_a_state_of_another_version_is_refused_in_words(archives: Path) -> None:
-    with pytest.raises(ValueError, match="version 3"):
-        World().part(archives / "*", state=(3, (), None))
+    with pytest.raises(ValueError, match="version 4"):
+        World().part(archives / "*", state=(4, (), None))
 
 
 def test_no_more_is_read_than_there_is_room_for_and_a_batch_has_at_most_100(tmp_path: Path) -> None:
