@@ -28,10 +28,12 @@ class Intake:
         *,
         follow: bool,
         clock: Callable[[], float],
+        is_done: Callable[[str, Signature | None], bool],
         on_no_match: Callable[[str], None],
         on_found: Callable[[Iterable[str]], None],
     ) -> None:
-        """`on_found` is told of the files of each look, those that are done among them."""
+        """`is_done` is asked of a file as it is now; `on_found` is told of those that each look has to offer."""
+        self._is_done = is_done
         self._on_found = on_found
         self._patterns = patterns
         self._follow = follow
@@ -54,13 +56,13 @@ class Intake:
         """Whether each file that was there whole at the first look has been offered."""
         return not self._waiting and self.looks > int(self._follow)
 
-    def next_file(self, is_done: Callable[[str], bool]) -> str | None:
+    def next_file(self) -> str | None:
         """Return the next file that is not done; None if there is none at the moment."""
         if not self._waiting:
             self.look()
         while self._waiting:
             path = self._waiting.popleft()
-            if not is_done(path):
+            if not self._is_done(path, signature_of(path)):  # the file of the run before may have been read meanwhile
                 return path
         return None
 
@@ -76,17 +78,19 @@ class Intake:
         is_first = self._next_look is None
         self._next_look = now + LOOK_EVERY_SECONDS
         self.looks += 1
-        paths: set[str] = set()
+        signatures: dict[str, Signature | None] = {}  # of a million files that are done, each is looked at once
         for pattern in self._patterns:
             found = _matches(pattern)
-            paths.update(found)
+            signatures.update(
+                (path, now or signature_of(path)) for path, now in found.items() if path not in signatures
+            )
             if not found and not self._follow:
                 self._on_no_match(pattern)
             elif not found and is_first:
                 _log.info("waiting for files", pattern=pattern)
+        paths = {path for path, now in signatures.items() if not self._is_done(path, now)}
         if self._follow:
-            signatures = {path: signature_of(path) for path in paths}
-            ready = {path for path, now in signatures.items() if path in self._seen and self._seen[path] == now}
+            ready = {path for path in paths if path in self._seen and self._seen[path] == signatures[path]}
             paths = {path for path in ready if self._given_up.get(path, ()) != signatures[path]}
             self._seen = signatures
         self._waiting.extend(sorted(paths, key=natural_key))
@@ -98,8 +102,9 @@ def any_file(patterns: tuple[str, ...]) -> bool:
     return any(map(_matches, patterns))
 
 
-def _matches(pattern: str) -> list[str]:
-    # A name may hold what would be a glob's special characters.
-    if signature_of(pattern) is not None:
-        return [pattern]
-    return glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+def _matches(pattern: str) -> dict[str, Signature | None]:
+    """Return the files, with how each is where it was looked at for that."""
+    there = signature_of(pattern)  # a name may hold what would be a glob's special characters
+    if there is not None:
+        return {pattern: there}
+    return dict.fromkeys(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern

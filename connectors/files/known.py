@@ -106,10 +106,10 @@ class Known:
         """Return them as they are stored."""
         return tuple(each.stored() for each in self._by_name.values())
 
-    def is_done(self, path: str) -> bool:
-        """Whether the file there was read to its end, and is as it was."""
+    def is_done(self, path: str, now: Signature | None) -> bool:
+        """Whether the file there, which is `now` like this, was read to its end, and is as it was."""
         seen = self._by_name.get(self._by_path.get(path, ""))
-        return seen is not None and seen.is_over and seen.signature is not None and seen.signature == signature_of(path)
+        return seen is not None and seen.is_over and seen.signature is not None and seen.signature == now
 
     def look(self, path: str) -> Look:
         """Find out what a file is."""

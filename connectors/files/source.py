@@ -109,22 +109,21 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._now_ms = now_ms
         self._on_damage = on_damage
         self._limited = LimitedLog()
+        self._known, self._current = (Known(), None) if resume_state is None else read_state(resume_state)
         self._intake = Intake(
             settings.paths,
             follow=settings.follow,
             clock=pace.clock,
-            on_found=lambda paths: amount.expect(each for each in paths if not self._known.is_done(each)),
+            is_done=self._known.is_done,
+            on_found=amount.expect,
             on_no_match=lambda pattern: self._report(pattern, None, None, "no file matches; check [source] paths"),
         )
-        self._known, self._current = Known(), None
         self._gone: str | None = None
         """What the run before was reading, and is not at its place: it may be among the other files."""
         self._reading: Reading | None = None
         self._pace = pace
         self._has_read = False
         self._is_resumed = resume_state is not None
-        if resume_state is not None:
-            self._known, self._current = read_state(resume_state)
 
     @override
     def next_batch(self) -> list[Record]:
@@ -257,7 +256,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
             if path is not None and signature_of(path) is not None:
                 return path
             self._gone = name
-        path = self._intake.next_file(self._known.is_done)
+        path = self._intake.next_file()
         if path is None and self._gone is not None and self._intake.has_offered_all:
             path, self._gone = self._path_of(self._gone), None
         return path

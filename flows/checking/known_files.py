@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final
 
+from connectors.files.fingerprint import signature_of
 from connectors.files.known import Known, Look, What
 from connectors.files.natural import natural_key
 from connectors.files.position import read_state
@@ -40,7 +41,7 @@ def known_files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
     if known is None:
         return
     paths = sorted({path for pattern in source.paths for path in matches(pattern)}, key=natural_key)
-    looks = [known.look(path) for path in paths if not known.is_done(path)]
+    looks = [known.look(path) for path in paths if not known.is_done(path, signature_of(path))]
     for what, (text, do) in _SAID.items():
         found = [each for each in looks if each.what is what]
         for look in found[:_MOST]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from connectors.files.damage import Damage
+from connectors.files.fingerprint import Signature, signature_of
 from connectors.files.position import FilesState
 from connectors.files.source import MAX_BATCH_BYTES, FilesInput, FilesPartition
 from connectors.pace import AT_ONCE, Pace
@@ -259,6 +260,33 @@ def test_following_new_files_are_read_once_they_do_not_change_any_more(tmp_path:
     assert [record.value for record in batch] == [b'{"b":1}']
     assert not world.stopping.input_ended
     assert world.damages == []
+
+
+@pytest.mark.parametrize("patterns", [("*",), ("*", "*.json"), ("a.json", "b.json", "c.json")])
+def test_following_a_file_that_is_done_is_asked_for_once_a_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patterns: tuple[str, ...]
+) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.json").write_bytes(rows(name, 2))
+    asked: list[str] = []
+
+    def counted(path: str) -> Signature | None:
+        asked.append(path)
+        return signature_of(path)
+
+    monkeypatch.setattr("connectors.files.intake.signature_of", counted)
+    monkeypatch.setattr("connectors.files.known.signature_of", counted)
+    world = World()
+    part = world.part(*(tmp_path / each for each in patterns), follow=True)
+    read: list[Record] = []
+    for _ in range(3):
+        read += part.next_batch()
+        world.steady_ms += 1000
+    assert len(read) == 6
+    asked.clear()
+    assert part.next_batch() == []
+    names = [Path(path).name for path in asked]
+    assert [name for name in sorted(names) if "*" not in name] == ["a.json", "b.json", "c.json"]
 
 
 def test_following_a_bad_file_is_reported_once_and_read_when_it_has_been_replaced(tmp_path: Path) -> None:
