@@ -4,6 +4,10 @@ SHELL := /bin/bash
 .PHONY: help setup run test lint types unit integration chaos price bench profile load memory wheel image manifests alerts dashboard kubernetes compose hashes audit sbom clean
 
 PYTHON = .venv/bin/python
+# Wheels only: no package's own build script runs, and what an index has replaced is refused.
+INSTALL_BY_HASH = $(PYTHON) -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
+COMPILE_HASHES = .venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-header --no-emit-index-url --no-emit-find-links --constraint constraints.txt pyproject.toml
 # What was given on make's command line of these names, as flags: WITHOUT_IDS=0.2 is --without-ids 0.2
 flags = $(foreach name,$(1),$(if $(filter command,$(origin $(name))),--$(shell echo $(name) | tr A-Z_ a-z-) '$($(name))'))
 
@@ -11,17 +15,17 @@ help: ## says what there is
 	@echo "make TARGET:"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.complete ## .venv with everything at the versions of constraints.txt
+setup: .venv/.complete ## .venv with everything at the versions of constraints.txt, and with their hashes
 
-.venv/.complete: pyproject.toml constraints.txt
+.venv/.complete: pyproject.toml requirements-test.txt
 	@python=; for candidate in python3.11 python3.12 python3 python; do \
 		if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then \
 			python=$$candidate; break; fi; done; \
 	if [ -z "$$python" ]; then echo "Python 3.11 or 3.12 is needed, and neither is on the PATH." >&2; exit 2; fi; \
 	echo "Setting up .venv with $$($$python --version)"; \
 	$$python -m venv .venv
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --upgrade pip
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable . --group test
+	@$(INSTALL_BY_HASH) --requirement requirements-test.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: setup ## the sample archive through the stream to a stand-in AppsFlyer, with a summary
@@ -65,8 +69,8 @@ profile: .venv/.bench ## where the time goes: the budget of each stage, and a fl
 	$(PYTHON) -m tests.bench stages
 	$(PYTHON) -m tests.bench profile
 
-.venv/.bench: .venv/.complete
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --group bench
+.venv/.bench: .venv/.complete requirements-bench.txt
+	@$(INSTALL_BY_HASH) --requirement requirements-bench.txt
 	@touch $@
 
 wheel: dist/.wheel ## dist/*.whl with what an event passes through compiled to C; needs a C compiler: docs/performance.md
@@ -100,11 +104,13 @@ kubernetes: setup ## rolls it out on the cluster of KUBECONFIG, disturbs it, and
 compose: setup ## starts deploy/compose.yaml with that image, waits for events, and removes it; needs docker compose
 	@$(PYTHON) -m tests.deploy.compose
 
-hashes: setup ## deploy/requirements.txt, which the image installs: after a change of constraints.txt; needs the network
+hashes: ## what the image and `make setup` install, with hashes: after a change of constraints.txt; needs the network
+	@[ -x $(PYTHON) ] || $(MAKE) setup
 	@[ -x .venv-tools/bin/python ] || $(PYTHON) -m venv .venv-tools
 	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@.venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --constraint constraints.txt pyproject.toml --output-file deploy/requirements.txt >/dev/null
+	@$(COMPILE_HASHES) --output-file deploy/requirements.txt >/dev/null
+	@$(COMPILE_HASHES) --group test --group editable --output-file requirements-test.txt >/dev/null
+	@$(COMPILE_HASHES) --group bench --output-file requirements-bench.txt >/dev/null
 
 audit: .venv-tools/.complete ## the versions of constraints.txt against the known weaknesses; needs the network
 	@.venv-tools/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off \
