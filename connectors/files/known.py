@@ -102,6 +102,10 @@ class Known:
         """Return what is known by this name."""
         return self._by_name.get(name)
 
+    def has(self, path: str) -> bool:
+        """Whether a file was seen there."""
+        return path in self._by_path
+
     def stored(self) -> tuple[tuple[Any, ...], ...]:
         """Return them as they are stored."""
         return tuple(each.stored() for each in self._by_name.values())

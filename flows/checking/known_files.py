@@ -2,6 +2,7 @@
 
 import pickle
 import sqlite3
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ from flows.settings.model import FilesSource, Settings
 
 _MOST: Final = 5
 """Of one kind; the others are counted."""
+_MOST_COMPARED: Final = 1_000
+_MOST_SECONDS: Final = 5.0
+"""The first lines of each are unpacked for it; those that were read under their name before come first."""
 _SAID: Final = {
     What.REPLACED: (
         "is another file than the one that was read under this name",
@@ -41,13 +45,30 @@ def known_files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
     if known is None:
         return
     paths = sorted({path for pattern in source.paths for path in matches(pattern)}, key=natural_key)
-    looks = [known.look(path) for path in paths if not known.is_done(path, signature_of(path))]
+    open_paths = [path for path in paths if not known.is_done(path, signature_of(path))]
+    looks = list(_looks(known, sorted(open_paths, key=lambda path: not known.has(path))))
     for what, (text, do) in _SAID.items():
         found = [each for each in looks if each.what is what]
         for look in found[:_MOST]:
             yield Finding(Mark.NOTE, f"source.paths: {look.seen.path} {_fill(text, look)}", do)
         if len(found) > _MOST:
             yield Finding(Mark.NOTE, f"source.paths: {len(found) - _MOST:,} more of which the same holds", do)
+    left = len(open_paths) - len(looks)
+    if left:
+        yield Finding(
+            Mark.NOTE,
+            f"source.paths: {len(looks):,} of {len(open_paths):,} files that are new or have changed were compared "
+            f"with those that were read; {left:,} were not",
+            "a start compares each of them, and says in its log which were replaced, changed or moved",
+        )
+
+
+def _looks(known: Known, paths: list[str]) -> Iterator[Look]:
+    deadline = time.monotonic() + _MOST_SECONDS
+    for path in paths[:_MOST_COMPARED]:
+        if time.monotonic() > deadline:
+            return
+        yield known.look(path)
 
 
 def _fill(text: str, look: Look) -> str:

@@ -4,9 +4,11 @@ import pickle
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from connectors.files.known import Known, Look
 from connectors.files.source import PARTITION, FilesInput
 from connectors.stopping import Stopping
 from flows.checking.finding import Mark
@@ -94,6 +96,35 @@ def test_of_many_the_rest_is_counted(settings: Settings, tmp_path: Path) -> None
     texts = [text for _, text in found(settings)]
     assert len(texts) == 6
     assert texts[-1] == "source.paths: 4 more of which the same holds"
+
+
+@pytest.mark.parametrize("bound", ["count", "time"])
+def test_no_more_than_so_many_are_compared_and_the_others_are_counted(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    (tmp_path / "z.ndjson").write_bytes(rows("old", 4))
+    read_all(settings)
+    for number in range(6):
+        (tmp_path / f"{number}.ndjson").write_bytes(rows(f"new{number}", 4))
+    (tmp_path / "z.ndjson").write_bytes(rows("new", 4))
+    compared: list[str] = []
+
+    def look(known: Known, path: str) -> Look:
+        compared.append(path)
+        return real(known, path)
+
+    real = Known.look
+    monkeypatch.setattr(Known, "look", look)
+    if bound == "count":
+        monkeypatch.setattr("flows.checking.known_files._MOST_COMPARED", 2)
+    else:
+        times = iter([0.0, 0.0, 4.9, 5.1])
+        monkeypatch.setattr("flows.checking.known_files.time", SimpleNamespace(monotonic=lambda: next(times)))
+    assert [text for _, text in found(settings)] == [
+        "source.paths: ./z.ndjson is another file than the one that was read under this name",
+        ("source.paths: 2 of 7 files that are new or have changed were compared with those that were read; 5 were not"),
+    ]
+    assert [Path(path).name for path in compared] == ["z.ndjson", "0.ndjson"]
 
 
 def test_a_store_that_cannot_be_read_is_left_to_the_start(settings: Settings, tmp_path: Path) -> None:
