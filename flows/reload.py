@@ -23,10 +23,11 @@ from connectors.health.server import listen
 from connectors.kafka.probe import Probe, ProbeError
 from connectors.metrics.parts import Parts, Reload
 from connectors.secrets import SecretError
-from flows.commands.run import Slice, obstacles
 from flows.compiled import Compiled
+from flows.obstacles import obstacles
 from flows.settings import SettingsError, load
 from flows.settings.model import FilesSource, KafkaDeadLetters, KafkaSource, Settings, SyncSettings
+from flows.slices import Slice
 from flows.steps.outcome import DeadLetterReason
 
 log = structlog.get_logger()

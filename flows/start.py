@@ -18,10 +18,10 @@ from connectors.ledger.manifest import Snapshot
 from connectors.ledger.store_check import check_store, guard_store
 from connectors.private import keep_private, take_from_others
 from flows import summary_file
-from flows.commands.run import NOTHING_READ, Slice, nothing_to_read, obstacles, unready_syncs
 from flows.engine import cluster, recovery_directory
 from flows.greeting import greet
 from flows.logs import configure_logs
+from flows.obstacles import NOTHING_READ, nothing_to_read, obstacles, unready_syncs
 from flows.process import Process
 from flows.progress import Progress, interval_seconds
 from flows.reload import Reloader
@@ -31,6 +31,7 @@ from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 from flows.settings_file import SettingsFile
 from flows.signals import for_the_main_thread, on_reload
+from flows.slices import Slice
 from flows.watching.addresses import of_health
 
 log = structlog.get_logger()

@@ -24,8 +24,9 @@ from connectors.ledger.lock import StateInUseError, lock_directory
 from connectors.letters import LettersUnreadableError
 from connectors.private import keep_private
 from connectors.secrets import SecretError
-from flows.commands.run import make_recovery_store, obstacles
+from flows.commands.run import make_recovery_store
 from flows.logs import configure_logs
+from flows.obstacles import obstacles
 from flows.replaying import plan
 from flows.replaying.filters import Filters
 from flows.replaying.preview import Preview

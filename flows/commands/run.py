@@ -5,50 +5,25 @@ Each slice is a process of its own: with --slice i/N it owns the Kafka partition
 
 import argparse
 import os
-import re
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from bytewax.recovery import init_db_dir
 
-from connectors.files.intake import any_file
 from connectors.ledger.damage import READ_AGAIN
 from connectors.ledger.disk import await_room
 from connectors.private import keep_private
-from connectors.secrets import Secret, SecretError
 from flows.logs import configure_logs
-from flows.reslicing.places import obstacle
+from flows.obstacles import NOTHING_READ, nothing_to_read, obstacles
 from flows.settings import SettingsError, load
-from flows.settings.model import FilesSource, Settings
+from flows.settings.model import Settings
 from flows.signals import keep_waiting, let_reload_wait
+from flows.slices import Slice, parse_slice
 
 FLOW = "flows.stream"
-NOTHING_READ = 1
 _WRONG_USAGE = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Which part of the Kafka partitions this process owns."""
-
-    index: int
-    """From 0 to count - 1."""
-    count: int
-
-    def __str__(self) -> str:
-        """Print as it is typed."""
-        return f"{self.index}/{self.count}"
-
-
-def parse_slice(text: str) -> Slice:
-    """Read `i/N`. Raises argparse's error for anything else."""
-    match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
-    if match is None or int(match[1]) >= int(match[2]):
-        raise argparse.ArgumentTypeError(f"found {text!r}; expected i/N with i from 0 to N-1; write for example 0/4")
-    return Slice(int(match[1]), int(match[2]))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,14 +61,6 @@ def run(args: argparse.Namespace) -> int:
         reason = f"cannot make {directory} ({error.strerror})"
         return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")
     return _become(settings, directory, args.slice)
-
-
-def nothing_to_read(settings: Settings) -> str | None:
-    """Say that no file matches, where that is so and none is waited for. Such a start ends with `NOTHING_READ`."""
-    source = settings.source
-    if not isinstance(source, FilesSource) or source.follow or any_file(source.paths):
-        return None
-    return f"source.paths: no file matches {', '.join(source.paths)}, so nothing was read; correct it"
 
 
 def _become(settings: Settings, directory: Path, part: Slice | None) -> NoReturn:
@@ -136,32 +103,6 @@ def make_recovery_store(directory: Path) -> None:
         fresh.mkdir()
         init_db_dir(fresh, 1)  # type: ignore[no-untyped-call]  # Bytewax's Rust half has no annotations for it
         fresh.rename(directory)
-
-
-def obstacles(settings: Settings, path: Path, part: Slice | None) -> list[str]:
-    """Return what is wrong beyond the settings: no enabled sync, a missing key, slices of files, others' state."""
-    problems = unready_syncs(settings, path)
-    if isinstance(settings.source, FilesSource) and part is not None and part.count > 1:
-        problems.append(f"{path}: source.kind: slices divide Kafka's partitions, files have none; leave out --slice")
-    in_the_way = obstacle(settings.state.directory, part.count if part is not None else 1)
-    if in_the_way is not None:
-        problems.append(f"{path}: state.directory: {in_the_way}")
-    return problems
-
-
-def unready_syncs(settings: Settings, path: Path) -> list[str]:
-    """Return what keeps syncs from sending: none is enabled, or the key of one that is, is missing."""
-    enabled = [each for each in settings.syncs if each.enabled]
-    if not enabled:
-        return [f"{path}: sync: no sync is enabled; set enabled = true where the stream is to begin"]
-    problems = []
-    for each in enabled:
-        for key in each.keys:
-            try:
-                Secret(key).value()
-            except SecretError as error:
-                problems.append(f"{path}: sync[{each.name}].{each.key_kind}: {error}")
-    return problems
 
 
 def _refuse(text: str) -> int:

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 from connectors.ledger.ledger import Ledger
 from connectors.metrics.parts import Reload
 from connectors.stopping import Stopping
-from flows.commands.run import Slice
 from flows.reload import How, Reloader, hand_over, handed_over, obstacles_to_restart, weigh
 from flows.settings.file import parse
 from flows.settings.model import Settings
+from flows.slices import Slice
 from flows.steps.event import Position
 
 TEXT = """\
