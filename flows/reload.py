@@ -19,14 +19,11 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from connectors.health.server import listen
-from connectors.kafka.probe import Probe, ProbeError
 from connectors.metrics.parts import Parts, Reload
-from connectors.secrets import SecretError
 from flows.compiled import Compiled
-from flows.obstacles import obstacles
+from flows.restart import obstacles_here, topics_missing
 from flows.settings import SettingsError, load
-from flows.settings.model import FilesSource, KafkaDeadLetters, KafkaSource, Settings, SyncSettings
+from flows.settings.model import Settings, SyncSettings
 from flows.slices import Slice
 from flows.steps.outcome import DeadLetterReason
 
@@ -87,40 +84,6 @@ def _fixed(each: SyncSettings) -> tuple[Any, ...]:
     return each.sync.ios_app_id, each.sync.android_app_id, each.key_kind, each.keys
 
 
-def obstacles_to_restart(old: Settings, new: Settings, part: Slice, *, has_recovery: bool) -> list[str]:
-    """Return why a restart with the new settings would not come up, or would read again what was delivered."""
-    problems = obstacles(new, new.path, part if part.count > 1 else None)
-    if isinstance(new.source, FilesSource) and not has_recovery:
-        problems.append("without a recovery store a restart would read the archives again; start it anew by hand")
-    if isinstance(new.source, KafkaSource) and new.source != old.source:
-        problems += _without_topic("source", new.source, part)
-    if isinstance(new.dead_letters, KafkaDeadLetters) and new.dead_letters != old.dead_letters:
-        problems += _without_topic("dead_letters", new.dead_letters, Slice(0, 1))
-    ca_file = new.delivery.ca_file
-    if ca_file is not None and not os.access(ca_file, os.R_OK):
-        problems.append(f"delivery.ca_file: {ca_file} cannot be read")
-    place = (new.health.host, new.health.port_of(part.index))
-    if place[1] and place != (old.health.host, old.health.port_of(part.index)):
-        try:
-            listen(*place).close()
-        except (OSError, OverflowError):
-            problems.append(f"health.port: {place[1]} on {place[0]} cannot be had")
-    return problems
-
-
-def _without_topic(table: str, place: KafkaSource | KafkaDeadLetters, part: Slice) -> list[str]:
-    try:
-        with Probe(place) as probe:
-            partitions = probe.partitions(place.topic)
-    except (ProbeError, SecretError) as problem:
-        return [f"{table}: Kafka cannot be used: {problem}"]
-    if partitions is None:
-        return [f"{table}.topic: there is no topic {place.topic}"]
-    if not any(each % part.count == part.index for each in partitions):
-        return [f"{table}.topic: {place.topic} has no partition for slice {part}"]
-    return []
-
-
 @dataclass(frozen=True, slots=True)
 class _Refused:
     """Why nothing is changed."""
@@ -137,6 +100,7 @@ class Reloader:
         self._compiled = compiled
         self._path = path
         self._has_recovery = has_recovery
+        self._part = Slice(parts.slice_index, parts.slice_count)
         # Its `put` may interrupt itself, as nothing else that threads wait for: a signal's handler may call it.
         self._wishes: SimpleQueue[None] = SimpleQueue()
         parts.reload = handed_over()
@@ -193,8 +157,7 @@ class Reloader:
             return _Refused(said, [str(each) for each in error.problems])
 
     def _restart(self, old: Settings, new: Settings, change: Change) -> None:
-        part = Slice(self._parts.slice_index, self._parts.slice_count)
-        problems = obstacles_to_restart(old, new, part, has_recovery=self._has_recovery)
+        problems = self.obstacles(new) or topics_missing(old, new, self._part)
         if problems:
             self._refuse(_Refused(f"a restart with it would fail ({change.what})", problems))
             return
@@ -211,6 +174,10 @@ class Reloader:
             )
         log.warning("settings read again; restarting by itself with them", because=change.what)
         self._parts.stopping.request(restart=True)
+
+    def obstacles(self, new: Settings) -> list[str]:
+        """Return why a restart with the new settings would be refused, apart from what only Kafka can tell."""
+        return obstacles_here(new, self._part, self._parts.health_port, has_recovery=self._has_recovery)
 
     def left_behind(self, new: Settings) -> dict[str, int]:
         """Return sync → how many events wait for it now, of those that the new settings do not enable."""

@@ -21,17 +21,17 @@ from flows import summary_file
 from flows.engine import cluster, recovery_directory
 from flows.greeting import greet
 from flows.logs import configure_logs
-from flows.obstacles import NOTHING_READ, nothing_to_read, obstacles, unready_syncs
+from flows.obstacles import NOTHING_READ, nothing_to_read, unready_syncs
 from flows.process import Process
 from flows.progress import Progress, interval_seconds
 from flows.reload import Reloader
 from flows.reslicing.places import obstacle
 from flows.reslicing.store import SOURCE_STEP, stored_keys, stored_snapshot
+from flows.restart import cannot_listen
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 from flows.settings_file import SettingsFile
 from flows.signals import for_the_main_thread, on_reload
-from flows.slices import Slice
 from flows.watching.addresses import of_health
 
 log = structlog.get_logger()
@@ -96,10 +96,7 @@ def _reloader(process: Process, *, has_recovery: bool) -> Reloader:
     """Return what reads the settings again, and let /status look at their file."""
     parts, path = process.parts, process.settings.path
     reloader = Reloader(parts, process.compiled, path, has_recovery=has_recovery)
-    part = Slice(parts.slice_index, parts.slice_count) if parts.slice_count > 1 else None
-    parts.settings_file = SettingsFile(
-        path, lambda: parts.settings, reloader.left_behind, lambda new: obstacles(new, path, part)
-    ).look
+    parts.settings_file = SettingsFile(path, lambda: parts.settings, reloader.left_behind, reloader.obstacles).look
     return reloader
 
 
@@ -117,12 +114,10 @@ def _serve_health(path: Path, process: Process) -> str | None:
     except (OSError, OverflowError) as problem:  # the latter: over 65,535 with the slice added
         if health.is_given:
             why = getattr(problem, "strerror", None) or problem
-            refuse(
-                f"{path}: health.port: cannot listen on {health.host}, port {port} ({why}); expected one that is "
-                "free; write another, or 0 for no health"
-            )
+            refuse(f"{path}: health.port: {cannot_listen(health.host, port, str(why))}")
         log.warning("health is off: its port is taken", port=port, do="set health.port in the settings; 0 is off")
         return None
+    process.parts.health_port = port
     atexit.register(HealthServer(process.parts, listening).stop)
     return of_health(health, process.slice_index + 1)[-1]
 

@@ -42,6 +42,20 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
+def why_not_listen(host: str, port: int) -> str | None:
+    """Return why `listen` would fail, or None. Nobody can connect meanwhile, and others can take the port.
+
+    What is bound and does not listen keeps no port from others that reuse addresses, as `listen` does.
+    """
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port))
+    except (OSError, OverflowError) as problem:  # the latter: over 65,535 with the slice added
+        return str(getattr(problem, "strerror", None) or problem)
+    return None
+
+
 class HealthServer:
     """Serves until it is stopped, or the process ends."""
 

@@ -86,6 +86,8 @@ class Parts:
     settings_sha256: str = ""
     settings_file: Callable[[], dict[str, Any]] | None = None
     """Looks at the settings file, which may be another by now than what was taken."""
+    health_port: int = 0
+    """Where this process serves its health; 0 is nowhere."""
 
     def __post_init__(self) -> None:
         """Take the settings file's hash."""

@@ -1,9 +1,9 @@
 """The directories: whether they can be written."""
 
-import os
 from collections.abc import Iterator
 
 from flows.checking.finding import Finding, Mark
+from flows.obstacles import unwritable
 from flows.settings.model import FileDeadLetters, Settings
 
 
@@ -13,8 +13,8 @@ def directories(settings: Settings) -> Iterator[Finding]:
     if isinstance(settings.dead_letters, FileDeadLetters):
         places["dead_letters.directory"] = settings.dead_letters.directory
     for key, directory in places.items():
-        there = next(each for each in (directory, *directory.parents) if each.exists())
-        if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-            yield Finding(Mark.FINE, f"{key}: {directory} {'can be written' if there == directory else 'can be made'}")
+        closed = unwritable(directory)
+        if closed is None:
+            yield Finding(Mark.FINE, f"{key}: {directory} {'can be written' if directory.exists() else 'can be made'}")
         else:
-            yield Finding(Mark.WRONG, f"{key}: {there} cannot be written", "give this user the right, or change it")
+            yield Finding(Mark.WRONG, f"{key}: {closed} cannot be written", "give this user the right, or change it")

@@ -11,19 +11,22 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from connectors.health.server import listen, why_not_listen
 from connectors.ledger.ledger import Ledger
 from connectors.metrics.parts import Reload
 from connectors.stopping import Stopping
-from flows.reload import How, Reloader, hand_over, handed_over, obstacles_to_restart, weigh
+from flows.reload import How, Reloader, hand_over, handed_over, weigh
+from flows.restart import obstacles_here, topics_missing
 from flows.settings.file import parse
 from flows.settings.model import Settings
+from flows.settings_file import SettingsFile
 from flows.slices import Slice
 from flows.steps.event import Position
 
 TEXT = """\
 [source]
 kind = "files"
-paths = ["none.json"]
+paths = ["*"]
 
 [dead_letters]
 kind = "files"
@@ -91,24 +94,127 @@ def taken_port() -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def test_what_would_keep_a_start_from_coming_up_is_found_before(
-    taken_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+Problems = Callable[..., list[str]]
+
+
+@pytest.fixture
+def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Problems:
+    """Return a function from a change of the settings to why a restart with them would be refused, without the file."""
     monkeypatch.setenv("RELOAD_KEY", "x")
-    old = settings()
+    path = tmp_path / "stream.toml"
+    path.write_text(TEXT)
 
-    def problems(before: str, after: str, *, has_recovery: bool = True) -> str:
-        new = settings(TEXT.replace(before, after))
-        return "\n".join(obstacles_to_restart(old, new, Slice(0, 1), has_recovery=has_recovery))
+    def problems(before: str = "", after: str = "", *, own_port: int = 0, has_recovery: bool = True) -> list[str]:
+        new = parse(TEXT.replace(before, after, 1), path)
+        found = obstacles_here(new, Slice(0, 1), own_port, has_recovery=has_recovery)
+        found = found or topics_missing(parse(TEXT, path), new, Slice(0, 1))
+        assert all(each.startswith(f"{path}: ") for each in found)
+        return [each.removeprefix(f"{path}: ").replace(str(tmp_path), "DIR") for each in found]
 
-    assert problems("", "") == ""
-    assert "no sync is enabled" in problems("enabled = true", "enabled = false")
-    assert "NO_SUCH_KEY" in problems("RELOAD_KEY", "NO_SUCH_KEY")
-    assert "read the archives again" in problems("", "", has_recovery=False)
-    assert "health.port" in problems("[source]", f"[health]\nport = {taken_port}\n[source]")
-    assert "ca_file" in problems("[source]", '[delivery]\nca_file = "no-such-file"\n[source]')
-    kafka = 'kind = "kafka"\nbootstrap_servers = "127.0.0.1:9"\ntopic = "t"\ngroup_id = "g"'
-    assert "Kafka cannot be used" in problems('kind = "files"\npaths = ["none.json"]', kafka)
+    return problems
+
+
+KAFKA = 'kind = "kafka"\nbootstrap_servers = "127.0.0.1:9"\ntopic = "t"\ngroup_id = "g"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("", "", []),
+        (
+            "enabled = true",
+            "enabled = false",
+            ["sync: no sync is enabled; set enabled = true where the stream is to begin"],
+        ),
+        (
+            "env:RELOAD_KEY",
+            "env:NO_SUCH_KEY",
+            ["sync[one].s2s_key: environment variable NO_SUCH_KEY is not set or empty; set it to the key"],
+        ),
+        (
+            "env:RELOAD_KEY",
+            "file:key",
+            ["sync[one].s2s_key: file DIR/key cannot be read (No such file or directory); write the key into it"],
+        ),
+        (
+            "[source]",
+            '[delivery]\nca_file = "no-such-file"\n[source]',
+            ["delivery.ca_file: DIR/no-such-file cannot be read; correct it, or leave it out"],
+        ),
+        (
+            "[source]",
+            '[delivery]\nca_file = "."\n[source]',
+            ["delivery.ca_file: DIR cannot be read; correct it, or leave it out"],
+        ),
+        (
+            '"letters"',
+            '"stream.toml/letters"',
+            ["dead_letters.directory: DIR/stream.toml cannot be written; give this user the right, or change it"],
+        ),
+        (
+            '"letters"',
+            '"stream.toml"',
+            ["dead_letters.directory: DIR/stream.toml cannot be written; give this user the right, or change it"],
+        ),
+        ('"*"', '"none.json"', ["source.paths: no file matches DIR/none.json, so nothing was read; correct it"]),
+        (
+            'kind = "files"\npaths = ["*"]\n',
+            KAFKA + '[source.properties]\n"sasl.password" = "env:NO_SUCH_KEY"\n',
+            [
+                (
+                    "source.properties: sasl.password: environment variable NO_SUCH_KEY is not set or empty; "
+                    "set it to the key"
+                )
+            ],
+        ),
+    ],
+)
+def test_what_would_keep_a_start_from_coming_up_is_found_before(
+    problems: Problems, before: str, after: str, said: list[str]
+) -> None:
+    assert problems(before, after) == said
+
+
+def test_archives_are_not_read_again_without_a_recovery_store(problems: Problems) -> None:
+    assert problems(has_recovery=False) == [
+        "source: without a recovery store a restart would read the archives again; start it anew by hand"
+    ]
+
+
+def test_kafka_is_asked_where_nothing_else_is_in_the_way(problems: Problems) -> None:
+    (said,) = problems('kind = "files"\npaths = ["*"]\n', KAFKA)
+    assert said.startswith("source: Kafka cannot be used: ")
+
+
+def test_a_port_that_another_process_has_is_found_before(problems: Problems, taken_port: int) -> None:
+    """Its own port is no obstacle, whatever the host: the process gives it back."""
+    said = [
+        (
+            f"health.port: cannot listen on 127.0.0.1, port {taken_port} (Address already in use); expected one "
+            "that is free; write another, or 0 for no health"
+        )
+    ]
+    health = f"[health]\nport = {taken_port}\n"
+    assert problems("[source]", f"{health}[source]") == said
+    assert problems("[source]", f"[health]\nport = {taken_port}\n[source]", own_port=taken_port) == []
+    assert problems("[source]", f'[health]\nport = {taken_port}\nhost = "0.0.0.0"\n[source]', own_port=taken_port) == []
+    assert problems(
+        "[source]", f'[health]\nport = {taken_port}\nhost = "192.0.2.1"\n[source]', own_port=taken_port
+    ) == [
+        (
+            f"health.port: cannot listen on 192.0.2.1, port {taken_port} (Cannot assign requested address); "
+            "expected one that is free; write another, or 0 for no health"
+        )
+    ]
+
+
+def test_looking_at_a_port_takes_it_from_nobody() -> None:
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    assert why_not_listen("127.0.0.1", port) == "Address already in use"
+    listening.close()
+    assert why_not_listen("127.0.0.1", port) is None
+    listen("127.0.0.1", port).close()
 
 
 class Compiled:
@@ -141,6 +247,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
             note_settings=lambda: None,
             ledger=Ledger(["one"], 100),
             courier=None,
+            health_port=0,
         )
         compiled: Any = Compiled()
         return Reloader(parts, compiled, path, has_recovery=True), parts, compiled
@@ -206,3 +313,15 @@ def test_the_result_outlives_the_restart(monkeypatch: pytest.MonkeyPatch) -> Non
     hand_over(result)
     assert handed_over() == result
     assert handed_over() is None
+
+
+def test_status_says_the_same_as_a_reload(make: Make, tmp_path: Path, taken_port: int) -> None:
+    reloader, parts, _ = make()
+    path = tmp_path / "stream.toml"
+    path.write_text(f"[health]\nport = {taken_port}\n{TEXT}".replace('"letters"', '"stream.toml"'))
+    file = SettingsFile(path, lambda: parts.settings, reloader.left_behind, reloader.obstacles).look()
+    with capture_logs() as logs:
+        reloader.reload()
+    assert (file["state"], file["takes"], len(file["obstacles"])) == ("changed", "restart", 2)
+    assert logs[0]["problems"] == file["obstacles"]
+    assert parts.stopping.requested is False
