@@ -61,7 +61,7 @@ PLAIN_WORDS: Final = {
     Caution.NOT_IPV4: "the IP address is not IPv4 and was left out: AppsFlyer takes the place from the install instead",
     Caution.NOT_PUBLIC_IP: "the IP address is none of the public internet and was left out: it is that of a server or "
     "a private network, and AppsFlyer takes the place from the install instead",
-    Caution.INVALID_FIELD: "a mapped field is not what AppsFlyer takes and was left out",
+    Caution.INVALID_FIELD: "a field, or a part of one, is not what AppsFlyer takes and was left out",
 }
 
 

@@ -24,6 +24,7 @@ MAX_KEY_BYTES: Final = 16 << 10
 MAX_ID_CHARACTERS: Final = 1024
 """Amplitude keeps no more of a text (Amplitude, «Limits»), and an id of that length fits no request of AppsFlyer's."""
 _LONGEST_VERSION: Final = 256
+_APP_VERSIONS: Final = ("app_version", "version_name")
 MAX_REFUSALS: Final = 100
 """Of one record; what more of its parts cannot be read is one refusal together, for a megabyte can hold 500,000."""
 
@@ -302,6 +303,11 @@ def _id(value: Any, name: str) -> str | None:
     if text is not None and len(text) > MAX_ID_CHARACTERS:
         raise _InvalidError(f"{name} has {len(text)} characters, over {MAX_ID_CHARACTERS}")
     return None if text is None or text.strip().lower() in NO_IDS else text
+
+
+def states_version(fields: JsonObject) -> bool:
+    """Return whether an event states a version of its app: where none was read, it is too long to be one."""
+    return any(fields.get(name) not in (None, "") for name in _APP_VERSIONS)
 
 
 def _version(value: Any, name: str) -> str | None:

@@ -109,6 +109,23 @@ CANONICAL: Final[Mapping[str, Callable[[Any], Any]]] = {
 """What a sync may map in `[sync.fields]`, and how it gets AppsFlyer's form; None is what AppsFlyer would not take."""
 
 
+def _left_out_of_consent(value: Any, sent: Any) -> list[str]:
+    """Return which members of a consent are none of AppsFlyer's, and so are not sent."""
+    if isinstance(value, str):
+        value = orjson.loads(value)
+    (kind,) = sent
+    others = [f"consent_data.{name}" for name, member in value.items() if name != kind and member is not None]
+    return others + [
+        f"consent_data.{kind}.{name}"
+        for name, member in value[kind].items()
+        if name not in sent[kind] and member is not None
+    ]
+
+
+_LEFT_OUT: Final[Mapping[str, Callable[[Any, Any], list[str]]]] = {"consent_data": _left_out_of_consent}
+"""What says of a field that is sent which parts of it are not."""
+
+
 def _is_absent(value: Any) -> bool:
     return value is None or value == ""
 
@@ -122,12 +139,15 @@ def compile_fields(
     is_absent: Callable[[Any], bool] = _is_absent,
 ) -> ReadFields:
     """Return a function from an event to (fields in AppsFlyer's form, names of those that were there but invalid)."""
-    compiled = [(name, canonical_of[name], [compile_path(path) for path in paths]) for name, paths in mapping]
+    compiled = [
+        (name, canonical_of[name], _LEFT_OUT.get(name), [compile_path(path) for path in paths])
+        for name, paths in mapping
+    ]
 
     def read(event: Event) -> tuple[JsonObject, tuple[str, ...]]:
         fields: JsonObject = {}
         invalid: list[str] = []
-        for name, canonical, paths in compiled:
+        for name, canonical, left_out, paths in compiled:
             value = next((found for path in paths if not is_absent(found := path(event))), None)
             if value is None:
                 continue
@@ -136,6 +156,8 @@ def compile_fields(
                 invalid.append(name)
             else:
                 fields[name] = real
+                if left_out is not None:
+                    invalid += left_out(value, real)
         return fields, tuple(invalid)
 
     return read

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from flows.steps.address import read_address
 from flows.steps.caution import Caution, Note
 from flows.steps.currencies import CURRENCIES
+from flows.steps.decode import states_version
 from flows.steps.event import PLATFORMS, Event, JsonObject
 from flows.steps.fields import CANONICAL, compile_fields
 from flows.steps.fit import fit
@@ -46,6 +47,7 @@ Translate = Callable[[Event, Identity, str, int], Request | TooLarge]
 _PLAIN_MONEY: Final = re.compile(r"-?[0-9]+(\.[0-9]{1,5})?")
 """AppsFlyer, «In-app events»: digits, a decimal point with up to five decimals, a minus for refunds."""
 _UNMAPPED: Final[tuple[JsonObject, tuple[str, ...]]] = ({}, ())
+_UNUSABLE_VERSION: Final = ("app_version_name",)
 _LONG_NAME: Final = 45
 _LONGEST_NAME: Final = 100
 _LONG_VALUE: Final = 1000
@@ -81,7 +83,7 @@ def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
         envelope["eventValue"] = ""  # its place; `fit` fills it
         envelope["eventTime"] = appsflyer_time(min(event.time_ms, now_ms))
         _add_currency(envelope, notes, properties, revenue, None if "currency" in invalid else default_currency)
-        _add_device(envelope, notes, event, identity, mapped.get(IP) if has_ip else event.ip)
+        invalid += _add_device(envelope, notes, event, identity, mapped.get(IP) if has_ip else event.ip)
         absent = _add_identifiers(envelope, notes, identity)
         bundle_id = None if BUNDLE_ID in invalid else mapped.get(BUNDLE_ID, bundle_id)
         if bundle_id is not None:
@@ -121,8 +123,10 @@ def _add_currency(
         notes.append(Note(Caution.AMBIGUOUS_CURRENCY, ", ".join(revenue.rival_currencies)))
 
 
-def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity: Identity, ip: str | None) -> None:
-    """Add what the event says of its device, apart from what identifies it."""
+def _add_device(
+    envelope: JsonObject, notes: list[Note], event: Event, identity: Identity, ip: str | None
+) -> tuple[str, ...]:
+    """Add what the event says of its device, apart from what identifies it; return the names of what was unusable."""
     values = identity.values
     if ip is not None:
         address = read_address(ip)
@@ -139,9 +143,13 @@ def _add_device(envelope: JsonObject, notes: list[Note], event: Event, identity:
         notes.append(Note(Caution.NO_OS, "os_version holds none"))
     elif identity.platform == "ios":
         notes.append(Note(Caution.NO_OS))
-    app_version = event.app_version or values.get(APP_VERSION)
+    app_version = event.app_version
+    unusable = app_version is None and states_version(event.fields)
+    if app_version is None and (known := values.get(APP_VERSION)) is not None:
+        app_version = str(known)
     if app_version is not None:
         envelope["app_version_name"] = app_version
+    return _UNUSABLE_VERSION if unusable else ()
 
 
 def _add_fields(envelope: JsonObject, read: tuple[JsonObject, tuple[str, ...]]) -> tuple[str, ...]:

@@ -69,7 +69,6 @@ def test_the_form_that_is_sent_is_stable(name: str, value: Any) -> None:
         ({"manual": {name: int(flag) for name, flag in MANUAL.items()}}, {"manual": MANUAL}),
         ({"manual": {"gdpr_applies": False}}, {"manual": {"gdpr_applies": False}}),
         ({"manual": MANUAL, "tcf": None}, {"manual": MANUAL}),
-        ({"manual": {**MANUAL, "eea": True}}, {"manual": MANUAL}),
         (orjson.dumps({"manual": MANUAL}).decode(), {"manual": MANUAL}),
         ({"tcf": TCF}, {"tcf": TCF}),
         ({"tcf": {"tcstring": "CPXx", "gdpr_applies": -1}}, {"tcf": {"gdpr_applies": -1, "tcstring": "CPXx"}}),
@@ -80,6 +79,20 @@ def test_the_form_that_is_sent_is_stable(name: str, value: Any) -> None:
 def test_consent_data_that_is_sent(value: Any, sent: Any) -> None:
     """Exactly one of `manual` (booleans) and `tcf` (integers and the string); «true» as text becomes a boolean."""
     assert read("consent_data", value) == ({"consent_data": sent}, ())
+
+
+@pytest.mark.parametrize(
+    ("value", "sent", "left_out"),
+    [
+        ({"manual": {**MANUAL, "eea": True}}, {"manual": MANUAL}, ("consent_data.manual.eea",)),
+        ({"manual": {**MANUAL, "eea": None}}, {"manual": MANUAL}, ()),
+        ({"manual": MANUAL, "source": "cmp"}, {"manual": MANUAL}, ("consent_data.source",)),
+        (orjson.dumps({"tcf": {**TCF, "purposes": [1]}}).decode(), {"tcf": TCF}, ("consent_data.tcf.purposes",)),
+    ],
+    ids=repr,
+)
+def test_members_of_a_consent_that_are_left_out_are_named(value: Any, sent: Any, left_out: tuple[str, ...]) -> None:
+    assert read("consent_data", value) == ({"consent_data": sent}, left_out)
 
 
 @pytest.mark.parametrize(

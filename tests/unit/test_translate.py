@@ -313,6 +313,18 @@ def test_the_app_version_is_the_events_own_or_the_remembered_one() -> None:
     assert body(an_event(), an_identity(app_version="1"))["app_version_name"] == "1"
 
 
+@pytest.mark.parametrize("name", ["app_version", "version_name"])
+def test_an_app_version_that_is_too_long_is_left_out_and_counted(name: str) -> None:
+    note = Note(Caution.INVALID_FIELD, "app_version_name")
+    event = an_event(**{name: "1" * 257})
+    assert "app_version_name" not in body(event)
+    assert note in request(event).notes
+    assert body(event, an_identity(app_version="1"))["app_version_name"] == "1"
+    assert note in request(event, an_identity(app_version="1")).notes
+    for fine in (an_event(**{name: "1" * 256}), an_event(**{name: ""}), an_event(**{name: None}), an_event()):
+        assert Caution.INVALID_FIELD not in cautions(fine)
+
+
 @pytest.mark.parametrize("platform", ["ios", "android"])
 def test_identifiers_of_the_other_platform_are_never_sent(platform: Platform) -> None:
     """The body is one of AndroidIds and IosIds, so a field of the other is none of its own."""
