@@ -293,9 +293,15 @@ def _id_text(value: Any, name: str) -> str | None:
     """Return an id as text: a number is its digits, as for Amplitude; 4711001.0 is 4711001, as tables write it."""
     if type(value) is str:
         return value or None
+    digits = digits_of(value)
+    return digits if digits is not None else _text(value, name)
+
+
+def digits_of(value: Any) -> str | None:
+    """Return a whole number as its digits, if it is surely the one that was written; None for anything else."""
     if type(value) is int or (type(value) is float and value.is_integer() and abs(value) < _LARGEST_EXACT):
         return str(int(value))
-    return _text(value, name)
+    return None
 
 
 def _id(value: Any, name: str) -> str | None:

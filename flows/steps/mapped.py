@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from flows.steps.currency import is_empty, read_code, read_iso_code
-from flows.steps.decode import NO_IDS
+from flows.steps.decode import NO_IDS, digits_of
 from flows.steps.event import Event, JsonObject
 from flows.steps.paths import compile_path, split_path
 from flows.steps.revenue import Revenue, print_number, read_number, read_revenue
 
 _BUNDLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,255}")
-_LARGEST_EXACT: Final = 2.0**53
 _LONGEST_NUMBER: Final = 100
 _UNREADABLE: Final = "?"
 """Stands for a quantity that is none: price times quantity is then not known."""
@@ -59,9 +58,7 @@ def _text(value: Any) -> str | None:
     value = _single(value)
     if isinstance(value, str):
         return value.strip() or None
-    if type(value) is int or (type(value) is float and value.is_integer() and abs(value) < _LARGEST_EXACT):
-        return str(int(value))
-    return None
+    return digits_of(value)
 
 
 def _texts(value: Any) -> str | list[str] | None:
