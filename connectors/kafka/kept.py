@@ -17,7 +17,7 @@ from connectors.kafka.note import Note
 KEPT: Final = "source.json"
 _VERSION: Final = 1
 
-__all__ = ["KEPT", "Kept", "Origin"]
+__all__ = ["KEPT", "IfOlder", "Kept", "Origin"]
 
 
 class Origin(NamedTuple):
@@ -37,10 +37,25 @@ def is_of_earlier_topic(place: tuple[str, int], current: Iterable[tuple[str, int
     )
 
 
+class IfOlder(NamedTuple):
+    """What a program says of a state that is older than the group; `{directory}` and `{file}` are the state's."""
+
+    costs: str
+    """What to go on from it would do."""
+    do: str
+
+
+STREAM_IF_OLDER: Final = IfOlder(
+    "To go on from it would send again what was sent since.",
+    "Put the newest state back; or move this directory away, and the stream begins at the group's offsets without it; "
+    "or, to go on from it all the same and send again, remove {file}.",
+)
+
+
 class Kept:
     """The file. Not thread-safe."""
 
-    def __init__(self, directory: Path, topic: str, *, has_position: bool) -> None:
+    def __init__(self, directory: Path, topic: str, *, has_position: bool, if_older: IfOlder = STREAM_IF_OLDER) -> None:
         """Read it. `has_position` is whether the recovery store knows a position in this topic.
 
         Raises:
@@ -49,6 +64,7 @@ class Kept:
         self._path = directory / KEPT
         self._topic = topic
         self._has_position = has_position
+        self._if_older = if_older
         self.run = secrets.token_hex(4)
         self._content: dict[str, Any] = {"version": _VERSION, "state": secrets.token_hex(8), "topics": {}}
         self.is_new = True
@@ -105,9 +121,8 @@ class Kept:
         )
         raise KafkaSetupError(
             f"state.directory: the state in {self._path.parent} is older than what the group has committed. "
-            f"Partition {partition} of {self._topic!r}: {why}. To go on from it would send again what was sent since. "
-            "Put the newest state back; or move this directory away, and the stream begins at the group's offsets "
-            f"without it; or, to go on from it all the same and send again, remove {self._path}."
+            f"Partition {partition} of {self._topic!r}: {why}. {self._if_older.costs} "
+            f"{self._if_older.do.format(directory=self._path.parent, file=self._path)}"
         )
 
     def _of_topic(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from connectors.kafka.claim import Claim
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.hand_over import HandOver
-from connectors.kafka.kept import Kept
+from connectors.kafka.kept import IfOlder, Kept
 from connectors.kafka.kept_target import TargetWatch, keep_target
 from connectors.kafka.producer import PARTITIONER, OrderedProducer, Outgoing
 from connectors.kafka.sink import KafkaOutput
@@ -43,6 +43,13 @@ _SOURCE_STEP: Final = "rekey.source"
 _WRITTEN: Final = 0
 """The ledger's one place: its entries are not syncs here but records to write."""
 
+_IF_OLDER: Final = IfOlder(
+    "Another number of slices, or a newer copy of this state, has read on since; to go on from here would copy again "
+    "what was copied since.",
+    "Remove {directory}/recovery, and rekey begins at the group's offsets and copies nothing twice; or, to go on from "
+    "here all the same and copy again, remove {file}.",
+)
+
 
 class Rekeying:
     """Builds the parts of the flow; keeps what they share."""
@@ -65,7 +72,9 @@ class Rekeying:
         self._hand_over: HandOver | None = None
         self._until: dict[int, int] = {}
         self._target_watch: TargetWatch | None = None
-        kept = Kept(self._directory, place.source.topic, has_position=_has_position(self._directory))
+        kept = Kept(
+            self._directory, place.source.topic, has_position=_has_position(self._directory), if_older=_IF_OLDER
+        )
         self.kafka = KafkaInput(
             place.source,
             self._room,

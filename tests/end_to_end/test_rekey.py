@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -173,6 +174,33 @@ def test_slices_share_a_topic(stream: Stream, topics: Topics) -> None:
         if slices == 2:
             topics.produce(records[3000:])
     assert by_user(topics.stored()) == by_user(expected(records))
+
+
+def test_a_number_of_slices_that_was_used_before_is_refused_until_its_position_is_removed(
+    stream: Stream, topics: Topics
+) -> None:
+    """One slice, then two, then one: its position is older than the group's. Without it nothing is copied twice."""
+    records = orders(300, users=30)
+    for batch, slices in ((slice(0, 100), 1), (slice(100, 200), 2)):
+        topics.produce(records[batch])
+        flags = [["--slice", f"{index}/2"] for index in range(2)] if slices == 2 else [[]]
+        runs = [start(stream, topics, *each) for each in flags]
+        topics.await_written(batch.stop, runs[0])
+        for run in runs:
+            assert run.stop() == 0, run.log
+    topics.produce(records[200:])
+    refused = start(stream, topics)
+    assert refused.wait() == 2, refused.log
+    log = " ".join(refused.log.split())
+    assert "Another number of slices, or a newer copy of this state, has read on since" in log
+    assert "the stream" not in log
+    named = re.search(r"Remove (\S+/recovery),", log)
+    assert named is not None, log
+    shutil.rmtree(named[1])
+    again = start(stream, topics)
+    topics.await_written(300, again)
+    assert again.stop() == 0, again.log
+    assert as_sorted(topics.stored()) == as_sorted(expected(records))
 
 
 def test_partitions_that_are_added_to_the_source_are_read(
