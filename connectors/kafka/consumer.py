@@ -262,6 +262,14 @@ class SharedConsumer:
         """Partition → what is wrong with it, of those that are not read on because their records are damaged."""
         return self._damage.reasons
 
+    def unreadable(self, partition: int) -> str | None:
+        """Return what is wrong with a partition where damage comes next that stayed when it was tried again, else None.
+
+        What stands before the damage was taken then.
+        """
+        with self._lock:
+            return None if self._ready[partition] else self._damage.lasting(partition)
+
     def commit(self) -> None:
         """Commit the low watermark and wait, for a short time, until Kafka has it."""
         with self._lock:

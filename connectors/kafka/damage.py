@@ -28,12 +28,15 @@ class Damage:
         self._topic = topic
         self._log = log
         self._due: dict[int, tuple[int, float]] = {}
+        self._times: dict[int, int] = {}
+        """Partition → how often its records were found to be damaged, since one of it was read."""
         self.reasons: dict[int, str] = {}
         """Partition → what is wrong with it and what to do, in words."""
 
     def note(self, partition: int, offset: int, reason: str, now: float) -> None:
         """Note that the records at an offset are damaged, and say so once."""
         self._due[partition] = (offset, now + RETRY_SECONDS)
+        self._times[partition] = self._times.get(partition, 0) + 1
         text = (
             f"topic {self._topic!r}, partition {partition}: the records from offset {offset} on are damaged "
             f"({reason}). Nothing behind them is read; every minute they are tried again. Let Kafka restore them from "
@@ -55,6 +58,11 @@ class Damage:
     def __contains__(self, partition: int) -> bool:
         """Whether a partition is not read on."""
         return partition in self._due
+
+    def lasting(self, partition: int) -> str | None:
+        """Return what is wrong with a partition whose records were tried again and are damaged still, else None."""
+        is_lasting = partition in self._due and self._times[partition] > 1
+        return self.reasons.get(partition) if is_lasting else None
 
     def due(self, now: float) -> Iterator[tuple[int, int]]:
         """Yield the partitions that are to be tried again now, each with its offset."""
@@ -78,3 +86,4 @@ class Damage:
                 partition=partition,
             )
             self.reasons = {each: text for each, text in self.reasons.items() if each != partition}
+            del self._times[partition]

@@ -64,6 +64,8 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
     ) -> None:
         """Records below `warm_up_until` only teach; it is told when it gets there. It ends at `until`.
 
+        Damage before `until` ends it, too, once it has lasted: who waits for that end would wait for ever.
+
         With `final_up_to`, which returns the lowest offset that is not final, snapshots do not go beyond that.
         """
         self._final_up_to = final_up_to
@@ -78,6 +80,8 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         self._stopping = stopping
         self._on_close = on_close
         self._pace = pace or Pace()
+        self.unreadable: str | None = None
+        """Why it has ended before `until`: what is wrong with it, and what to do."""
         self.last_record_ms: int | None = None
         """Kafka's timestamp of the last record, in ms since the epoch."""
 
@@ -106,6 +110,10 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
             self._pace.found()
         else:
             self._next_offset = max(self._next_offset, self._consumer.reached(self._partition) or 0)
+            if self._until is not None and self._next_offset < self._until:
+                self.unreadable = self._consumer.unreadable(self._partition)
+                if self.unreadable is not None:
+                    raise StopIteration
         if self._warm_up_until and self._next_offset >= self._warm_up_until:
             self._warm_up_until = 0
             structlog.get_logger().info(
@@ -167,6 +175,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         final: told up to where each partition only teaches though it is above the group's offset, for a start without
             state; as `warm_up`, but with or without a recovery store.
         until: partition → the offset where it ends; looked at when a partition begins. Others never end by themselves.
+            One with damage before it ends there, see `unreadable`.
         pace: how the workers rest while nothing comes; the same for all parts of the process.
         hearing: is told for how long the topic was read, and up to when all of it has been. None where nobody asks.
     """
@@ -239,6 +248,12 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
     def damaged(self) -> dict[int, str]:
         """Partition → why it is not read on, of those of which Kafka hands out damaged records."""
         return {} if self._consumer is None else self._consumer.damaged
+
+    @property
+    def unreadable(self) -> dict[int, str]:
+        """Partition → why it has ended before the offset where it was to end."""
+        parts = sorted(self._parts.items())
+        return {partition: part.unreadable for partition, part in parts if part.unreadable is not None}
 
     @property
     def partition_count(self) -> int | None:

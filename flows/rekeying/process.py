@@ -175,7 +175,12 @@ class Rekeying:
 
     def _finish_hand_over(self, hand_over: HandOver) -> None:
         ends = None
-        if self.stopping.input_ended and not self.stopping.requested and not self.ledger.open_events:
+        if unreadable := self.kafka.unreadable:
+            for text in unreadable.values():
+                sys.stderr.write(f"--hand-over: {text}\n")
+            count = f"{len(unreadable)} of {len(self._until)} partitions"
+            sys.stderr.write(f"{count} are not copied up to the group's place; ")
+        elif self.stopping.input_ended and not self.stopping.requested and not self.ledger.open_events:
             try:
                 ends = hand_over.finish()
             except (KafkaSetupError, KafkaException) as problem:

@@ -145,6 +145,50 @@ def test_damaged_records_stop_their_partition_alone_and_are_read_when_they_are_w
     assert source.damaged == {}
 
 
+@pytest.mark.parametrize(("cut", "read_up_to"), [(3, 1), (1, 1)])
+def test_damage_before_the_offset_where_a_partition_ends_ends_it_and_is_told(
+    own_kafka: LocalKafka,
+    tmp_path: Path,
+    opened: list[KafkaInput],
+    monkeypatch: pytest.MonkeyPatch,
+    cut: int,
+    read_up_to: int,
+) -> None:
+    """As for a hand-over: who waits for that end would wait for ever. Damage behind it is none of its business."""
+    monkeypatch.setattr(damage, "RETRY_SECONDS", 0.2)
+    own_kafka.start()
+    make_topic(own_kafka.address, "t")
+    producer = Producer({"bootstrap.servers": own_kafka.address, "linger.ms": 0, "batch.num.messages": 1})
+    for value in (b"first", b"DAMAGE-ME", b"last"):
+        producer.produce("t", value, partition=0)
+        producer.flush(10)
+    [segment] = (tmp_path / "logs" / "t-0").glob("*.log")
+    whole = segment.read_bytes()
+    write_over(segment, whole, whole.replace(b"DAMAGE-ME", b"damaged!!"))
+
+    source = source_of(own_kafka.address, "t", until={0: cut, 1: 0})
+    opened.append(source)
+    part, empty = (source.build_part("source", each, None) for each in source.list_parts())
+    with pytest.raises(StopIteration):
+        empty.next_batch()
+    records = read_to_end(part)
+    part.close()
+    assert [each.value for each in records] == [b"first"]
+    assert part.snapshot() == read_up_to
+    assert list(source.unreadable) == ([0] if read_up_to < cut else [])
+    assert all("the records from offset 1 on are damaged" in text for text in source.unreadable.values())
+
+
+def read_to_end(part: KafkaPartition) -> list[Record]:
+    """Read until it says that it is at its end."""
+    records: list[Record] = []
+    try:
+        while True:
+            records += part.next_batch()
+    except StopIteration:
+        return records
+
+
 def write_over(segment: Path, before: bytes, after: bytes) -> None:
     """Change bytes where they are, as a disk does."""
     with segment.open("r+b") as file:

@@ -20,3 +20,19 @@ def test_one_that_ends_is_not_tried_again() -> None:
     assert damage.forget(3)
     assert list(damage.due(1000.0)) == []
     assert not damage.forget(3)
+
+
+def test_damage_lasts_once_it_was_tried_again() -> None:
+    """A record that is read in between shows that what was damaged then is whole."""
+    damage = Damage("t", LimitedLog())
+    damage.note(3, 17, "a wrong checksum", 100.0)
+    assert damage.lasting(3) is None
+    assert list(damage.due(100.0 + RETRY_SECONDS)) == [(3, 17)]
+    damage.healed(3)
+    damage.note(3, 19, "a wrong checksum", 200.0)
+    assert damage.lasting(3) is None
+    assert list(damage.due(200.0 + RETRY_SECONDS)) == [(3, 19)]
+    assert damage.lasting(3) is None
+    damage.note(3, 19, "a wrong checksum", 300.0)
+    assert "the records from offset 19 on are damaged" in (damage.lasting(3) or "")
+    assert damage.lasting(4) is None
