@@ -35,14 +35,13 @@ from connectors.durable import sync_entries
 from connectors.ledger.damage import SEND_AGAIN, DamagedStateError, numbered_files
 from connectors.ledger.earlier_fates import DELIVERED, EarlierFates, Entry
 from connectors.ledger.frames import append_whole, frame, is_torn, next_frame, read_frames
-from connectors.ledger.manifest import Listed, Manifest, check_listed, read_listed
+from connectors.ledger.manifest import KEPT_SNAPSHOTS, Listed, Manifest, check_listed, read_listed
 from flows.steps.event import Position
 
-__all__ = ["DELIVERED", "KEPT_SNAPSHOTS", "Entry", "Journal", "Released", "read_segment"]
+__all__ = ["DELIVERED", "Entry", "Journal", "Released", "read_segment"]
 
 log = structlog.get_logger()
 
-KEPT_SNAPSHOTS: Final = 3
 _SUFFIX: Final = ".journal"
 _UNKNOWN: Final = Listed(0, 0, is_closed=False)
 """How much of a segment is on the disk is not known: it is written to, or could not be synced."""

@@ -23,8 +23,8 @@ log = structlog.get_logger()
 
 MANIFEST: Final = "manifest.json"
 _VERSION: Final = 1
-_KEPT_SNAPSHOTS: Final = 2
-"""So many before the last one are fit for a start: journal, overflow and log of users keep what these need."""
+KEPT_SNAPSHOTS: Final = 3
+"""So many are fit for a start, the last one too: journal, overflow and log of users keep what these need."""
 
 
 class Snapshot(NamedTuple):
@@ -118,7 +118,7 @@ class Manifest:
     def write(self, files: Mapping[str, Listed]) -> None:
         """Make durable what a start must find from now on. Raises OSError, and then nothing may be removed."""
         if self._has_recovery:
-            self._oldest = max(self._oldest, self._snapshot - _KEPT_SNAPSHOTS)
+            self._oldest = max(self._oldest, self._snapshot - (KEPT_SNAPSHOTS - 1))
         self.files = dict(files)
         self._write()
 

@@ -17,10 +17,10 @@ from typing import Any, BinaryIO, Final
 from connectors.durable import sync_entries
 from connectors.ledger.damage import READ_AGAIN, DamagedStateError, numbered_files
 from connectors.ledger.frames import frame, read_frames
+from connectors.ledger.manifest import KEPT_SNAPSHOTS
 from connectors.ledger.plain import load_plain
 
 _SEGMENT_BYTES: Final = 16 << 20
-_KEPT_SNAPSHOTS: Final = 3
 _SUFFIX: Final = ".overflow"
 _WHERE: Final = struct.Struct(">QQI")
 _ALL_BITS: Final = (1 << 64) - 1
@@ -63,7 +63,7 @@ class Overflow:
         """Whether something was written that the disk may not have."""
         self._reader: BinaryIO = self._path(self._read_segment).open("rb")
         self._reader.seek(self._read_offset)
-        self._kept: deque[int] = deque([self._read_segment], maxlen=_KEPT_SNAPSHOTS)
+        self._kept: deque[int] = deque([self._read_segment], maxlen=KEPT_SNAPSHOTS)
 
     def append(self, item: tuple[Any, ...]) -> None:
         """Add an item of builtins. Raises OSError, and has then added nothing."""

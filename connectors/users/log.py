@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from connectors.durable import sync_entries
 from connectors.ledger.frames import append_whole
+from connectors.ledger.manifest import KEPT_SNAPSHOTS
 from connectors.users.segments import (
     Record,
     Segment,
@@ -27,8 +28,6 @@ from connectors.users.segments import (
     state_frame,
 )
 
-_KEPT_GENERATIONS: Final = 3
-"""The engine may go back to an older snapshot than the last."""
 _SPARE_RECORDS: Final = 20_000
 """A log is not rewritten before so many records of it are out of date."""
 _LEAST_REWRITTEN: Final = 1000
@@ -164,7 +163,7 @@ class UserLog:
         return written + changed > 2 * people + _SPARE_RECORDS
 
     def _remove_outdated(self) -> None:
-        if not self._outdated or self._generation < self._outdated_since + _KEPT_GENERATIONS:
+        if not self._outdated or self._generation < self._outdated_since + KEPT_SNAPSHOTS:
             return
         set_floor(self._directory, self._outdated_since)
         with suppress(OSError):

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.ledger.journal import DELIVERED, KEPT_SNAPSHOTS, Entry, Journal, read_segment
+from connectors.ledger.journal import DELIVERED, Entry, Journal, read_segment
 from connectors.ledger.lock import StateInUseError, lock_directory
+from connectors.ledger.manifest import KEPT_SNAPSHOTS
 from flows.steps.event import Position
 
 ENTRIES = st.lists(

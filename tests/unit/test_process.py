@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from connectors.appsflyer import unfinished
 from connectors.appsflyer.parcel import Attempts, Parcel
-from connectors.ledger.journal import DELIVERED, KEPT_SNAPSHOTS, Journal
+from connectors.ledger.journal import DELIVERED, Journal
+from connectors.ledger.manifest import KEPT_SNAPSHOTS
 from flows.process import Process
 from flows.settings import load
 from flows.steps.event import Position
