@@ -496,7 +496,7 @@ class SharedConsumer:
         if is_damage(error):
             if partition in self._damage:  # librdkafka had queued it before the partition was let go of
                 return
-            self._damage.note(partition, message.offset(), self._scrub(error.str()), self._clock())
+            self._damage.note(partition, message.offset(), self._scrub(error.str()), self._clock(), error.code())
             self._consumer.incremental_unassign([TopicPartition(self._settings.topic, partition)])
             return
         self._on_error(error)

@@ -14,6 +14,10 @@ from connectors.limited_log import LimitedLog
 
 RETRY_SECONDS: Final = 60.0
 _CODES: Final = (KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError.INVALID_MSG)  # noqa: SLF001 - public codes
+_TOO_LARGE: Final = (
+    ". A batch of zstd that unpacks to too much looks the same: then set a larger receive.message.max.bytes in "
+    "[source.properties]; librdkafka may refuse what takes more than a third of it"
+)
 
 
 def is_damage(error: KafkaError) -> bool:
@@ -33,8 +37,8 @@ class Damage:
         self.reasons: dict[int, str] = {}
         """Partition → what is wrong with it and what to do, in words."""
 
-    def note(self, partition: int, offset: int, reason: str, now: float) -> None:
-        """Note that the records at an offset are damaged, and say so once."""
+    def note(self, partition: int, offset: int, reason: str, now: float, code: int = KafkaError._BAD_MSG) -> None:  # noqa: SLF001 - a public code
+        """Note that the records at an offset are damaged, and say so once; `code` is what librdkafka calls it."""
         self._due[partition] = (offset, now + RETRY_SECONDS)
         self._times[partition] = self._times.get(partition, 0) + 1
         text = (
@@ -43,6 +47,8 @@ class Damage:
             "another replica; or, if they are lost, remove them with kafka-delete-records, and set "
             'source.on_out_of_range = "earliest"'
         )
+        if code == KafkaError._BAD_COMPRESSION:  # noqa: SLF001 - a public code
+            text += _TOO_LARGE
         if partition not in self.reasons:
             self._log.say(
                 logging.ERROR,

@@ -1,5 +1,8 @@
 """Damaged partitions: each is let go of once, and tried again only as long as it is read at all."""
 
+import pytest
+from confluent_kafka import KafkaError
+
 from connectors.kafka.damage import RETRY_SECONDS, Damage
 from connectors.limited_log import LimitedLog
 
@@ -36,3 +39,13 @@ def test_damage_lasts_once_it_was_tried_again() -> None:
     damage.note(3, 19, "a wrong checksum", 300.0)
     assert "the records from offset 19 on are damaged" in (damage.lasting(3) or "")
     assert damage.lasting(4) is None
+
+
+@pytest.mark.parametrize(("code", "is_said"), [(KafkaError._BAD_COMPRESSION, True), (KafkaError._BAD_MSG, False)])
+def test_a_batch_that_cannot_be_unpacked_may_be_too_large_and_it_says_what_to_raise(
+    code: int, *, is_said: bool
+) -> None:
+    damage = Damage("t", LimitedLog())
+    damage.note(0, 5, "it cannot be unpacked", 1.0, code)
+    assert ("set a larger receive.message.max.bytes in [source.properties]" in damage.reasons[0]) is is_said
+    assert "remove them with kafka-delete-records" in damage.reasons[0]
