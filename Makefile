@@ -52,22 +52,22 @@ chaos: setup ## the fault scenarios, judged by an oracle; CHAOS_KILLS=50 CHAOS_S
 	CHAOS_KILLS=$${CHAOS_KILLS:-15} CHAOS_EXAMPLES=$${CHAOS_EXAMPLES:-1000} $(PYTHON) -m pytest tests/chaos -q -m ""
 
 price: setup ## what ledger, journal and recovery cost, in events per CPU-second
-	$(PYTHON) -m tests.bench.price_of_safety
+	$(PYTHON) -m tests.tools.bench.price_of_safety
 
 load: setup ## a load test on this machine, with a report: RATE=2000 MINUTES=10 USERS=50000 SLICES=2 …; docs/load.md
-	@$(PYTHON) -m tests.load $(call flags,EVENTS MINUTES RATE USERS SKEW SELECTED WITHOUT_IDS BURST BURST_SECONDS SLICES \
+	@$(PYTHON) -m tests.tools.load $(call flags,EVENTS MINUTES RATE USERS SKEW SELECTED WITHOUT_IDS BURST BURST_SECONDS SLICES \
 		ANSWER_MS ENDPOINT LIMIT ARCHIVE SETTINGS SEED DIRECTORY)
 
 memory: setup ## what remembering users costs, and a start with them: USERS=1000000; HOSTILE=1: peaks over hostile topics
-	@$(PYTHON) -m $(if $(HOSTILE),tests.load.hostile $(call flags,DIRECTORY),tests.load.memory \
+	@$(PYTHON) -m $(if $(HOSTILE),tests.tools.load.hostile $(call flags,DIRECTORY),tests.tools.load.memory \
 		$(call flags,USERS EVENTS SELECTED RATE EPOCHS EPOCH_SECONDS DIRECTORY))
 
 bench: .venv/.bench ## this stream, its peers and the limits side by side; EVENTS=200000 ROUNDS=3 ONLY=stream,go
-	$(PYTHON) -m tests.bench compare $(call flags,EVENTS USERS ROUNDS ONLY) $(if $(ONLY),,--record)
+	$(PYTHON) -m tests.tools.bench compare $(call flags,EVENTS USERS ROUNDS ONLY) $(if $(ONLY),,--record)
 
 profile: .venv/.bench ## where the time goes: the budget of each stage, and a flame graph of the stream under load
-	$(PYTHON) -m tests.bench stages
-	$(PYTHON) -m tests.bench profile
+	$(PYTHON) -m tests.tools.bench stages
+	$(PYTHON) -m tests.tools.bench profile
 
 .venv/.bench: .venv/.complete requirements-bench.txt
 	@$(INSTALL_BY_HASH) --requirement requirements-bench.txt
@@ -90,19 +90,19 @@ image: ## the container image, with podman or docker; IMAGE=registry.example.com
 	@deploy/build-image.sh
 
 manifests: setup ## renders deploy/ and checks it strictly; needs kustomize, kubeconform and kube-score
-	@$(PYTHON) -m tests.deploy.manifests
+	@$(PYTHON) -m tests.tools.deploy.manifests
 
 alerts: setup ## sets where the alerts' links lead: RUNBOOK=https://git.example.org/docs/runbook.md
-	@$(PYTHON) -m tests.deploy.rules $(RUNBOOK) $(if $(RUNBOOK),,> deploy/monitoring/stream.rules.yaml)
+	@$(PYTHON) -m tests.tools.deploy.rules $(RUNBOOK) $(if $(RUNBOOK),,> deploy/monitoring/stream.rules.yaml)
 
 dashboard: setup ## docs/dashboard.svg: the dashboard over a real run with faults; needs prometheus, and Kafka or java and mvn
-	@$(PYTHON) -m tests.deploy.picture docs/dashboard.svg
+	@$(PYTHON) -m tests.tools.deploy.picture docs/dashboard.svg
 
 kubernetes: setup ## rolls it out on the cluster of KUBECONFIG, disturbs it, and asks the oracle; needs kubectl
-	@$(PYTHON) -m tests.deploy.kubernetes
+	@$(PYTHON) -m tests.tools.deploy.kubernetes
 
 compose: setup ## starts deploy/compose.yaml with that image, waits for events, and removes it; needs docker compose
-	@$(PYTHON) -m tests.deploy.compose
+	@$(PYTHON) -m tests.tools.deploy.compose
 
 hashes: ## what the image and `make setup` install, with hashes: after a change of constraints.txt; needs the network
 	@[ -x $(PYTHON) ] || $(MAKE) setup

@@ -11,7 +11,7 @@ from threading import Lock, get_ident
 from typing import Final
 
 from connectors.limited_log import Clock
-from flows.steps.heard import Heard
+from flows.domain.heard import Heard
 
 LONGEST_STEP_SECONDS: Final = 10.0
 """Between two moments of reading no more counts: a process that was stopped in between has not read."""
@@ -21,16 +21,16 @@ class Hearing:
     """Adds up the time of reading, and tells each worker's stream up to when all has been read. For several threads.
 
     Args:
-        buckets: how many parts the users have; until each is loaded, nothing is to be read.
+        shards: how many parts the users have; until each is loaded, nothing is to be read.
         awaited: how many events wait for what is not read yet.
         clock: a monotonic clock, in seconds.
     """
 
-    def __init__(self, buckets: int, awaited: Callable[[], int] = lambda: 1, clock: Clock = time.monotonic) -> None:
+    def __init__(self, shards: int, awaited: Callable[[], int] = lambda: 1, clock: Clock = time.monotonic) -> None:
         self._lock = Lock()
         self._clock = clock
         self._awaited = awaited
-        self._unloaded = {str(each) for each in range(buckets)}
+        self._unloaded = {str(each) for each in range(shards)}
         self._read_s = 0.0
         self._since = clock()
         self.workers: frozenset[int] = frozenset()
@@ -43,7 +43,7 @@ class Hearing:
         """Changes whenever there is something to tell."""
         self.heard_ms = 0
         """Up to when all that the source held has been read, in ms of reading."""
-        self.is_open = not buckets
+        self.is_open = not shards
         """Whether everybody's users are loaded, so that the source may be read."""
 
     @property
@@ -97,11 +97,11 @@ class Hearing:
             self._told[worker] = self.version
             return Heard(worker, self.heard_ms)
 
-    def loaded(self, bucket: str) -> None:
-        """Say that the users of a bucket are there; what reads them has got a mark."""
+    def loaded(self, shard: str) -> None:
+        """Say that the users of a shard are there; what reads them has got a mark."""
         if not self.is_open:
             with self._lock:
-                self._unloaded.discard(bucket)
+                self._unloaded.discard(shard)
                 self.is_open = not self._unloaded
 
     def _change(self, parts: int) -> None:

@@ -3,10 +3,23 @@
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from stat import S_ISREG
-from typing import Final
+from typing import Final, Literal
 
-from flows.settings.model import SecretRef
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is: `env:NAME` or `file:PATH`. Its repr is its place, never its value."""
+
+    kind: Literal["env", "file"]
+    place: str
+    """The variable's name, or the absolute path."""
+
+    def __str__(self) -> str:
+        """Print as it is written in the file."""
+        return f"{self.kind}:{self.place}"
+
 
 _LARGEST_BYTES: Final = 65_536
 _HEADER_SAFE: Final = re.compile(r"[!-~]+")

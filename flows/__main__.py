@@ -2,8 +2,8 @@
 
 import sys
 
-from flows.environment import take_out
-from flows.signals import let_reload_wait, quit_at_once
+from flows.runtime.environment import take_out
+from flows.runtime.signals import let_reload_wait, quit_at_once
 
 take_out()
 if sys.argv[1:2] in (["run"], ["replay"], ["rekey"]):
@@ -11,6 +11,6 @@ if sys.argv[1:2] in (["run"], ["replay"], ["rekey"]):
 if sys.argv[1:2] == ["run"]:
     let_reload_wait()
 
-from flows.cli import main  # noqa: E402 - loads the libraries
+from flows.commands.parser import main  # noqa: E402 - loads the libraries
 
 sys.exit(main())

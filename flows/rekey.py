@@ -4,8 +4,8 @@ python -m flows rekey --to TOPIC              makes a store for its position, an
 python -m bytewax.run flows.rekey             settings: $STREAM_SETTINGS; topics: $STREAM_REKEY_FROM, $STREAM_REKEY_TO
 """
 
-from flows.environment import take_out
-from flows.signals import quit_at_once
+from flows.runtime.environment import take_out
+from flows.runtime.signals import quit_at_once
 
 take_out()
 quit_at_once()  # a stop may be asked for before all of this is imported
@@ -15,9 +15,9 @@ from bytewax.dataflow import Dataflow
 
 from connectors.kafka.errors import KafkaSetupError
 from connectors.secrets import SecretError
-from flows.rekeying.process import Rekeying
-from flows.rekeying.start import start
-from flows.start import refuse
+from flows.runtime.rekey.process import Rekeying
+from flows.runtime.rekey.start import start
+from flows.runtime.start import refuse
 
 
 def build(process: Rekeying) -> Dataflow:

@@ -3,8 +3,8 @@
 python -m flows replay …                      plans it, and becomes: python -m bytewax.run flows.replay
 """
 
-from flows.environment import take_out
-from flows.signals import quit_at_once
+from flows.runtime.environment import take_out
+from flows.runtime.signals import quit_at_once
 
 take_out()
 quit_at_once()  # a stop may be asked for before all of this is imported
@@ -12,17 +12,17 @@ quit_at_once()  # a stop may be asked for before all of this is imported
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 
+from connectors.appsflyer.request import compile_translate
 from connectors.kafka.errors import KafkaSetupError
-from flows.identify import in_bucket
-from flows.process import now_ms
-from flows.replaying.process import Replay
-from flows.replaying.stages import read_again, with_logins
-from flows.replaying.start import start
-from flows.stages import translate_events
-from flows.start import refuse
-from flows.steps.outcome import DeadLetter
-from flows.steps.select import compile_select
-from flows.steps.translate import compile_translate
+from flows.domain.fate import DeadLetter
+from flows.domain.select import compile_select
+from flows.operators.identify import in_shard
+from flows.operators.replay import read_again, with_logins
+from flows.operators.stages import translate_events
+from flows.runtime.process import now_ms
+from flows.runtime.replay.process import Replay
+from flows.runtime.replay.start import start
+from flows.runtime.start import refuse
 
 
 def build(process: Replay) -> Dataflow:
@@ -60,12 +60,12 @@ def build(process: Replay) -> Dataflow:
     # What the event says itself, what its letter remembers of it, what the user's other letters teach, and what those
     # of a device do before its first login.
     known = with_logins(process.logins, now_ms)
-    keyed = op.flat_map_batch("users", events, lambda batch: [in_bucket(key, each) for key, each in known(batch)])
+    keyed = op.flat_map_batch("users", events, lambda batch: [in_shard(key, each) for key, each in known(batch)])
     identified = op.stateful_batch("identify", keyed, process.users_logic)
 
     # From here on as in the stream, with today's settings; what is refused again is a dead letter again.
-    parcels = op.flat_map_batch("translate", identified, translate_events(syncs, translates, ledger, now_ms))
-    items = op.merge("items", parcels, refused)
+    deliveries = op.flat_map_batch("translate", identified, translate_events(syncs, translates, ledger, now_ms))
+    items = op.merge("items", deliveries, refused)
     batches = op.stateful_batch("window", items, process.micro_batch)
     op.output("deliver", batches, process.sink())
     return flow

@@ -1,7 +1,7 @@
 """Dead letters as NDJSON files: one file per UTC day and process start, one letter per line.
 
 A line is `{"value": …, "key": …, "headers": {…}}`, where value and key are text, or `{"base64": "…"}` if their bytes
-are not UTF-8, and the key may be null. The headers are those of `connectors.letters.headers`.
+are not UTF-8, and the key may be null. The headers are those of `connectors.dead_letters.headers`.
 """
 
 import base64
@@ -16,10 +16,10 @@ from typing import Final, NamedTuple
 import orjson
 import structlog
 
-from connectors.durable import sync_entries
+from connectors.dead_letters import LettersUnavailableError, StoredLetter, headers
 from connectors.files.damage import Damage
-from connectors.letters import LettersUnavailableError, StoredLetter, headers
-from flows.steps.outcome import DeadLetter
+from connectors.state.durable import sync_entries
+from flows.domain.fate import DeadLetter
 
 PATTERN: Final = "dead-letters-*.ndjson"
 # Dead letters hold personal data: they are for the operator's own account only.

@@ -7,9 +7,9 @@ from typing import Final
 
 import structlog
 
+from connectors.dead_letters import LettersUnreadableError, StoredLetter
 from connectors.files.damage import Damage
 from connectors.files.dead_letters import PATTERN, read_file
-from connectors.letters import LettersUnreadableError, StoredLetter
 
 _READ_LETTERS: Final = 100
 _CHUNK_BYTES: Final = 1 << 20

@@ -17,12 +17,12 @@ from connectors.files.intake import Intake
 from connectors.files.known import Known, Look, Seen, What
 from connectors.files.position import FilesState, read_state, state_of
 from connectors.files.reading import Reading, RewrittenError
+from connectors.files.settings import FilesSource
 from connectors.hearing import Hearing
 from connectors.limited_log import LimitedLog
 from connectors.pace import AT_ONCE, Pace
-from connectors.stopping import Stopping
-from flows.settings.model import FilesSource
-from flows.steps.event import Record
+from connectors.shutdown import Shutdown
+from flows.domain.event import Record
 
 PARTITION: Final = "files"
 MAX_BATCH_RECORDS: Final = 100
@@ -48,7 +48,7 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
         self,
         settings: FilesSource,
         room: Callable[[], int],
-        stopping: Stopping,
+        shutdown: Shutdown,
         now_ms: Callable[[], int],
         on_damage: Callable[[Damage], None],
         pace: Pace | None = None,
@@ -58,7 +58,7 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
         self._hearing = hearing
         self._settings = settings
         self._room = room
-        self._stopping = stopping
+        self._shutdown = shutdown
         self._now_ms = now_ms
         self._on_damage = on_damage
         self.amount = Amount()
@@ -73,7 +73,7 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
         return FilesPartition(
             self._settings,
             self._room,
-            self._stopping,
+            self._shutdown,
             self._now_ms,
             self._on_damage,
             self._pace,
@@ -90,7 +90,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self,
         settings: FilesSource,
         room: Callable[[], int],
-        stopping: Stopping,
+        shutdown: Shutdown,
         now_ms: Callable[[], int],
         on_damage: Callable[[Damage], None],
         pace: Pace,
@@ -105,7 +105,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._looked_ms = self._looked_before_ms = -1
         """For how long it had been read at the last two looks at the directories."""
         self._room = room
-        self._stopping = stopping
+        self._shutdown = shutdown
         self._now_ms = now_ms
         self._on_damage = on_damage
         self._limited = LimitedLog()
@@ -128,7 +128,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
     @override
     def next_batch(self) -> list[Record]:
         self._pace.rest(self, _LONGEST_REST_SECONDS)
-        if self._stopping.requested:
+        if self._shutdown.requested:
             raise StopIteration
         limit = min(self._room(), MAX_BATCH_RECORDS)
         batch: list[Record] = []
@@ -308,7 +308,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
                 files=len(self._known),
                 do="add files; to read these once more, give another [state] directory, and all of it is sent again",
             )
-        self._stopping.input_ended = True
+        self._shutdown.input_ended = True
         raise StopIteration
 
     def _report(self, path: str, member: str | None, line: int | None, problem: str) -> None:

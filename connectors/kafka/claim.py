@@ -11,7 +11,7 @@ from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept
 from connectors.kafka.note import Note, pack_final, unpack_final
 from connectors.pace import wait
-from connectors.stopping import Stopping
+from connectors.shutdown import Shutdown
 
 Pending = Callable[[str, int], tuple[list[int], int] | None]
 """(source, partition) → the offsets that are not final, sorted, and the one after the last that was read; None if
@@ -79,7 +79,7 @@ class Claim:
         self,
         notes: Mapping[int, Note],
         ask: Callable[[], Mapping[int, Note] | None],
-        stopping: Stopping,
+        shutdown: Shutdown,
         seconds: float,
     ) -> bool:
         """Return once the runs that have left these notes of other state directories seem dead; False at a stop.
@@ -99,7 +99,7 @@ class Claim:
         )
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if stopping.requested:
+            if shutdown.requested:
                 return False
             wait(_LOOK_SECONDS)
             now = ask()

@@ -23,9 +23,9 @@ from connectors.kafka.log import librdkafka_logger
 from connectors.kafka.note import Note, read_note
 from connectors.kafka.offsets import Available
 from connectors.kafka.properties import connection_properties, scrubber
+from connectors.kafka.settings import KafkaSource
 from connectors.limited_log import Clock, LimitedLog
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
+from connectors.shutdown import Shutdown
 
 Futures = list[Future[Any]]
 """Resolved by librdkafka's own thread; confluent-kafka does not type them."""
@@ -157,7 +157,7 @@ class Cluster:
             logger=librdkafka_logger(self._log, self._scrub),
         )
 
-    def answers(self, ask: Callable[[], Futures], stopping: Stopping) -> list[Any] | None:
+    def answers(self, ask: Callable[[], Futures], shutdown: Shutdown) -> list[Any] | None:
         """Return the answers; None if a stop was requested before they came. Says every 10 s that it waits.
 
         Raises:
@@ -168,7 +168,7 @@ class Cluster:
         futures = ask()
         ask_again_at: float | None = None
         missing_since: float | None = None
-        while not stopping.requested:
+        while not shutdown.requested:
             now = self._clock()
             if all(each.done() for each in futures) and ask_again_at is None:
                 error = _failure(futures)

@@ -30,11 +30,11 @@ from connectors.kafka.log import librdkafka_logger
 from connectors.kafka.offsets import Available, Committer, Watermark, describe_gap
 from connectors.kafka.properties import consumer_properties, scrubber
 from connectors.kafka.rivals import Rivals
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from connectors.pace import wait
-from flows.settings.model import KafkaSource
-from flows.steps.event import Record
+from flows.domain.event import Record
 
 BATCH_RECORDS = 100
 BATCH_BYTES = 1 << 20

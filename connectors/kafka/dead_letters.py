@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from connectors.dead_letters import TRUNCATED_HEADER, LettersUnavailableError, headers
 from connectors.kafka.errors import KafkaSetupError, reason_of
 from connectors.kafka.log import librdkafka_logger
 from connectors.kafka.properties import connection_properties, scrubber
-from connectors.letters import TRUNCATED_HEADER, LettersUnavailableError, headers
+from connectors.kafka.settings import KafkaDeadLetters
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
-from flows.settings.model import KafkaDeadLetters
-from flows.steps.event import Position
-from flows.steps.outcome import DeadLetter
+from flows.domain.event import Position
+from flows.domain.fate import DeadLetter
 
 DELIVERY_SECONDS = 10.0
 _POLL_SECONDS = 0.1

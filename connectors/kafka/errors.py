@@ -2,7 +2,7 @@
 
 from confluent_kafka import KafkaError, KafkaException
 
-from flows.settings.model import KafkaSource
+from connectors.kafka.settings import KafkaSource
 
 
 class KafkaSourceError(Exception):

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from connectors.kafka.cluster import Cluster, available, committed
 from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.target import Target
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
+from connectors.shutdown import Shutdown
 
 
 class HandOver:
@@ -19,14 +19,14 @@ class HandOver:
         SecretError: the secret of one of them is missing.
     """
 
-    def __init__(self, source: KafkaSource, group_id: str, target: Target, stopping: Stopping) -> None:
+    def __init__(self, source: KafkaSource, group_id: str, target: Target, shutdown: Shutdown) -> None:
         """`source` is the topic that is copied, and the group of the copy itself."""
         secret = replace(source, properties=tuple(resolve_properties(source.properties).items()))
         self._group_id = group_id
         self._start = source.start
         self._source_topic = source.topic
         self._target = target
-        self._stopping = stopping
+        self._shutdown = shutdown
         log = LimitedLog()
         self._copying = Cluster(secret, log)
         self._read = Cluster(replace(secret, group_id=group_id), log)
@@ -40,11 +40,11 @@ class HandOver:
                 is further than the group.
         """
         partitions = range(self._target.source_partitions)
-        ranges = self._read.answers(lambda: self._read.ask_available(partitions), self._stopping)
-        of_group = self._read.answers(lambda: self._read.ask_committed(partitions), self._stopping)
-        of_copy = self._copying.answers(lambda: self._copying.ask_committed(partitions), self._stopping)
+        ranges = self._read.answers(lambda: self._read.ask_available(partitions), self._shutdown)
+        of_group = self._read.answers(lambda: self._read.ask_committed(partitions), self._shutdown)
+        of_copy = self._copying.answers(lambda: self._copying.ask_committed(partitions), self._shutdown)
         ends = range(self._target.partitions)
-        handed = self._written.answers(lambda: self._written.ask_committed(ends), self._stopping)
+        handed = self._written.answers(lambda: self._written.ask_committed(ends), self._shutdown)
         if ranges is None or of_group is None or of_copy is None or handed is None:
             return None
         if there := committed(handed):
@@ -77,7 +77,7 @@ class HandOver:
             KafkaException: it does not take the offsets; the same again may do.
         """
         partitions = range(self._target.partitions)
-        answers = self._written.answers(lambda: list(self._written.ask_ends(partitions).values()), self._stopping)
+        answers = self._written.answers(lambda: list(self._written.ask_ends(partitions).values()), self._shutdown)
         if answers is None:
             return None
         ends = {partition: each.offset for partition, each in zip(partitions, answers, strict=True)}

@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from connectors.durable import read_checked, write_checked
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.note import Note
+from connectors.state.durable import read_checked, write_checked
 
 KEPT: Final = "source.json"
 _VERSION: Final = 1

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import structlog
 
-from connectors.durable import read_checked, write_checked
 from connectors.kafka.cluster import Cluster
 from connectors.kafka.errors import KafkaSetupError, MissingTopicError, OtherTopicError
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.target import Target
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from connectors.secrets import resolve_properties
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
+from connectors.shutdown import Shutdown
+from connectors.state.durable import read_checked, write_checked
 
 KEPT_TARGET: Final = "target.json"
 _VERSION: Final = 1
@@ -65,7 +65,7 @@ def keep_target(directory: Path, target: Target, group_id: str) -> None:
 class TargetWatch:
     """Looks now and then, while records are written, whether the topic is still the same. Not thread-safe."""
 
-    def __init__(self, source: KafkaSource, target: Target, stopping: Stopping, clock: Clock = time.monotonic) -> None:
+    def __init__(self, source: KafkaSource, target: Target, shutdown: Shutdown, clock: Clock = time.monotonic) -> None:
         """Raises KafkaSetupError where the properties are refused, SecretError where a secret is missing."""
         properties = tuple(resolve_properties(source.properties).items())
         secret = replace(source, topic=target.topic, properties=properties)
@@ -78,7 +78,7 @@ class TargetWatch:
             self._cluster,
             known=target.partitions,
             owns=lambda _partition: False,  # the producer tells of new ones
-            stopping=stopping,
+            shutdown=shutdown,
             interval_seconds=source.watch_partitions_seconds,
             now=clock(),
             known_id=target.topic_id,

@@ -5,13 +5,13 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from connectors.dead_letters import LettersUnreadableError, StoredLetter
 from connectors.kafka.errors import KafkaSetupError, is_missing_topic, reason_of
 from connectors.kafka.log import librdkafka_logger
 from connectors.kafka.properties import connection_properties, scrubber
-from connectors.letters import LettersUnreadableError, StoredLetter
+from connectors.kafka.settings import KafkaDeadLetters
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
-from flows.settings.model import KafkaDeadLetters
 
 ANSWER_SECONDS: Final = 10.0
 _READ_LETTERS: Final = 100

@@ -8,9 +8,9 @@ from confluent_kafka import KafkaException, TopicCollection, admin
 from connectors.kafka.cluster import topic_id
 from connectors.kafka.log import librdkafka_logger
 from connectors.kafka.properties import connection_properties, scrubber
+from connectors.kafka.settings import KafkaDeadLetters
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
-from flows.settings.model import KafkaDeadLetters
 
 _ANSWER_SECONDS: Final = 10.0
 

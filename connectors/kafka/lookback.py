@@ -9,9 +9,9 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from connectors.kafka.cluster import Cluster
 from connectors.kafka.offsets import Available
 from connectors.kafka.properties import consumer_properties
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
-from flows.steps.warm_up import begin_at, since_ms
+from connectors.kafka.settings import KafkaSource
+from connectors.shutdown import Shutdown
+from flows.domain.warm_up import begin_at, since_ms
 
 _POLL_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 20.0
@@ -21,7 +21,7 @@ _PATIENCE_SECONDS: Final = 20.0
 def begins_of_warm_up(
     settings: KafkaSource,
     cluster: Cluster,
-    stopping: Stopping,
+    shutdown: Shutdown,
     available: Mapping[int, Available],
     committed: Mapping[int, int],
 ) -> dict[int, int] | None:
@@ -36,17 +36,17 @@ def begins_of_warm_up(
     }
     if not known:
         return {}
-    last_ms = _timestamps(settings, stopping, {each: border - 1 for each, border in known.items()})
+    last_ms = _timestamps(settings, shutdown, {each: border - 1 for each, border in known.items()})
     now_ms = time.time_ns() // 1_000_000
     since = {each: since_ms(last_ms.get(each), now_ms, settings.warm_up_hours) for each in known}
-    answers = cluster.answers(lambda: cluster.ask_offsets_since(since), stopping)
+    answers = cluster.answers(lambda: cluster.ask_offsets_since(since), shutdown)
     if answers is None:
         return None
     found = {each: answer.offset for each, answer in zip(since, answers, strict=True)}
     return begin_at(known, {each: available[each].first for each in known}, found)
 
 
-def _timestamps(settings: KafkaSource, stopping: Stopping, offsets: Mapping[int, int]) -> dict[int, int]:
+def _timestamps(settings: KafkaSource, shutdown: Shutdown, offsets: Mapping[int, int]) -> dict[int, int]:
     """Return the timestamps, in ms, of the first records at or after these offsets, of those that have one."""
     consumer = Consumer({**consumer_properties(settings), "enable.partition.eof": "true", "fetch.wait.max.ms": "10"})
     missing = set(offsets)
@@ -54,7 +54,7 @@ def _timestamps(settings: KafkaSource, stopping: Stopping, offsets: Mapping[int,
     until = time.monotonic() + _PATIENCE_SECONDS
     try:
         consumer.assign([TopicPartition(settings.topic, each, offset) for each, offset in offsets.items()])
-        while missing and not stopping.requested and time.monotonic() < until:
+        while missing and not shutdown.requested and time.monotonic() < until:
             message = consumer.poll(_POLL_SECONDS)
             if message is None:
                 continue

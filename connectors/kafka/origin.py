@@ -12,9 +12,9 @@ from connectors.kafka.errors import KafkaSetupError, reason_of
 from connectors.kafka.note import Note
 from connectors.kafka.probe import ANSWER_SECONDS, ProbeError
 from connectors.kafka.properties import scrubber
+from connectors.kafka.settings import KafkaSource
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
-from flows.settings.model import KafkaSource
 
 
 class Committed(NamedTuple):

@@ -13,7 +13,7 @@ from connectors.kafka.cluster import committed, notes
 from connectors.kafka.kept import Origin
 from connectors.kafka.note import FinalAbove, Note, unpack_final
 from connectors.kafka.position import Position
-from connectors.stopping import Stopping
+from connectors.shutdown import Shutdown
 
 
 class Origins:
@@ -31,7 +31,7 @@ class Origins:
         topic_id: str | None,
         offsets: list[Any],
         ask: Callable[[], Mapping[int, Note] | None],
-        stopping: Stopping,
+        shutdown: Shutdown,
         wait_seconds: float,
     ) -> bool:
         """Compare what the group says of itself with the state directory; return False at a stop.
@@ -50,7 +50,7 @@ class Origins:
         of_group = {each: note for each, note in self._notes.items() if note.topic_id == topic_id}
         for partition, note in of_group.items():
             claim.kept.refuse_older(partition, places[partition], note)
-        if not claim.await_silence(of_group, ask, stopping, wait_seconds):
+        if not claim.await_silence(of_group, ask, shutdown, wait_seconds):
             return False
         claim.topic_id = topic_id
         self._before = known = claim.kept.origin

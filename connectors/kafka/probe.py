@@ -13,10 +13,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from connectors.kafka.errors import reason_of
 from connectors.kafka.properties import connection_properties, consumer_properties, scrubber
+from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import resolve_properties
-from flows.settings.model import KafkaDeadLetters, KafkaSource
-from flows.steps.decode import decode
-from flows.steps.event import Event, Record
+from flows.domain.decode import decode
+from flows.domain.event import Event, Record
 
 ANSWER_SECONDS = 5.0
 _BATCH_RECORDS = 200
@@ -141,16 +141,16 @@ class Probe:
                 starts.append(TopicPartition(topic, partition, max(low, high - share)))
         return starts
 
-    def _read(self, topic: str, unfinished: set[int], limit: int) -> list[Record]:
+    def _read(self, topic: str, outbox: set[int], limit: int) -> list[Record]:
         records: list[Record] = []
         deadline = time.monotonic() + ANSWER_SECONDS
-        while unfinished and len(records) < limit and time.monotonic() < deadline:
+        while outbox and len(records) < limit and time.monotonic() < deadline:
             for message in self._consumer.consume(_BATCH_RECORDS, 0.2):
                 error = message.error()
                 if error is None:
                     records.append(_record(topic, message))
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (librdkafka's public code)
-                    unfinished.discard(message.partition() or 0)
+                    outbox.discard(message.partition() or 0)
                 else:
                     raise ProbeError(self._scrub(error.str()))
         return records[:limit]

@@ -16,11 +16,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from connectors.kafka.errors import KafkaSetupError, reason_of
 from connectors.kafka.log import Scrub, librdkafka_logger
 from connectors.kafka.properties import connection_properties, scrubber
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.target import Target
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
-from flows.settings.model import KafkaSource
-from flows.steps.event import Position
+from flows.domain.event import Position
 
 PARTITIONER: Final = "murmur2_random"
 """As Java's own clients, and with them Kafka Streams, Connect and ksqlDB: murmur2 of the key; at random without one."""

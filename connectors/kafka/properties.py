@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.log import Scrub
-from flows.settings.model import KafkaSource
+from connectors.kafka.settings import KafkaSource
 
 Properties = Iterable[tuple[str, str]]
 

@@ -13,7 +13,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from connectors.kafka.producer import NotWrittenError, OrderedProducer, Outgoing
 from connectors.pace import wait
-from connectors.stopping import Stopping
+from connectors.shutdown import Shutdown
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class _Partition(StatefulSinkPartition[list[Outgoing], None]):
 
     def snapshot(self) -> None:
         self._sink.producer.poll()
-        if self._sink.stopping.input_is_over:
+        if self._sink.shutdown.input_is_over:
             self._sink.drain()
 
     def close(self) -> None:
@@ -55,13 +55,13 @@ class KafkaOutput(FixedPartitionedSink[list[Outgoing], None]):
     def __init__(
         self,
         producer: OrderedProducer,
-        stopping: Stopping,
+        shutdown: Shutdown,
         unwritten: Callable[[], int],
         drain_seconds: float,
         closed: Callable[[], None],
     ) -> None:
         self.producer = producer
-        self.stopping = stopping
+        self.shutdown = shutdown
         self._unwritten = unwritten
         self._drain_seconds = drain_seconds
         self._closed = closed
@@ -84,7 +84,7 @@ class KafkaOutput(FixedPartitionedSink[list[Outgoing], None]):
         Raises:
             NotWrittenError: something cannot be.
         """
-        until = (self.stopping.since or time.monotonic()) + self._drain_seconds
+        until = (self.shutdown.since or time.monotonic()) + self._drain_seconds
         while self._unwritten() and time.monotonic() < until:
             self.producer.poll()
             wait(_LOOK_SECONDS)

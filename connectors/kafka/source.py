@@ -26,14 +26,14 @@ from connectors.kafka.offsets import Available, Watermark, starting_offset
 from connectors.kafka.origins import Origins
 from connectors.kafka.passing import Passing
 from connectors.kafka.position import Position, Stored, read_position
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
 from connectors.secrets import resolve_properties
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
-from flows.steps.event import Record
-from flows.steps.warm_up import WarmUp
+from connectors.shutdown import Shutdown
+from flows.domain.event import Record
+from flows.domain.warm_up import WarmUp
 
 _CONFIRMING_SECONDS: Final = 0.001
 """What was fetched is at hand, and waits for one answer of Kafka's."""
@@ -52,7 +52,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         partition: int,
         offset: int,
         *,
-        stopping: Stopping,
+        shutdown: Shutdown,
         on_close: Callable[[int], None],
         warm_up_until: int = 0,
         is_decided: bool = True,
@@ -77,7 +77,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         self._consumer = consumer
         self._partition = partition
         self._next_offset = offset
-        self._stopping = stopping
+        self._shutdown = shutdown
         self._on_close = on_close
         self._pace = pace or Pace()
         self.unreadable: str | None = None
@@ -98,7 +98,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
             KafkaSourceError: reading cannot go on.
         """
         self._pace.rest(self, _CONFIRMING_SECONDS if self._consumer.is_confirming else LONGEST_SECONDS)
-        if self._stopping.requested or (self._until is not None and self._next_offset >= self._until):
+        if self._shutdown.requested or (self._until is not None and self._next_offset >= self._until):
             raise StopIteration
         records = self._consumer.take(self._partition)
         if records:
@@ -185,7 +185,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         settings: KafkaSource,
         room: Callable[[], int],
         watermark: Watermark,
-        stopping: Stopping,
+        shutdown: Shutdown,
         slice_index: int = 0,
         slice_count: int = 1,
         *,
@@ -220,7 +220,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         self._settings = settings
         self._room = room
         self._watermark = watermark
-        self._stopping = stopping
+        self._shutdown = shutdown
         self._slice_index = slice_index
         self._slice_count = slice_count
         self._intervals = intervals
@@ -297,23 +297,23 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             secret = replace(self._settings, properties=tuple(resolve_properties(self._settings.properties).items()))
             check_properties(secret)
             cluster = Cluster(secret, log, self._clock)
-            topics = cluster.answers(cluster.ask_partitions, self._stopping)
+            topics = cluster.answers(cluster.ask_partitions, self._shutdown)
             if topics is None:
                 return False
             count = len(topics[0].partitions)
             owned = self._own(count)
-            ranges = cluster.answers(lambda: cluster.ask_available(owned), self._stopping)
-            offsets = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
+            ranges = cluster.answers(lambda: cluster.ask_available(owned), self._shutdown)
+            offsets = cluster.answers(lambda: cluster.ask_committed(owned), self._shutdown)
             if ranges is None or offsets is None:
                 return False
             known_id = topic_id(topics[0])
 
             def ask_notes() -> dict[int, Note] | None:
-                answers = cluster.answers(lambda: cluster.ask_committed(owned), self._stopping)
+                answers = cluster.answers(lambda: cluster.ask_committed(owned), self._shutdown)
                 return None if answers is None else notes(answers)
 
             wait_seconds = 2 * self._intervals.commit + 1
-            if not self._origins.settle(known_id, offsets, ask_notes, self._stopping, wait_seconds):
+            if not self._origins.settle(known_id, offsets, ask_notes, self._shutdown, wait_seconds):
                 return False
             self._cluster, self._secret = cluster, secret
             self._available = dict(zip(owned, available(ranges), strict=True))
@@ -323,7 +323,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 cluster,
                 known=count,
                 owns=self._owns,
-                stopping=self._stopping,
+                shutdown=self._shutdown,
                 interval_seconds=self._intervals.watch_partitions,
                 now=self._clock(),
                 known_id=known_id,
@@ -342,7 +342,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 ends=self._ends,
                 with_headers=self._with_headers,
                 claim=self._claim if known_id is not None else None,
-                stop_to_restart=lambda: self._stopping.request(restart=True),
+                stop_to_restart=lambda: self._shutdown.request(restart=True),
             )
             atexit.register(self.close)
             return True
@@ -419,7 +419,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             self._consumer,
             partition,
             offset,
-            stopping=self._stopping,
+            shutdown=self._shutdown,
             on_close=self._close_part,
             warm_up_until=border if offset < border else 0,
             is_decided=is_decided,
@@ -453,7 +453,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         with self._lock:
             if self._warm_up_begins is None and self._cluster is not None:
                 self._warm_up_begins = begins_of_warm_up(
-                    self._secret, self._cluster, self._stopping, self._available, self._committed
+                    self._secret, self._cluster, self._shutdown, self._available, self._committed
                 )
             return self._warm_up_begins
 
@@ -463,7 +463,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             is_last = not self._open
         if self._until and self._consumer is not None:
             self._consumer.end(partition)
-            self._stopping.input_ended = is_last
+            self._shutdown.input_ended = is_last
         if is_last and self._consumer is not None:
             self._consumer.commit()
 

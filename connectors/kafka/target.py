@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from connectors.kafka.cluster import POLL_SECONDS, REQUEST_SECONDS, Cluster, topic_id
 from connectors.kafka.errors import KafkaSetupError, MissingTopicError
+from connectors.kafka.settings import KafkaSource
 from connectors.limited_log import LimitedLog
 from connectors.pace import wait
 from connectors.secrets import resolve_properties
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
+from connectors.shutdown import Shutdown
 
 Config = Mapping[str, str]
 """A topic's properties, such as `retention.ms`."""
@@ -32,7 +32,7 @@ class Target(NamedTuple):
     """Kafka's id of it; None of a broker that gives none."""
 
 
-def find_target(source: KafkaSource, topic: str, stopping: Stopping) -> Target | None:
+def find_target(source: KafkaSource, topic: str, shutdown: Shutdown) -> Target | None:
     """Return the topic in the source's cluster; waits while Kafka is away; None if a stop was requested meanwhile.
 
     What it will not keep as it is, is said in the log.
@@ -44,13 +44,13 @@ def find_target(source: KafkaSource, topic: str, stopping: Stopping) -> Target |
     log = LimitedLog()
     secret = replace(source, properties=tuple(resolve_properties(source.properties).items()))
     cluster = Cluster(secret, log)
-    read = cluster.answers(cluster.ask_partitions, stopping)
+    read = cluster.answers(cluster.ask_partitions, shutdown)
     if read is None:
         return None
     count = len(read[0].partitions)
     there = Cluster(replace(secret, topic=topic), log)
     try:
-        written = there.answers(there.ask_partitions, stopping)
+        written = there.answers(there.ask_partitions, shutdown)
     except MissingTopicError:
         raise KafkaSetupError(
             f"--to: there is no topic {topic!r} at {source.bootstrap_servers}. Create it, with as many partitions as "
@@ -58,7 +58,7 @@ def find_target(source: KafkaSource, topic: str, stopping: Stopping) -> Target |
         ) from None
     if written is None:
         return None
-    configs = _configs(cluster, source.topic, topic, stopping)
+    configs = _configs(cluster, source.topic, topic, shutdown)
     if configs is None:
         log.say(logging.WARNING, "kafka does not tell the topics' properties, so they are not checked", topic=topic)
         return Target(topic, len(written[0].partitions), count, None, topic_id(written[0]))
@@ -96,11 +96,11 @@ def notes(source: Config, target: Config) -> list[str]:
     return found
 
 
-def _configs(cluster: Cluster, source: str, target: str, stopping: Stopping) -> tuple[Config, Config] | None:
+def _configs(cluster: Cluster, source: str, target: str, shutdown: Shutdown) -> tuple[Config, Config] | None:
     futures = cluster.ask_configs([source, target])
     until = time.monotonic() + REQUEST_SECONDS
     while not all(each.done() for each in futures):
-        if stopping.requested or time.monotonic() > until:
+        if shutdown.requested or time.monotonic() > until:
             return None
         wait(POLL_SECONDS / 10)
     if any(each.exception() is not None for each in futures):

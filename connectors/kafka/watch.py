@@ -7,8 +7,8 @@ from confluent_kafka import KafkaException
 
 from connectors.kafka.cluster import Cluster, Futures, topic_id
 from connectors.kafka.errors import is_missing_topic, missing_topic, reason_of
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
+from connectors.kafka.settings import KafkaSource
+from connectors.shutdown import Shutdown
 
 HURRY_SECONDS = 5.0
 """How often the cluster is asked while it seems lost, and once the topic seems to be gone."""
@@ -28,7 +28,7 @@ class PartitionWatch:
         *,
         known: int,
         owns: Callable[[int], bool],
-        stopping: Stopping,
+        shutdown: Shutdown,
         interval_seconds: float,
         now: float,
         known_id: str | None = None,
@@ -43,7 +43,7 @@ class PartitionWatch:
         self.failed_since: float | None = None
         """When the last question was asked, if it has failed."""
         self._owns = owns
-        self._stopping = stopping
+        self._shutdown = shutdown
         self._interval_seconds = interval_seconds
         self._asked_at = now
         self._asked: Futures = []
@@ -107,4 +107,4 @@ class PartitionWatch:
                 partitions_now=partitions,
                 new_partitions=new,
             )
-            self._stopping.request(restart=True)
+            self._shutdown.request(restart=True)

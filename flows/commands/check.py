@@ -10,17 +10,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from flows.checking.appsflyer import appsflyer
-from flows.checking.directories import directories
-from flows.checking.files import files
-from flows.checking.finding import Finding, Mark
-from flows.checking.kafka import kafka_dead_letters, kafka_source
-from flows.checking.left_behind import left_behind
-from flows.checking.syncs import syncs
-from flows.environment import ignored
-from flows.printable import printable
+from connectors.files.settings import FilesSource
+from connectors.kafka.settings import KafkaDeadLetters
+from flows.domain.printable import printable
+from flows.operations.check.appsflyer import appsflyer
+from flows.operations.check.directories import directories
+from flows.operations.check.files import files
+from flows.operations.check.finding import Finding, Mark
+from flows.operations.check.kafka import kafka_dead_letters, kafka_source
+from flows.operations.check.left_behind import left_behind
+from flows.operations.check.syncs import syncs
+from flows.runtime.environment import ignored
 from flows.settings import SettingsError, load
-from flows.settings.model import FilesSource, KafkaDeadLetters
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

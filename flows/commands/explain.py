@@ -17,14 +17,14 @@ from rich.markup import escape as escape_markup
 
 from connectors.files.counted import Amount
 from connectors.files.damage import Damage
-from connectors.users.segments import UserLogError
-from flows.bar import bar_of_bytes, shown
-from flows.explain import Explained, Explainer, personal_warning
-from flows.explaining import STDIN_PATH, read_all
-from flows.printable import printable, printable_json
-from flows.remembered import NothingRememberedError, Remembered
+from connectors.state.user_segments import UserLogError
+from flows.domain.identifiers import APPSFLYER_ID, CANONICAL
+from flows.domain.printable import printable, printable_json
+from flows.operations.explain import Explained, Explainer, personal_warning
+from flows.operations.explain_input import STDIN_PATH, read_all
+from flows.operations.remembered import NothingRememberedError, Remembered
+from flows.runtime.bar import bar_of_bytes, shown
 from flows.settings import SettingsError, load
-from flows.steps.identifiers import APPSFLYER_ID, CANONICAL
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

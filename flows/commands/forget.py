@@ -15,11 +15,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from connectors.ledger.lock import StateInUseError, lock_directory
-from connectors.private import keep_private
-from flows.erasure import Person, count_pending, erase_delivered, erase_letters, erase_states
+from connectors.files.settings import FileDeadLetters
+from connectors.kafka.settings import KafkaSource
+from connectors.state.lock import StateInUseError, lock_directory
+from connectors.state.private import keep_private
+from flows.operations.forget import Person, count_pending, erase_delivered, erase_letters, erase_states
 from flows.settings import SettingsError, load
-from flows.settings.model import FileDeadLetters, KafkaSource, Settings
+from flows.settings.model import Settings
 
 _DONE: Final = 0
 _LEFT: Final = 1

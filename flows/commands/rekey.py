@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from connectors.private import keep_private
+from connectors.state.private import keep_private
 from flows.commands.run import make_recovery_store
-from flows.logs import configure_logs
-from flows.rekeying.place import FROM_VARIABLE, HAND_OVER_VARIABLE, TO_VARIABLE, Place, PlaceError, place
+from flows.domain.slice import parse_slice
+from flows.runtime.logs import configure_logs
+from flows.runtime.rekey.place import FROM_VARIABLE, HAND_OVER_VARIABLE, TO_VARIABLE, Place, PlaceError, place
+from flows.runtime.signals import keep_waiting
 from flows.settings import SettingsError, load
-from flows.signals import keep_waiting
-from flows.slices import parse_slice
 
 FLOW = "flows.rekey"
 _WRONG_USAGE = 2

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from connectors.ledger.lock import holder
+from connectors.state.lock import holder
 from flows.settings import SettingsError, load
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2

@@ -18,24 +18,24 @@ from pathlib import Path
 import structlog
 from rich.console import Console
 
+from connectors.dead_letters import LettersUnreadableError
 from connectors.kafka.errors import KafkaSetupError
-from connectors.ledger.damage import DamagedStateError
-from connectors.ledger.lock import StateInUseError, lock_directory
-from connectors.letters import LettersUnreadableError
-from connectors.private import keep_private
 from connectors.secrets import SecretError
+from connectors.state.damage import DamagedStateError
+from connectors.state.lock import StateInUseError, lock_directory
+from connectors.state.private import keep_private
 from flows.commands.run import make_recovery_store
-from flows.logs import configure_logs
-from flows.obstacles import obstacles
-from flows.replaying import plan
-from flows.replaying.filters import Filters
-from flows.replaying.preview import Preview
-from flows.replaying.start import DIRECTORY_VARIABLE
+from flows.domain.fate import DeadLetterReason
+from flows.operations.replay_preview import Preview
+from flows.operators.replay_filters import Filters
+from flows.runtime.logs import configure_logs
+from flows.runtime.obstacles import obstacles
+from flows.runtime.replay import plan
+from flows.runtime.replay.start import DIRECTORY_VARIABLE
+from flows.runtime.signals import keep_waiting
+from flows.runtime.start import refuse_cluster
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
-from flows.signals import keep_waiting
-from flows.start import refuse_cluster
-from flows.steps.outcome import DeadLetterReason
 
 FLOW = "flows.replay"
 _FAILED = 1

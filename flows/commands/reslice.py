@@ -12,15 +12,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from connectors.ledger.damage import DamagedStateError
-from connectors.ledger.lock import StateInUseError
-from connectors.private import keep_private
-from flows.logs import configure_logs
-from flows.reslicing.deal import StateError
-from flows.reslicing.handover import Handover
-from flows.reslicing.places import Places
+from connectors.files.settings import FilesSource
+from connectors.state.damage import DamagedStateError
+from connectors.state.layout import Places
+from connectors.state.lock import StateInUseError
+from connectors.state.private import keep_private
+from flows.operations.rescale.deal import StateError
+from flows.operations.rescale.handover import Handover
+from flows.runtime.logs import configure_logs
 from flows.settings import SettingsError, load
-from flows.settings.model import FilesSource
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
 _MOST_SLICES = 9999
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(
             f"{len(dealt.partitions):,} partitions, {dealt.users:,} users, {dealt.held:,} held events, "
-            f"{dealt.unfinished:,} unfinished deliveries and {dealt.fates:,} journal entries dealt out\n"
+            f"{dealt.outbox:,} unfinished deliveries and {dealt.fates:,} journal entries dealt out\n"
         )
     starts = "python -m flows run" if args.after == 1 else f"python -m flows run --slice i/{args.after}, for each i"
     sys.stdout.write(f"{args.before} → {args.after} slices; now start them: {starts}\n")

@@ -12,15 +12,15 @@ from typing import NoReturn
 
 from bytewax.recovery import init_db_dir
 
-from connectors.ledger.damage import READ_AGAIN
-from connectors.ledger.disk import await_room
-from connectors.private import keep_private
-from flows.logs import configure_logs
-from flows.obstacles import NOTHING_READ, nothing_to_read, obstacles
+from connectors.state.damage import READ_AGAIN
+from connectors.state.disk import await_room
+from connectors.state.private import keep_private
+from flows.domain.slice import Slice, parse_slice
+from flows.runtime.logs import configure_logs
+from flows.runtime.obstacles import NOTHING_READ, nothing_to_read, obstacles
+from flows.runtime.signals import keep_waiting, let_reload_wait
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
-from flows.signals import keep_waiting, let_reload_wait
-from flows.slices import Slice, parse_slice
 
 FLOW = "flows.stream"
 _WRONG_USAGE = 2

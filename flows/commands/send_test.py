@@ -20,17 +20,18 @@ from rich.console import Console
 from rich.text import Text
 
 from connectors.appsflyer.advice import advice
-from connectors.appsflyer.classify import Verdict, classify
-from connectors.appsflyer.courier import scrub
-from connectors.appsflyer.transport import Answer, Endpoint, Transport
+from connectors.appsflyer.answers import Verdict, classify
+from connectors.delivery.engines.libcurl import Answer, Endpoint, Transport
+from connectors.delivery.sender import scrub
+from connectors.delivery.settings import DeliverySettings
 from connectors.secrets import Secret, SecretError
-from flows.explain import Explained, Explainer
-from flows.printable import printable
-from flows.sample_event import SAMPLE_APPSFLYER_ID, default_name, make_event
+from flows.domain.event import PLATFORMS, Platform
+from flows.domain.printable import printable
+from flows.operations.explain import Explained, Explainer
+from flows.operations.sample_event import SAMPLE_APPSFLYER_ID, default_name, make_event
 from flows.settings import SettingsError, load
-from flows.settings.model import Delivery, Settings, SyncSettings
+from flows.settings.model import Settings, SyncSettings
 from flows.settings.values import is_loopback
-from flows.steps.event import PLATFORMS, Platform
 
 _DELIVERED: Final = 0
 _NOT_DELIVERED: Final = 1
@@ -195,7 +196,7 @@ def _is_confirmed(console: Console, host: str) -> bool:
     return console.input("Send it? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _send(delivery: Delivery, endpoint: Endpoint, body: bytes) -> Answer:
+def _send(delivery: DeliverySettings, endpoint: Endpoint, body: bytes) -> Answer:
     """Send one request as the stream would, and wait for its end, which the time-out bounds."""
     transport = Transport(
         timeout_seconds=delivery.timeout_seconds, max_connections=1, ca_file=delivery.ca_file, proxy=delivery.proxy

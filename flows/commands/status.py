@@ -12,10 +12,10 @@ from typing import Any
 
 from rich.console import Console
 
-from flows.watching.addresses import add_address_arguments, addresses
-from flows.watching.fetch import Answer, fetch
-from flows.watching.file_words import mistakes
-from flows.watching.page import page
+from flows.commands.monitor.file_words import mistakes
+from flows.commands.monitor.page import page
+from flows.observe.addresses import add_address_arguments, addresses
+from flows.operations.monitor import Answer, fetch
 
 _FAILED = 1
 

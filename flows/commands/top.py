@@ -15,10 +15,10 @@ import time
 from rich.console import Console
 from rich.live import Live
 
-from flows.watching.addresses import add_address_arguments, addresses
-from flows.watching.fetch import Answer, fetch
-from flows.watching.file_words import mistakes
-from flows.watching.overview import overview
+from flows.commands.monitor.file_words import mistakes
+from flows.commands.monitor.overview import overview
+from flows.observe.addresses import add_address_arguments, addresses
+from flows.operations.monitor import Answer, fetch
 
 _FAILED = 1
 

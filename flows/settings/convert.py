@@ -5,28 +5,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connectors.appsflyer.mapped import READ_ALONE
+from connectors.delivery.settings import DeliverySettings
+from connectors.files.settings import FileDeadLetters, FilesSource
+from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.secrets import SecretRef
+from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
 from flows.settings import sync_tables, tables
-from flows.settings.model import (
-    Delivery,
-    FileDeadLetters,
-    FilesSource,
-    Health,
-    Identity,
-    KafkaDeadLetters,
-    KafkaSource,
-    SecretRef,
-    Settings,
-    State,
-    SyncSettings,
-    Window,
-)
+from flows.settings.model import Health, Identity, Settings, State, SyncSettings, Window
 from flows.settings.table import Table
-from flows.steps.identifiers import DEFAULT_PATHS
-from flows.steps.mapped import READ_ALONE
-from flows.steps.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
 
 if TYPE_CHECKING:
-    from flows.steps.platform import Stated
+    from flows.domain.platform import Stated
 
 
 def convert(path: Path, file: tables.StreamFile) -> Settings:
@@ -95,14 +86,14 @@ def _paths(given: str | list[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _delivery(base: Path, table: tables.DeliveryTable) -> Delivery:
+def _delivery(base: Path, table: tables.DeliveryTable) -> DeliverySettings:
     values = dict(table)
     endpoint = values.pop("endpoint")
     if endpoint is not None:
         values |= {"endpoint": endpoint, "endpoint_dev_key": endpoint}
     if table.ca_file is not None:
         values["ca_file"] = base / table.ca_file
-    return Delivery(**values)
+    return DeliverySettings(**values)
 
 
 def _dead_letters(

@@ -2,44 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
-from flows.steps.identifiers import DEFAULT_PATHS
-from flows.steps.platform import Stated
-from flows.steps.sync import Sync
-
-PENDING_EVENT_BYTES: Final = 4096
-"""What an event between the source and its fate may take on average, where as many as may be are there."""
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaSource:
-    """`[source] kind = "kafka"`."""
-
-    bootstrap_servers: str
-    topic: str
-    group_id: str
-    start: Literal["earliest", "latest"] = "earliest"
-    """Where a group without committed offsets begins."""
-    on_out_of_range: Literal["fail", "earliest"] = "fail"
-    """What to do when Kafka no longer has the next event: stop, or go on with the oldest it has; both say how many
-    are gone."""
-    watch_partitions_seconds: float = 60.0
-    """How often to look for partitions that were added to the topic."""
-    warm_up_hours: float = 24.0
-    """How far before the group's offset a start without state of its own begins to learn, without sending."""
-    properties: tuple[tuple[str, str], ...] = ()
-    """librdkafka properties."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilesSource:
-    """`[source] kind = "files"`."""
-
-    paths: tuple[str, ...]
-    """Absolute paths and globs."""
-    follow: bool = False
-    """Keep watching the paths for new files."""
+from connectors.delivery.settings import DeliverySettings
+from connectors.files.settings import FileDeadLetters, FilesSource
+from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.secrets import SecretRef
+from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.platform import Stated
+from flows.domain.sync import Sync
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,56 +38,6 @@ class Window:
 
     max_events: int = 100
     max_wait_ms: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """`[delivery]`."""
-
-    endpoint: str = "https://api3.appsflyer.com"
-    endpoint_dev_key: str = "https://api2.appsflyer.com"
-    """For syncs with a `dev_key`; the same as `endpoint` where the file names one."""
-    timeout_seconds: float = 15.0
-    max_in_flight: int = 256
-    max_pending: int = 20_000
-    """Events between the source and their fate, of 4 KB each on average; beyond it the source waits. Held events do not
-    count."""
-    max_requests_per_second: float = 0.0
-    """Per app id; 0 is no limit."""
-    ramp_requests_per_second_per_minute: float = 2000.0
-    """Per app id; 0 is no ramp."""
-    adaptive_limits: bool = False
-    """Find from an app's answers what it takes at a time and per second."""
-    retry_minutes: float = 240.0
-    on_rejected_credentials: Literal["pause", "park"] = "pause"
-    max_body_bytes: int = 1024
-    brake_share: float = 0.5
-    """Stop when more than this share of the last `brake_events` was refused; 1 is never."""
-    brake_events: int = 1000
-    drain_seconds: float = 25.0
-    ca_file: Path | None = None
-    proxy: str | None = None
-
-    @property
-    def max_pending_bytes(self) -> int:
-        """What these events may take in memory."""
-        return self.max_pending * PENDING_EVENT_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class KafkaDeadLetters:
-    """`[dead_letters] kind = "kafka"`: by default in the source's cluster."""
-
-    bootstrap_servers: str
-    topic: str
-    properties: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FileDeadLetters:
-    """`[dead_letters] kind = "files"`."""
-
-    directory: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +70,6 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretRef:
-    """Where a secret is: `env:NAME` or `file:PATH`. Its repr is its place, never its value."""
-
-    kind: Literal["env", "file"]
-    place: str
-    """The variable's name, or the absolute path."""
-
-    def __str__(self) -> str:
-        """Print as it is written in the file."""
-        return f"{self.kind}:{self.place}"
-
-
-@dataclass(frozen=True, slots=True)
 class SyncSettings:
     """One `[[sync]]`: the domain's `Sync`, whether it is on, and where its keys are."""
 
@@ -187,7 +95,7 @@ class Settings:
     source: KafkaSource | FilesSource
     identity: Identity
     window: Window
-    delivery: Delivery
+    delivery: DeliverySettings
     dead_letters: KafkaDeadLetters | FileDeadLetters
     state: State
     syncs: tuple[SyncSettings, ...]

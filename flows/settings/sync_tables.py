@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag, create_model
 
+from flows.domain.sync import NUMERIC_OPERATORS, Operator
 from flows.settings.table import Table
 from flows.settings.values import (
     AndroidAppId,
@@ -25,7 +26,6 @@ from flows.settings.values import (
     WantedNames,
     choice,
 )
-from flows.steps.sync import NUMERIC_OPERATORS, Operator
 
 
 class _Condition(Table):

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
-from flows.steps.paths import CONTAINERS
+from flows.domain.paths import CONTAINERS
 
 
 @dataclass(frozen=True, slots=True)

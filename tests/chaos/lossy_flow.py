@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from connectors.appsflyer.unfinished import Unfinished
+from connectors.delivery.outbox import Outbox
 
-_honest = Unfinished.state
+_honest = Outbox.state
 
 
-def _forgetful(self: Unfinished) -> tuple[Any, ...]:
+def _forgetful(self: Outbox) -> tuple[Any, ...]:
     version, _items, *more = _honest(self)
     return (version, [], *more)
 
 
-Unfinished.state = _forgetful  # type: ignore[method-assign]  # the damage that is wanted
+Outbox.state = _forgetful  # type: ignore[method-assign]  # the damage that is wanted
 
 from flows.stream import flow  # noqa: E402 - it is built when it is imported
 

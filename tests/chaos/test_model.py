@@ -1,4 +1,4 @@
-"""The ledger, the journal, the overflow and the sink's snapshots against a model of twenty lines.
+"""The ledger, the journal, the spill and the sink's snapshots against a model of twenty lines.
 
 The real classes work on real files, without the engine and without threads; hypothesis decides what happens next. A
 crash drops what is in memory and goes back to the last snapshot or the one before, as the engine does.
@@ -17,16 +17,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from connectors.appsflyer.parcel import Attempts, Parcel, dead_letter
-from connectors.appsflyer.sink import PART, AppsFlyerSink
-from connectors.appsflyer.unfinished import Unfinished
-from connectors.ledger.journal import Journal
-from connectors.ledger.ledger import Ledger
-from connectors.ledger.manifest import MANIFEST, Manifest, Snapshot
-from connectors.ledger.seal import unseal
-from connectors.stopping import Stopping
-from flows.steps.event import Position
-from flows.steps.outcome import DeadLetter, DeadLetterReason, FilterReason
+from connectors.delivery.delivery import Attempts, Delivery, dead_letter
+from connectors.delivery.outbox import Outbox
+from connectors.delivery.sink import PART, AppsFlyerSink
+from connectors.shutdown import Shutdown
+from connectors.state.journal import Journal
+from connectors.state.manifest import MANIFEST, Manifest, Snapshot
+from connectors.state.seal import unseal
+from flows.domain.event import Position
+from flows.domain.fate import DeadLetter, DeadLetterReason, FilterReason
+from flows.domain.ledger import Ledger
 
 SYNC, APP = "s", "id1"
 LANE = f"{SYNC}/{APP}"
@@ -89,36 +89,44 @@ class Fates(RuleBasedStateMachine):
 
     def _start(self, offset: int, state: Any) -> None:
         self.next = offset
-        self.parcels: list[tuple[Parcel, Attempts]] = []
+        self.deliveries: list[tuple[Delivery, Attempts]] = []
         self.letters: list[DeadLetter] = []
         self.ledger = Ledger([SYNC], 1000)
         manifest = Manifest(self.directory, Snapshot(*unseal(state)[3]) if state is not None else None)
         self.journal = Journal(self.directory / "journal", manifest)
-        self.unfinished = Unfinished(self.ledger, self.journal, self.directory / "overflow", manifest)
-        courier: Any = SimpleNamespace(error=None, submit=self.parcels.extend)
-        postbox: Any = SimpleNamespace(error=None, submit=self.letters.extend)
+        self.outbox = Outbox(self.ledger, self.journal, self.directory / "overflow", manifest)
+        sender: Any = SimpleNamespace(error=None, submit=self.deliveries.extend)
+        dead_letter_queue: Any = SimpleNamespace(error=None, submit=self.letters.extend)
         sink = AppsFlyerSink(
-            self.ledger, self.unfinished, courier, postbox, Stopping(), 1.0, 1.0, self._snapshot_taken, lambda: None
+            self.ledger,
+            self.outbox,
+            sender,
+            dead_letter_queue,
+            Shutdown(),
+            1.0,
+            1.0,
+            self._snapshot_taken,
+            lambda: None,
         )
         self.partition = sink.build_part("sink", PART, state)
 
     def _snapshot_taken(self) -> None:
         assert self.journal is not None
-        self.unfinished.snapshot_taken()
+        self.outbox.snapshot_taken()
         read = self.ledger.watermarks()
         self.journal.snapshot_taken({place: min(offset, self.committed) for place, offset in read.items()})
 
-    def _take_parcel(self, data: st.DataObject) -> tuple[Parcel, Attempts]:
-        return self.parcels.pop(data.draw(st.integers(0, len(self.parcels) - 1)))
+    def _take_delivery(self, data: st.DataObject) -> tuple[Delivery, Attempts]:
+        return self.deliveries.pop(data.draw(st.integers(0, len(self.deliveries) - 1)))
 
     def _let_go(self) -> None:
-        for overflow in self.unfinished._overflows.values():
-            overflow.close()
+        for spill in self.outbox._spills.values():
+            spill.close()
 
     @rule(count=st.integers(1, 6))
     def read(self, count: int) -> None:
         """Read the next events; some are filtered at once."""
-        items: list[Parcel | DeadLetter] = []
+        items: list[Delivery | DeadLetter] = []
         for offset in range(self.next, self.next + count):
             position = Position("t", 0, offset)
             self.ledger.open(position)
@@ -127,34 +135,34 @@ class Fates(RuleBasedStateMachine):
                 self.model.final.add(offset)
                 self.model.flushed.add(offset)  # it is filtered again, and sent to nobody
             else:
-                items.append(Parcel(SYNC, 0, "e", APP, b"{}", b"%d" % offset, None, position, 0))
+                items.append(Delivery(SYNC, 0, "e", APP, b"{}", b"%d" % offset, None, position, 0))
         self.next = self.model.next = self.next + count
         self.partition.write_batch([items])
 
-    @precondition(lambda self: self.parcels)
+    @precondition(lambda self: self.deliveries)
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
         """AppsFlyer accepts one."""
-        parcel, _ = self._take_parcel(data)
-        self.model.end(parcel.position.offset)
-        self.unfinished.delivered(parcel)
+        delivery, _ = self._take_delivery(data)
+        self.model.end(delivery.position.offset)
+        self.outbox.delivered(delivery)
 
-    @precondition(lambda self: self.parcels)
+    @precondition(lambda self: self.deliveries)
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:
         """One is tried and will be again."""
-        parcel, attempts = self._take_parcel(data)
+        delivery, attempts = self._take_delivery(data)
         attempts = attempts._replace(made=attempts.made + 1)
-        self.unfinished.attempted(parcel, attempts)
-        self.parcels.append((parcel, attempts))
+        self.outbox.attempted(delivery, attempts)
+        self.deliveries.append((delivery, attempts))
 
-    @precondition(lambda self: self.parcels)
+    @precondition(lambda self: self.deliveries)
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         """One becomes a dead letter that is not stored yet."""
-        parcel, attempts = self._take_parcel(data)
-        letter = dead_letter(parcel, DeadLetterReason.REJECTED, "refused", attempts, 1)
-        self.unfinished.given_up(letter)
+        delivery, attempts = self._take_delivery(data)
+        letter = dead_letter(delivery, DeadLetterReason.REJECTED, "refused", attempts, 1)
+        self.outbox.given_up(letter)
         self.letters.append(letter)
 
     @precondition(lambda self: self.letters)
@@ -163,23 +171,23 @@ class Fates(RuleBasedStateMachine):
         """A dead letter is durable."""
         letter = self.letters.pop(data.draw(st.integers(0, len(self.letters) - 1)))
         self.model.end(letter.position.offset)
-        self.unfinished.written(letter)
+        self.outbox.written(letter)
 
-    @precondition(lambda self: self.parcels)
+    @precondition(lambda self: self.deliveries)
     @rule(data=st.data())
     def set_aside(self, data: st.DataObject) -> None:
         """The app is in trouble: one goes to the disk."""
-        assert self.unfinished.set_aside(*self._take_parcel(data))
+        assert self.outbox.set_aside(*self._take_delivery(data))
 
-    @precondition(lambda self: self.unfinished.set_aside_count)
+    @precondition(lambda self: self.outbox.set_aside_count)
     @rule(most=st.integers(1, 4))
     def take_back(self, most: int) -> None:
         """The app is well again."""
-        self.parcels += self.unfinished.take_back(LANE, most)
+        self.deliveries += self.outbox.take_back(LANE, most)
 
     @rule()
     def flush(self) -> None:
-        """The courier's round ends."""
+        """The sender's round ends."""
         assert self.journal is not None
         self.journal.flush()
         self.model.flush()
@@ -223,9 +231,11 @@ class Fates(RuleBasedStateMachine):
         """Whatever was read and is not final is in somebody's hands."""
         if self.journal is None:
             return
-        held = {parcel.position.offset for parcel, _ in self.parcels} | {each.position.offset for each in self.letters}
+        held = {delivery.position.offset for delivery, _ in self.deliveries} | {
+            each.position.offset for each in self.letters
+        }
         missing = [each for each in range(self.model.next) if each not in self.model.final and each not in held]
-        assert len(missing) <= self.unfinished.set_aside_count
+        assert len(missing) <= self.outbox.set_aside_count
 
     @invariant()
     def nothing_is_sent_twice_without_an_excuse(self) -> None:
@@ -242,16 +252,16 @@ class Fates(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to its end: then each event has a fate, and the ledger agrees."""
         if self.journal is not None:
-            while self.unfinished.set_aside_count:
-                self.parcels += self.unfinished.take_back(LANE, 100)
-            for parcel, _ in self.parcels:
-                self.model.end(parcel.position.offset)
-                self.unfinished.delivered(parcel)
+            while self.outbox.set_aside_count:
+                self.deliveries += self.outbox.take_back(LANE, 100)
+            for delivery, _ in self.deliveries:
+                self.model.end(delivery.position.offset)
+                self.outbox.delivered(delivery)
             for letter in self.letters:
                 self.model.end(letter.position.offset)
-                self.unfinished.written(letter)
+                self.outbox.written(letter)
             assert self.model.lowest_open() == self.model.next
-            assert self.ledger.pending(0) == len(self.unfinished) == self.ledger.open_events == self.ledger.held_events
+            assert self.ledger.pending(0) == len(self.outbox) == self.ledger.open_events == self.ledger.held_events
             assert self.ledger.pending(0) == 0
             self.nothing_is_sent_twice_without_an_excuse()
             self.journal.close()

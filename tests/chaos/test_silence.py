@@ -12,19 +12,19 @@ from threading import Condition
 
 import pytest
 
-from connectors.appsflyer.courier import Courier, LaneSecrets
-from connectors.appsflyer.parcel import Attempts, Parcel
-from connectors.appsflyer.report import Report
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.appsflyer.sandbox.certificate import CA_FILE
-from connectors.secrets import Secret
-from flows.process import now_ms
-from flows.settings.model import Delivery, SecretRef
-from flows.steps.event import Position
+from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.report import Report
+from connectors.delivery.sender import LaneSecrets, Sender
+from connectors.delivery.settings import DeliverySettings
+from connectors.secrets import Secret, SecretRef
+from flows.domain.event import Position
+from flows.runtime.process import now_ms
 from tests.fixtures.dead_end import DeadEnd, dead_end
 from tests.fixtures.http2 import http2_server
 from tests.fixtures.packet_drop import PacketDrop, packet_drop
-from tests.load.endpoint import run_endpoint
+from tests.tools.load.endpoint import run_endpoint
 
 pytestmark = pytest.mark.chaos
 
@@ -44,9 +44,9 @@ class Arrivals:
         self.at: dict[int, float] = {}
         self._changed = Condition()
 
-    def note(self, parcel: Parcel) -> None:
+    def note(self, delivery: Delivery) -> None:
         with self._changed:
-            self.at[parcel.position.offset] = time.monotonic()
+            self.at[delivery.position.offset] = time.monotonic()
             self._changed.notify_all()
 
     def wait_for(self, count: int) -> None:
@@ -87,25 +87,25 @@ def test_silence_costs_one_time_out(
     report = Report(
         delivered=arrivals.note,
         given_up=lambda letter: pytest.fail(f"given up: {letter.reason}"),
-        attempted=lambda _parcel, _attempts: None,
+        attempted=lambda _delivery, _attempts: None,
         settled=lambda: None,
     )
     sent_at: dict[int, float] = {}
     with endpoint(protocol, way, tmp_path) as (between, url, ca_file):
-        settings = Delivery(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
-        courier = Courier(settings, {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}, report, now_ms)
+        settings = DeliverySettings(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
+        sender = Sender(settings, {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}, report, now_ms)
         try:
             count = int(rate * seconds)
             for number in range(count):
                 if number == count // 4:
                     assert between.silence() >= 1
                 sent_at[number] = time.monotonic()
-                parcel = Parcel("s", 0, "e", "id1", BODY % number, b"{}", None, Position("t", 0, number), 0)
-                courier.submit([(parcel, Attempts())])
+                delivery = Delivery("s", 0, "e", "id1", BODY % number, b"{}", None, Position("t", 0, number), 0)
+                sender.submit([(delivery, Attempts())])
                 time.sleep(1 / rate)
             arrivals.wait_for(count)
         finally:
-            courier.close()
+            sender.close()
     longest = max(arrivals.at[number] - sent_at[number] for number in sent_at)
     assert TIMEOUT_SECONDS <= longest <= TIMEOUT_SECONDS + SPARE_SECONDS
     assert between.silenced >= 1

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
 
 
 def test_two_workers(world: World, adds_up: Identity) -> None:
-    """`-w 2`: a kill, a clean stop, the rest; the threads share one ledger and one courier."""
+    """`-w 2`: a kill, a clean stop, the rest; the threads share one ledger and one sender."""
     rng = random.Random(world.seed)
     world.endpoint(faults={"seed": world.seed, "rule": [{"rate": 0.2, "status": 503}, {"delay_ms": 50.0}]})
     world.configure()

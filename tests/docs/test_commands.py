@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.cli import COMMANDS, build
+from flows.commands.parser import COMMANDS, build
 from flows.settings.file import check
 from tests.docs.markdown import (
     PAGES,

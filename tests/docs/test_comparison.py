@@ -2,7 +2,7 @@
 
 import re
 
-from flows.steps.sync import Operator
+from flows.domain.sync import Operator
 from tests.docs.markdown import ROOT
 
 TEXT = (ROOT / "docs/comparison.md").read_text(encoding="utf-8")

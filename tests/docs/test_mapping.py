@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 import pytest
 
-from flows.explain import Explainer
+from connectors.appsflyer.fields import CANONICAL
+from flows.domain.fate import DeadLetterReason, FilterReason
+from flows.domain.identifiers import DEFAULT_PATHS, PLATFORM_IDENTIFIERS
+from flows.domain.select import RESERVED
+from flows.domain.timestamp import parse_text
+from flows.domain.warning import PLAIN_WORDS, EventWarning
+from flows.operations.explain import Explainer
 from flows.settings.file import check
-from flows.steps.caution import PLAIN_WORDS, Caution
-from flows.steps.fields import CANONICAL
-from flows.steps.identifiers import DEFAULT_PATHS, PLATFORM_IDENTIFIERS
-from flows.steps.outcome import DeadLetterReason, FilterReason
-from flows.steps.select import RESERVED
-from flows.steps.timestamp import parse_text
 from tests.docs.markdown import ROOT, blocks
 
 PAGE = ROOT / "docs/mapping.md"
@@ -122,9 +122,9 @@ def test_the_paths_of_identifiers_are_the_defaults() -> None:
 
 def test_every_warning_is_told_in_the_words_of_the_program_and_with_what_to_do() -> None:
     table = {names(row[0])[0]: row[1:] for row in rows("Warnings")}
-    assert list(table) == [each.value for each in Caution]
-    for caution, (meaning, do) in table.items():
-        assert meaning == PLAIN_WORDS[Caution(caution)]
+    assert list(table) == [each.value for each in EventWarning]
+    for warning, (meaning, do) in table.items():
+        assert meaning == PLAIN_WORDS[EventWarning(warning)]
         assert do
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.cli import build
-from flows.steps.caution import Caution
-from flows.steps.outcome import DeadLetterReason
-from tests.deploy.manifests import DEPLOY
-from tests.deploy.rules import Rule, alerts
+from flows.commands.parser import build
+from flows.domain.fate import DeadLetterReason
+from flows.domain.warning import EventWarning
 from tests.docs.markdown import ROOT, anchors, blocks, code_in_sentences, commands, text_of
+from tests.tools.deploy.manifests import DEPLOY
+from tests.tools.deploy.rules import Rule, alerts
 
 PAGE = ROOT / "docs" / "runbook.md"
 RUNBOOK = text_of(PAGE)
@@ -63,10 +63,10 @@ def test_every_reason_of_a_dead_letter_has_an_entry(reason: DeadLetterReason) ->
         assert part in entry[1]
 
 
-@pytest.mark.parametrize("caution", Caution)
-def test_every_warning_has_one_row(caution: Caution) -> None:
+@pytest.mark.parametrize("warning", EventWarning)
+def test_every_warning_has_one_row(warning: EventWarning) -> None:
     first_cells = [line.split("|")[1] for line in RUNBOOK.splitlines() if line.startswith("| `")]
-    assert sum(f"`{caution}`" in cell for cell in first_cells) == 1
+    assert sum(f"`{warning}`" in cell for cell in first_cells) == 1
 
 
 def test_the_procedures_say_how_they_end() -> None:

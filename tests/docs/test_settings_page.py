@@ -11,12 +11,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from flows.commands.schema import json_schema
-from flows.settings import document, model
+from flows.domain.sync import PropertyRules, Selection, Sync
+from flows.settings import model
 from flows.settings.sync_tables import SyncTable
 from flows.settings.table import Table
 from flows.settings.tables import TAGGED, StreamFile
-from flows.steps.sync import PropertyRules, Selection, Sync
 from tests.docs.markdown import ROOT
+from tests.tools.pages import settings as document
 
 PAGE = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / "examples/stream.toml").read_text(encoding="utf-8")
@@ -50,7 +51,7 @@ def _validator() -> Draft202012Validator:
 
 
 def test_the_page_is_what_the_types_say() -> None:
-    """After a change: python -m flows.settings.document > docs/settings.md."""
+    """After a change: python -m tests.tools.pages.settings > docs/settings.md."""
     assert document.document() == PAGE
 
 

@@ -34,7 +34,7 @@ def _event(number: int) -> bytes:
 
 
 def _stopped_with_events_set_aside(stream: Stream, sandbox: SandboxServer) -> Path:
-    """Run until the iOS events wait in the overflow, and stop; return the state directory."""
+    """Run until the iOS events wait in the spill, and stop; return the state directory."""
     (stream.directory / "sample.zip").write_bytes(b"\n".join(map(_event, range(1, EVENTS + 1))))
     text = settings_text("sample.zip", sandbox.url, "state", "dead-letters", "env:APPSFLYER_S2S_KEY")
     few = "[delivery]\nmax_pending = 100\nmax_in_flight = 50\ndrain_seconds = 0\n"

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from flows.environment import TAKEN_OUT
+from flows.runtime.environment import TAKEN_OUT
 from tests.fixtures.stream import KEY, Run, Stream
 
 SETTINGS = """\
@@ -133,7 +133,7 @@ def test_the_systems_certificates_are_where_ssl_cert_file_says(stream: Stream, s
 def test_they_are_taken_out_before_anything_heavy_is_loaded(program: str, tmp_path: Path) -> None:
     """OpenSSL, libcurl, librdkafka and the metrics read some of them when they are loaded."""
     looks = (
-        "import sys, os, flows.environment as e\n"
+        "import sys, os, flows.runtime.environment as e\n"
         "def look():\n"
         "    heavy = {'_ssl', '_hashlib', 'pycurl', 'confluent_kafka', 'prometheus_client'} & set(sys.modules)\n"
         "    print(sorted(heavy)); raise SystemExit\n"

@@ -9,7 +9,7 @@ import orjson
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.files.dead_letters import read_letters
-from flows.remembered import Remembered
+from flows.operations.remembered import Remembered
 from tests.fixtures.stream import Run, Stream
 
 SETTINGS = """\

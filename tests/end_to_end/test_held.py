@@ -66,7 +66,7 @@ def test_what_came_while_it_was_down_is_read_before_anything_is_given_up(
     Longer than `hold_seconds` before anything is read again.
     """
     topic = make_topic(partitions=4)
-    waiting = [f"user-{number}" for number in range(8)]  # in all buckets
+    waiting = [f"user-{number}" for number in range(8)]  # in all shards
     with SandboxServer.in_thread() as sandbox:
         stream.configure(SETTINGS.format(bootstrap=kafka, topic=topic, url=sandbox.url, hold_seconds=HOLD_SECONDS))
         arguments = ("-w", str(workers)) if workers > 1 else ()

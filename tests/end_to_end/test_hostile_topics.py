@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.load.hostile.kinds import KINDS, ORDINARY, Kind
-from tests.load.hostile.run import accounted, run
+from tests.tools.load.hostile.kinds import KINDS, ORDINARY, Kind
+from tests.tools.load.hostile.run import accounted, run
 
 _MB = 1 << 20
 _MOST_ORDINARY = 150 * _MB

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import psutil
 import pytest
 
-from tests.load import endpoint_nginx
+from tests.tools.load import endpoint_nginx
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -19,7 +19,7 @@ ENDPOINTS = ["python", *(["nginx"] if endpoint_nginx.find() else [])]
 
 
 def start(directory: Path, kafka: str, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.load", "--directory", str(directory), *arguments]
+    command = [sys.executable, "-m", "tests.tools.load", "--directory", str(directory), *arguments]
     environment = {"KAFKA_BOOTSTRAP": kafka, "PATH": "/usr/bin:/bin", "COLUMNS": "200"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

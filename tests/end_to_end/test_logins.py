@@ -24,7 +24,7 @@ def _run(stream: Stream, name: str, *events: dict[str, Any]) -> Run:
 def test_a_login_after_a_restart(stream: Stream) -> None:
     """The first user of each device inherits, in the run after; the second does not, in the run after that."""
     teaches = {"event_type": "$identify", "user_properties": {"$set": {"appsflyer_id": ID}}}
-    devices = [f"d{number}" for number in range(12)]  # in all buckets
+    devices = [f"d{number}" for number in range(12)]  # in all shards
     with SandboxServer.in_thread() as sandbox:
         stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
         _run(stream, "1", *({**teaches, "device_id": each} for each in devices))

@@ -16,9 +16,9 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from connectors.metrics import vocabulary as v
-from flows.steps.identifiers import PLATFORM_IDENTIFIERS
-from flows.steps.outcome import DeadLetterReason, FilterReason
+from flows.domain.fate import DeadLetterReason, FilterReason
+from flows.domain.identifiers import PLATFORM_IDENTIFIERS
+from flows.observe.metrics import vocabulary as v
 from tests.fixtures.scrape import Scrape, scrape
 from tests.fixtures.stream import Identity, Run, Stream
 

@@ -82,10 +82,10 @@ def test_ctrl_c_at_a_terminal_says_what_it_waits_for() -> None:
     """And what a second one costs."""
     child, terminal = pty.fork()
     if not child:
-        from connectors.stopping import Stopping  # noqa: PLC0415 - in the child alone
-        from flows.signals import stop_on_signals  # noqa: PLC0415
+        from connectors.shutdown import Shutdown  # noqa: PLC0415 - in the child alone
+        from flows.runtime.signals import stop_on_signals  # noqa: PLC0415
 
-        stop_on_signals(Stopping(), 25.0)
+        stop_on_signals(Shutdown(), 25.0)
         os.kill(os.getpid(), signal.SIGINT)
         os._exit(0)
     os.waitpid(child, 0)

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from connectors.private import keep_private, take_from_others
+from connectors.state.private import keep_private, take_from_others
 from examples.sample_archive import settings_text
 from tests.fixtures.stream import Stream
 

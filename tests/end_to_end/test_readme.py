@@ -6,9 +6,9 @@ from pathlib import Path
 
 import orjson
 
-from flows.cli import COMMANDS
+from flows.commands.parser import COMMANDS
+from flows.domain.fate import DeadLetterReason, FilterReason, Outcome
 from flows.settings import load
-from flows.steps.outcome import DeadLetterReason, FilterReason, Outcome
 from tests.docs.markdown import ROOT
 from tests.docs.shell import Shell
 

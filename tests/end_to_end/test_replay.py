@@ -11,13 +11,13 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.dead_letters import Letter, parse
 from connectors.files.dead_letters import read_letters
 from connectors.files.letter_reader import FileLetterReader, file_ends
+from connectors.files.settings import FileDeadLetters
 from connectors.kafka.letter_reader import KafkaLetterReader, topic_bounds
-from connectors.letters import Letter, parse
 from examples.sample_archive import generate, settings_text
 from flows.settings import load
-from flows.settings.model import FileDeadLetters
 from tests.fixtures.stream import KEY, Run, Stream
 
 AddsUp = Callable[[dict[str, Any]], None]

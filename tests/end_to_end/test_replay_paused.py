@@ -7,8 +7,8 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.files.dead_letters import FileLetterWriter
-from flows.steps.event import Position
-from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
+from flows.domain.event import Position
+from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 from tests.fixtures.stream import KEY, Run, Stream
 
 SETTINGS = """\

@@ -12,10 +12,10 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import TestingSink, cluster_main, run_main
 
 from connectors.files.damage import Damage
+from connectors.files.settings import FilesSource
 from connectors.files.source import FilesInput
-from connectors.stopping import Stopping
-from flows.settings.model import FilesSource
-from flows.steps.event import Record
+from connectors.shutdown import Shutdown
+from flows.domain.event import Record
 
 HOURS = (9, 10, 11)
 ROWS = 400
@@ -35,14 +35,14 @@ def export(tmp_path: Path) -> Path:
 
 
 def build(
-    pattern: str, stopping: Stopping, read: list[Record], damages: list[Damage], stop_after: int | None = None
+    pattern: str, shutdown: Shutdown, read: list[Record], damages: list[Damage], stop_after: int | None = None
 ) -> Dataflow:
     def room() -> int:
         if stop_after is not None and len(read) >= stop_after:
-            stopping.request()
+            shutdown.request()
         return 70
 
-    source = FilesInput(FilesSource((pattern,)), room, stopping, lambda: int(time.time() * 1000), damages.append)
+    source = FilesInput(FilesSource((pattern,)), room, shutdown, lambda: int(time.time() * 1000), damages.append)
     flow = Dataflow("files")
     op.output("out", op.input("in", flow, source), TestingSink(read))
     return flow
@@ -54,8 +54,8 @@ def run(flow: Dataflow, recovery: Path | None = None) -> None:
 
 
 def test_the_engine_reads_every_line_once_and_ends(export: Path) -> None:
-    stopping, read, damages = Stopping(), list[Record](), list[Damage]()
-    run(build(f"{export}/export_*", stopping, read, damages))
+    shutdown, read, damages = Shutdown(), list[Record](), list[Damage]()
+    run(build(f"{export}/export_*", shutdown, read, damages))
     assert [record.value for record in read] == [
         *(b'{"hour":%d,"row":%d}' % (hour, row) for hour in HOURS for row in range(1, ROWS + 1)),
         b'{"hour":12,"row":1}',
@@ -63,12 +63,12 @@ def test_the_engine_reads_every_line_once_and_ends(export: Path) -> None:
     ]
     assert len({record[2:5] for record in read}) == len(read)
     assert [(damage.path, damage.line) for damage in damages] == [(f"{export}/export_2.json", 2)]
-    assert stopping.input_ended
+    assert shutdown.input_ended
 
 
 def test_of_two_workers_one_reads(export: Path) -> None:
-    stopping, read, damages = Stopping(), list[Record](), list[Damage]()
-    flow = build(f"{export}/export_*", stopping, read, damages)
+    shutdown, read, damages = Shutdown(), list[Record](), list[Damage]()
+    flow = build(f"{export}/export_*", shutdown, read, damages)
     cluster_main(flow, [], 0, worker_count_per_proc=2)  # type: ignore[no-untyped-call]  # a native function
     assert len(read) == len({record[2:5] for record in read}) == len(HOURS) * ROWS + 2
     assert len(damages) == 1
@@ -82,14 +82,14 @@ def test_clean_stops_and_restarts_neither_lose_nor_repeat_a_line(export: Path, t
     starts = 0
     while True:
         starts += 1
-        stopping = Stopping()
-        flow = build(f"{export}/export_*", stopping, read, [], stop_after=starts * 150)
+        shutdown = Shutdown()
+        flow = build(f"{export}/export_*", shutdown, read, [], stop_after=starts * 150)
         run(flow, recovery)
-        if stopping.input_ended:
+        if shutdown.input_ended:
             break
     assert starts > 5
     whole: list[Record] = []
-    run(build(f"{export}/export_*", Stopping(), whole, []))
+    run(build(f"{export}/export_*", Shutdown(), whole, []))
     assert [record[:5] for record in read] == [record[:5] for record in whole]
 
 
@@ -98,16 +98,16 @@ def test_an_archive_that_is_moved_between_two_runs_goes_on_where_it_was(export: 
     recovery.mkdir()
     init_db_dir(recovery, 1)  # type: ignore[no-untyped-call]  # a native function
     read, damages = list[Record](), list[Damage]()
-    run(build(f"{export}/export_*", Stopping(), read, damages, stop_after=500), recovery)
+    run(build(f"{export}/export_*", Shutdown(), read, damages, stop_after=500), recovery)
     assert len(read) < ROWS * len(HOURS)
     (export / "export_1.zip").rename(export / "export_3.zip")
-    run(build(f"{export}/export_*", Stopping(), read, damages), recovery)
+    run(build(f"{export}/export_*", Shutdown(), read, damages), recovery)
     assert len({record[2:5] for record in read}) == len(read) == ROWS * len(HOURS) + 2
     assert {damage.path for damage in damages} == {f"{export}/export_2.json"}
 
 
 def test_while_there_is_no_room_the_engine_waits_and_then_goes_on(export: Path) -> None:
-    stopping, read = Stopping(), list[Record]()
+    shutdown, read = Shutdown(), list[Record]()
     asked = 0
 
     def room() -> int:
@@ -117,7 +117,7 @@ def test_while_there_is_no_room_the_engine_waits_and_then_goes_on(export: Path) 
 
     settings = FilesSource((f"{export}/export_1.zip",))
     flow = Dataflow("files")
-    source = FilesInput(settings, room, stopping, lambda: int(time.time() * 1000), lambda _: None)
+    source = FilesInput(settings, room, shutdown, lambda: int(time.time() * 1000), lambda _: None)
     op.output("out", op.input("in", flow, source), TestingSink(read))
     run(flow)
     assert len(read) == len(HOURS) * ROWS

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from connectors.dead_letters import LettersUnavailableError, LetterWriter, headers
 from connectors.kafka.dead_letters import KafkaLetterWriter
-from connectors.letters import LettersUnavailableError, LetterWriter, headers
-from flows.settings.model import KafkaDeadLetters
-from flows.steps.event import Position
-from flows.steps.outcome import DeadLetter, DeadLetterReason, Stage
+from connectors.kafka.settings import KafkaDeadLetters
+from flows.domain.event import Position
+from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 
 pytestmark = pytest.mark.kafka
 

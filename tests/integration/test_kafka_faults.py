@@ -24,10 +24,10 @@ from structlog.testing import CapturingLogger
 from connectors.kafka import cluster, consumer
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSetupError, OffsetsGoneError, StoppedWhileWaitingError
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput, KafkaPartition
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
-from flows.steps.event import Record
+from connectors.shutdown import Shutdown
+from flows.domain.event import Record
 from tests.fixtures.kafka_local import LocalKafka
 
 pytestmark = pytest.mark.kafka
@@ -62,7 +62,7 @@ def lines() -> Iterator[Lines]:
 def open_source() -> Iterator[Callable[..., KafkaInput]]:
     made: list[KafkaInput] = []
 
-    def make(address: str, topic: str, stopping: Stopping | None = None, **settings: Any) -> KafkaInput:
+    def make(address: str, topic: str, shutdown: Shutdown | None = None, **settings: Any) -> KafkaInput:
         committed = settings.pop("committed", None)
         slices = settings.pop("slices", (0, 1))
         begun_anew = settings.pop("begun_anew", lambda *_: None)
@@ -70,7 +70,7 @@ def open_source() -> Iterator[Callable[..., KafkaInput]]:
             KafkaSource(bootstrap_servers=address, topic=topic, group_id=f"group-of-{topic}", **settings),
             lambda: 1000,
             lambda _topic, partition: committed if partition == 0 else None,
-            stopping or Stopping(),
+            shutdown or Shutdown(),
             *slices,
             intervals=FAST,
             begun_anew=begun_anew,
@@ -162,16 +162,16 @@ def test_more_slices_than_partitions_are_refused(
 def test_while_no_broker_answers_it_waits_and_a_stop_ends_the_wait_at_once(
     lines: Lines, open_source: Callable[..., KafkaInput]
 ) -> None:
-    stopping = Stopping()
+    shutdown = Shutdown()
     stopped_at: list[float] = []
 
     def stop() -> None:
         stopped_at.append(time.monotonic())
-        stopping.request()
+        shutdown.request()
 
     timer = threading.Timer(3, stop)
     timer.start()
-    assert open_source(NOBODY_LISTENS, "t", stopping).connect() is False
+    assert open_source(NOBODY_LISTENS, "t", shutdown).connect() is False
     assert time.monotonic() - stopped_at[0] < 1
     timer.join()
     waits = lines.of("waiting for kafka")
@@ -181,19 +181,19 @@ def test_while_no_broker_answers_it_waits_and_a_stop_ends_the_wait_at_once(
 
 
 def test_bytewax_is_told_that_the_stop_came_before_kafka(open_source: Callable[..., KafkaInput]) -> None:
-    stopping = Stopping()
-    stopping.request()
+    shutdown = Shutdown()
+    shutdown.request()
     with pytest.raises(StoppedWhileWaitingError):
-        open_source(NOBODY_LISTENS, "t", stopping).list_parts()
+        open_source(NOBODY_LISTENS, "t", shutdown).list_parts()
 
 
 def test_a_broker_that_speaks_no_tls_is_said_while_it_waits_and_the_password_is_not(
     kafka: str, lines: Lines, open_source: Callable[..., KafkaInput]
 ) -> None:
-    stopping = Stopping()
-    timer = threading.Timer(3, stopping.request)
+    shutdown = Shutdown()
+    timer = threading.Timer(3, shutdown.request)
     timer.start()
-    assert not open_source(kafka, "t", stopping, properties=(("security.protocol", "SASL_SSL"), *PASSWORD)).connect()
+    assert not open_source(kafka, "t", shutdown, properties=(("security.protocol", "SASL_SSL"), *PASSWORD)).connect()
     timer.join()
     reason = lines.of("waiting for kafka")[0]["reason"]  # worded by which of the two closes first
     assert "SSL handshake failed" in reason or "SSL connection closed by peer" in reason
@@ -289,14 +289,14 @@ def test_records_that_kafka_drops_while_the_stream_reads_are_noticed(
 def test_new_partitions_make_the_process_restart_itself(
     kafka: str, kafka_admin: AdminClient, topic: str, lines: Lines, open_source: Callable[..., KafkaInput]
 ) -> None:
-    stopping = Stopping()
-    partition = begin(open_source(kafka, topic, stopping))
+    shutdown = Shutdown()
+    partition = begin(open_source(kafka, topic, shutdown))
     read(partition, 1, seconds=0.5)
-    assert not stopping.requested
+    assert not shutdown.requested
     kafka_admin.create_partitions([NewPartitions(topic, 6)])[topic].result(timeout=20)
     with pytest.raises(StopIteration):
         read(partition, 1)
-    assert stopping.restart
+    assert shutdown.restart
     [line] = lines.of("the topic has new partitions; restarting to read them")
     assert line["new_partitions"] == [4, 5]
     assert len(open_source(kafka, topic).list_parts()) == 6
@@ -305,15 +305,15 @@ def test_new_partitions_make_the_process_restart_itself(
 def test_new_partitions_of_other_slices_are_left_to_them(
     kafka: str, kafka_admin: AdminClient, topic: str, open_source: Callable[..., KafkaInput]
 ) -> None:
-    stopping = Stopping()
-    partition = begin(open_source(kafka, topic, stopping, slices=(0, 2)))
+    shutdown = Shutdown()
+    partition = begin(open_source(kafka, topic, shutdown, slices=(0, 2)))
     kafka_admin.create_partitions([NewPartitions(topic, 6)])[topic].result(timeout=20)
     with pytest.raises(StopIteration):
         read(partition, 1, seconds=10)
-    stopping = Stopping()
+    shutdown = Shutdown()
     kafka_admin.create_partitions([NewPartitions(topic, 7)])[topic].result(timeout=20)
-    assert read(begin(open_source(kafka, topic, stopping, slices=(1, 2))), 1, seconds=0.5) == []
-    assert not stopping.requested
+    assert read(begin(open_source(kafka, topic, shutdown, slices=(1, 2))), 1, seconds=0.5) == []
+    assert not shutdown.requested
 
 
 def test_a_topic_that_is_deleted_while_the_stream_reads_ends_it(

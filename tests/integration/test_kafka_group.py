@@ -18,10 +18,10 @@ from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import GroupInUseError
 from connectors.kafka.kept import Kept
 from connectors.kafka.note import Note
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput, KafkaPartition
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
-from flows.steps.event import Record
+from connectors.shutdown import Shutdown
+from flows.domain.event import Record
 from tests.fixtures.kafka_local import LocalKafka
 
 pytestmark = pytest.mark.kafka
@@ -40,7 +40,7 @@ def opened() -> Iterator[list[KafkaInput]]:
 
 def source_of(address: str, topic: str, **arguments: Any) -> KafkaInput:
     settings = KafkaSource(bootstrap_servers=address, topic=topic, group_id=f"group-of-{topic}", start="earliest")
-    return KafkaInput(settings, lambda: 1000, lambda *_: None, Stopping(), intervals=FAST, **arguments)
+    return KafkaInput(settings, lambda: 1000, lambda *_: None, Shutdown(), intervals=FAST, **arguments)
 
 
 def read(part: KafkaPartition, until: Callable[[], bool], seconds: float = 30) -> list[Record]:

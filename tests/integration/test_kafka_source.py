@@ -16,10 +16,10 @@ from bytewax.testing import TestingSink, cluster_main, run_main
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.kafka.consumer import Intervals
+from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput
-from connectors.stopping import Stopping
-from flows.settings.model import KafkaSource
-from flows.steps.event import Record
+from connectors.shutdown import Shutdown
+from flows.domain.event import Record
 
 pytestmark = pytest.mark.kafka
 
@@ -42,12 +42,12 @@ def recovery(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def watchdog() -> Iterator[Callable[[Stopping], None]]:
+def watchdog() -> Iterator[Callable[[Shutdown], None]]:
     """Stop a run that does not come to its end, so that its test fails by its own assertion."""
     timers: list[threading.Timer] = []
 
-    def watch(stopping: Stopping) -> None:
-        timer = threading.Timer(30, stopping.request)
+    def watch(shutdown: Shutdown) -> None:
+        timer = threading.Timer(30, shutdown.request)
         timer.start()
         timers.append(timer)
 
@@ -59,10 +59,10 @@ def watchdog() -> Iterator[Callable[[Stopping], None]]:
 class Reader:
     """Runs the source into a list, and stops it cleanly after a number of records."""
 
-    def __init__(self, settings: KafkaSource, watchdog: Callable[[Stopping], None]) -> None:
+    def __init__(self, settings: KafkaSource, watchdog: Callable[[Shutdown], None]) -> None:
         self.settings = settings
         self.watchdog = watchdog
-        self.stopping = Stopping()
+        self.shutdown = Shutdown()
 
     def read(
         self,
@@ -76,16 +76,16 @@ class Reader:
         slices: tuple[int, int] = (0, 1),
     ) -> list[Record]:
         """Return everything that came until the stop, which `limit` records ask for."""
-        stopping = self.stopping = Stopping()
-        self.watchdog(stopping)
-        source = KafkaInput(self.settings, room, watermark, stopping, *slices, intervals=FAST)
+        shutdown = self.shutdown = Shutdown()
+        self.watchdog(shutdown)
+        source = KafkaInput(self.settings, room, watermark, shutdown, *slices, intervals=FAST)
         out: list[Record] = []
 
         def note(record: Record) -> Record:
             on_record(record)
             out.append(record)
             if len(out) >= limit:
-                stopping.request()
+                shutdown.request()
             return record
 
         flow = Dataflow("test")
@@ -105,7 +105,7 @@ class Reader:
 
 
 @pytest.fixture
-def reader(kafka: str, watchdog: Callable[[Stopping], None]) -> Callable[..., Reader]:
+def reader(kafka: str, watchdog: Callable[[Shutdown], None]) -> Callable[..., Reader]:
     def make(topic: str, **settings: Any) -> Reader:
         source = KafkaSource(bootstrap_servers=kafka, topic=topic, group_id=f"group-of-{topic}", **settings)
         return Reader(source, watchdog)
@@ -176,7 +176,7 @@ def test_nothing_is_lost_when_a_step_fails(
     def until_all(record: Record) -> None:
         seen.add((record.partition, record.offset))
         if len(seen) == 1000:
-            rest.stopping.request()
+            rest.shutdown.request()
 
     rest.read(10**6, recovery=recovery, on_record=until_all)
     assert len(seen) == 1000
@@ -279,7 +279,7 @@ def test_the_group_is_told_while_the_stream_runs_and_never_sent_back(
             told.append(committed(kafka, topic, 4))
             if told[-1] == {0: 60}:
                 low = 10
-                stream.stopping.request()
+                stream.shutdown.request()
         return 1000
 
     stream.read(10**6, room=room, watermark=watermark)
@@ -308,7 +308,7 @@ def test_a_start_at_the_latest_reads_only_what_comes_later(
         nonlocal calls
         calls += 1
         if calls == 50:
-            stream.stopping.request()
+            stream.shutdown.request()
         return 1000
 
     assert stream.read(1, room=stop_soon, recovery=recovery) == []

@@ -1,4 +1,4 @@
-"""Limits, with real couriers and a real server that counts: what it takes is found and used, and no more is sent.
+"""Limits, with real senders and a real server that counts: what it takes is found and used, and no more is sent.
 
 The margins bear a machine that is busy with something else. The figures that are promised are those of
 `unit/test_adaptive_limits.py` and `unit/test_limiter.py`, in simulated time.
@@ -16,13 +16,13 @@ from threading import Thread
 import pytest
 from aiohttp import web
 
-from connectors.appsflyer.courier import Courier, LaneSecrets
-from connectors.appsflyer.parcel import Attempts, Parcel
-from connectors.appsflyer.report import Report
-from connectors.secrets import Secret
-from flows.process import now_ms
-from flows.settings.model import Delivery, SecretRef
-from flows.steps.event import Position
+from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.report import Report
+from connectors.delivery.sender import LaneSecrets, Sender
+from connectors.delivery.settings import DeliverySettings
+from connectors.secrets import Secret, SecretRef
+from flows.domain.event import Position
+from flows.runtime.process import now_ms
 
 BODY = b'{"eventName":"af_purchase"}'
 
@@ -101,30 +101,30 @@ def serving(takes_at_a_time: int, latency_seconds: float) -> Iterator[Server]:
         server.stop()
 
 
-def send_for(server: Server, seconds: float, delivery: Delivery, slices: int = 1) -> None:
-    """Let a courier for each slice, all of which have more to send than may go, run for so long."""
+def send_for(server: Server, seconds: float, delivery: DeliverySettings, slices: int = 1) -> None:
+    """Let a sender for each slice, all of which have more to send than may go, run for so long."""
     keys = [Secret(SecretRef("env", "LIMITS_KEY"))]
     report = Report(
-        delivered=lambda _parcel: None,
+        delivered=lambda _delivery: None,
         given_up=lambda _letter: None,
-        attempted=lambda _parcel, _attempts: None,
+        attempted=lambda _delivery, _attempts: None,
         settled=lambda: None,
     )
-    couriers = [
-        Courier(delivery, {"s": LaneSecrets(server.url, keys)}, report, now_ms, slice_index=index, slice_count=slices)
+    senders = [
+        Sender(delivery, {"s": LaneSecrets(server.url, keys)}, report, now_ms, slice_index=index, slice_count=slices)
         for index in range(slices)
     ]
     try:
-        for courier in couriers:
-            courier.submit(
-                (Parcel("s", 0, "e", "com.example", BODY, b"{}", None, Position("t", 0, offset), 0), Attempts())
+        for sender in senders:
+            sender.submit(
+                (Delivery("s", 0, "e", "com.example", BODY, b"{}", None, Position("t", 0, offset), 0), Attempts())
                 for offset in range(20_000)
             )
         time.sleep(seconds)
     finally:
-        for courier in couriers:
-            courier.close()
-            assert courier.error is None
+        for sender in senders:
+            sender.close()
+            assert sender.error is None
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +136,7 @@ def test_an_unknown_limit_is_found_and_hardly_overstepped() -> None:
     """Once it is found, most of what the server takes is used, and hardly anything is refused."""
     with serving(takes_at_a_time=20, latency_seconds=0.1) as server:
         began_s = time.monotonic()
-        send_for(server, 20, Delivery(ramp_requests_per_second_per_minute=0, adaptive_limits=True))
+        send_for(server, 20, DeliverySettings(ramp_requests_per_second_per_minute=0, adaptive_limits=True))
     settled = [began_s + 8, began_s + 19]
     passed, refused = (
         bisect_left(times, settled[1]) - bisect_left(times, settled[0]) for times in (server.passed_s, server.refused_s)
@@ -151,7 +151,7 @@ def test_no_second_holds_more_than_the_limit_over_all_slices(slices: int) -> Non
     """By the server's own clock; and most of the limit is used."""
     limit = 150
     with serving(takes_at_a_time=10_000, latency_seconds=0.01) as server:
-        send_for(server, 8, Delivery(max_requests_per_second=limit), slices)
+        send_for(server, 8, DeliverySettings(max_requests_per_second=limit), slices)
     arrived = sorted(server.arrived_s)
     most = max(bisect_left(arrived, start + 1.0) - place for place, start in enumerate(arrived))
     assert most <= 1.2 * limit  # what was spaced comes bunched where the machine stands still

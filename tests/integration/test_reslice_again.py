@@ -11,15 +11,15 @@ from urllib.parse import quote
 import pytest
 
 from connectors.kafka.kept import KEPT
-from connectors.ledger.journal import read_segment
-from connectors.ledger.manifest import Listed, Manifest
-from connectors.ledger.overflow import Overflow
-from connectors.users.segments import State, read_log
-from flows.cli import main
-from flows.reslicing.handover import Handover
-from flows.reslicing.places import PARTS, STAGING, Places
-from flows.reslicing.store import read_store, stored_snapshot
-from flows.users import KIND
+from connectors.state.engine_store import read_store, stored_snapshot
+from connectors.state.journal import read_segment
+from connectors.state.layout import PARTS, STAGING, Places
+from connectors.state.manifest import Listed, Manifest
+from connectors.state.spill import Spill
+from connectors.state.user_segments import State, read_log
+from flows.commands.parser import main
+from flows.operations.rescale.handover import Handover
+from flows.operators.user_store import KIND
 from tests.upgrade import scene
 
 STATE: Final = Path(__file__).parents[1] / "upgrade" / "states" / "0.1.0.tar.xz"
@@ -52,9 +52,9 @@ def _everything(directory: Path) -> Iterator[Any]:
         elif step == "stream.deliver":
             yield from ((step, item) for item in state[1])
             for lane, mark in state[2].items():
-                overflow = Overflow(directory / "overflow" / quote(lane, safe=""), mark)
-                yield from ((lane, item) for item in overflow.peek())
-                overflow.close()
+                spill = Spill(directory / "overflow" / quote(lane, safe=""), mark)
+                yield from ((lane, item) for item in spill.peek())
+                spill.close()
         else:
             yield step, key, state
     for segment in sorted((directory / "journal").glob("*.journal")):

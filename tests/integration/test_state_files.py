@@ -17,16 +17,16 @@ import orjson
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from connectors.appsflyer.unfinished import Unfinished
-from connectors.ledger.damage import DamagedStateError
-from connectors.ledger.journal import Journal, read_segment
-from connectors.ledger.ledger import Ledger
-from connectors.ledger.manifest import MANIFEST, Manifest, Snapshot
-from connectors.ledger.overflow import Overflow
-from connectors.ledger.store_check import check_store
-from connectors.users.segments import UserLogError, read_log
+from connectors.delivery.outbox import Outbox
+from connectors.state.damage import DamagedStateError
+from connectors.state.engine_store import read_store, stored_snapshot
+from connectors.state.engine_store_check import check_store
+from connectors.state.journal import Journal, read_segment
+from connectors.state.manifest import MANIFEST, Manifest, Snapshot
+from connectors.state.spill import Spill
+from connectors.state.user_segments import UserLogError, read_log
 from examples.sample_archive import settings_text
-from flows.reslicing.store import read_store, stored_snapshot
+from flows.domain.ledger import Ledger
 from tests.fixtures.stream import KEY, Stream
 
 EVENTS: Final = 400
@@ -97,14 +97,14 @@ def _take_up(state: Path) -> TakenUp:
     users: dict[str, Any] = {}
     for each in states:
         if each.step.endswith(".deliver"):
-            Unfinished(Ledger(["trailmix"], 10_000), Journal(state.parent / "none"), state / "overflow", manifest)
+            Outbox(Ledger(["trailmix"], 10_000), Journal(state.parent / "none"), state / "overflow", manifest)
             for lane, mark in each.state[2].items():
-                overflow = Overflow(state / "overflow" / quote(lane, safe=""), mark)
-                aside[lane] = list(overflow.peek())
-                overflow.close()
+                spill = Spill(state / "overflow" / quote(lane, safe=""), mark)
+                aside[lane] = list(spill.peek())
+                spill.close()
         elif each.step.endswith(".identify"):
-            _, _, bucket, generation, *_ = each.state
-            read_log(state / "users" / bucket, generation, users.__setitem__, manifest.state)
+            _, _, shard, generation, *_ = each.state
+            read_log(state / "users" / shard, generation, users.__setitem__, manifest.state)
     return TakenUp(stored, states, sorted(fates, key=repr), aside, users)
 
 

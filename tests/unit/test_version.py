@@ -9,12 +9,12 @@ from typing import Final
 import pytest
 import yaml
 
-from connectors.health.recent import Recent
-from connectors.health.status import status
-from connectors.metrics.collector import Metrics
-from connectors.metrics.vocabulary import PACKAGE
-from flows.cli import main
-from flows.process import Process
+from flows.commands.parser import main
+from flows.observe.metrics.collector import Metrics
+from flows.observe.metrics.vocabulary import PACKAGE
+from flows.observe.recent import Recent
+from flows.observe.status import status
+from flows.runtime.process import Process
 from flows.settings import load
 from tests.fixtures.scrape import Scrape
 

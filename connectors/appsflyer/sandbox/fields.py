@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
+from connectors.appsflyer.currencies import CURRENCIES
 from connectors.appsflyer.sandbox.notes import Note
-from flows.steps.currencies import CURRENCIES
 
 Found = Note | None
 

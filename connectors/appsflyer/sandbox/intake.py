@@ -27,7 +27,7 @@ class Intake:
         self._faults = Faults(plan)
         self._recorder = recorder
         self._now = now
-        self._stopping = asyncio.Event()
+        self._shutdown = asyncio.Event()
 
     @property
     def plan(self) -> FaultPlan:
@@ -45,7 +45,7 @@ class Intake:
 
     def stop(self) -> None:
         """End delays and black holes."""
-        self._stopping.set()
+        self._shutdown.set()
 
     async def take(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, or break its connection."""
@@ -80,13 +80,13 @@ class Intake:
     async def _pause(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
+                await self._shutdown.wait()
         except TimeoutError:
             return
 
     async def _break(self, request: web.BaseRequest, fault: Fault, response: web.Response) -> None:
         if fault.kind == "black_hole":
-            await self._stopping.wait()
+            await self._shutdown.wait()
         if fault.kind == "truncate":
             breaking.truncate(request, response)
         elif fault.kind == "close":

@@ -1,0 +1,1 @@
+"""HTTP clients that send in bulk."""

@@ -1,0 +1,325 @@
+"""Transport: many HTTP requests at a time over libcurl's multi interface, in one thread.
+
+Connections are kept alive and shared; HTTP/2 where the server speaks it. TLS is verified, redirects are not followed,
+no proxy is taken from the environment. The status line of an answer decides; its body is kept to a few kilobytes, and
+what is long is cut off.
+"""
+
+import os
+import select
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import certifi
+import pycurl
+
+from connectors.delivery.active_clock import ActiveClock
+from connectors.delivery.engines.pool import Pool, keep_alive
+
+_KEPT_ANSWER_BYTES: Final = 2048
+_LARGEST_ANSWER_BYTES: Final = 1 << 16
+_CONNECT_TIMEOUT_MS: Final = 10_000
+_POLL_SECONDS: Final = 0.5
+_MOST_ROUNDS: Final = 1000
+"""So often sockets are read before requests that are overdue are given up: those of others may never fall silent."""
+_TIMED_OUT: Final = 28
+"""libcurl's CURLE_OPERATION_TIMEDOUT."""
+_OK: Final = 200
+_PROXY_AUTHENTICATION: Final = 407
+_REDIRECTION: Final = 300
+_SERVER_ERROR: Final = 500
+_MAY_PASS: Final = (408, 425, 429)
+"""A proxy that asks for patience, as one that fails itself (5xx), refuses nothing."""
+_USUAL_TEXT: Final = "OK"
+# Asked for at every request, so not looked up in the module each time.
+_POSTFIELDS: Final = pycurl.POSTFIELDS
+_RESPONSE_CODE: Final = pycurl.RESPONSE_CODE
+_TOTAL_TIME: Final = pycurl.TOTAL_TIME
+
+
+class Answer(NamedTuple):
+    """How a request ended: with a status, or broken."""
+
+    status: int
+    """0 where no status line came: the connection broke, or nothing was answered in time."""
+    text: str
+    """The beginning of the answer; of a broken request, what libcurl says."""
+    retry_after_seconds: float
+    seconds: float = 0.0
+    """How long it took, from the start of the request."""
+    is_html: bool = False
+    """Whether its content type says that it is a page."""
+
+
+class Exchange:
+    """A reusable libcurl handle and the answer that it is reading."""
+
+    __slots__ = ("_chunks", "_getinfo", "_setopt", "_size", "handle", "pool", "request", "started_s")
+
+    def __init__(self) -> None:
+        self.handle = pycurl.Curl()
+        self.request: Any = None
+        """What the caller attached."""
+        self.pool: Pool | None = None
+        """Whose connections it uses while it is under way."""
+        self.started_s = 0.0
+        self._chunks: list[bytes] = []
+        self._size = 0
+        # Looked up once: to find a method of a handle takes as long as to call it.
+        self._setopt, self._getinfo = self.handle.setopt, self.handle.getinfo
+        self._setopt(pycurl.WRITEFUNCTION, self._read)
+
+    def begin(self, body: bytes, request: Any) -> None:
+        """Set what is sent."""
+        self.request = request
+        self._chunks.clear()
+        self._size = 0
+        self._setopt(_POSTFIELDS, body)
+
+    def _read(self, chunk: bytes) -> int | None:
+        if self._size < _KEPT_ANSWER_BYTES:
+            self._chunks.append(chunk[: _KEPT_ANSWER_BYTES - self._size])
+        self._size += len(chunk)
+        # Beyond it libcurl breaks the request off: the status line has said what became of it.
+        return 0 if self._size > _LARGEST_ANSWER_BYTES else None
+
+    def answer(self) -> Answer:
+        """Return what was answered."""
+        getinfo = self._getinfo
+        status = getinfo(_RESPONSE_CODE)
+        text = b"".join(self._chunks).decode("utf-8", "replace")
+        if status == _OK and text == _USUAL_TEXT:
+            return Answer(status, text, 0.0, getinfo(_TOTAL_TIME))
+        retry_after = 0.0 if status == _OK else float(getinfo(pycurl.RETRY_AFTER))
+        kind = getinfo(pycurl.CONTENT_TYPE) or ""
+        return Answer(status, text, retry_after, getinfo(_TOTAL_TIME), "html" in kind.lower())
+
+    def broken(self, said: str, seconds: float) -> Answer:
+        """Return how it ended where it did not come to its end: by its status line, if there was one.
+
+        The body may be endless, cut off or late; what AppsFlyer did with the event was decided before it (RFC 9110: the
+        status describes the result of the request).
+        """
+        if self._getinfo(_RESPONSE_CODE) >= _OK:
+            return self.answer()._replace(seconds=seconds)
+        refused = self._getinfo(pycurl.HTTP_CONNECTCODE)
+        if _REDIRECTION <= refused < _SERVER_ERROR and refused not in _MAY_PASS:
+            # Whatever status a proxy refuses the tunnel with, it is no answer of AppsFlyer's, as a page is none. 407
+            # has a meaning of its own.
+            return Answer(refused, said, 0.0, seconds, is_html=refused != _PROXY_AUTHENTICATION)
+        return Answer(0, said, 0.0, seconds)
+
+
+class Endpoint(NamedTuple):
+    """Where requests of one kind go; all handles made for it share its connections."""
+
+    url: str
+    key: str
+    """The secret of the `authentication` header (AppsFlyer, OpenAPI of the S2S events API)."""
+
+
+class Transport:
+    """Runs exchanges. Not safe for use by several threads, apart from `wake`.
+
+    After a time-out, new requests go over new connections; those under way come to their end on the old ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        timeout_seconds: float,
+        max_connections: int,
+        ca_file: Path | None,
+        proxy: str | None,
+        clock: ActiveClock | None = None,
+    ) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._timeout_ms = max(int(timeout_seconds * 1000), 1)
+        self._max_connections = max_connections
+        self._ca = str(ca_file) if ca_file is not None else _system_certificates()
+        self._proxy = proxy or ""
+        self._clock = clock or ActiveClock()
+        self._epoll = select.epoll()
+        self._owners: dict[int, Pool] = {}
+        self._pool = self._new_pool()
+        """Where new requests go."""
+        self._pools = [self._pool]
+        """It, and those on which something is still under way."""
+        self._running: dict[pycurl.Curl, Exchange] = {}
+        """In the order of their start, so the first is the first to be overdue."""
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._epoll.register(self._wake_read, select.EPOLLIN)
+
+    def exchange(self, endpoint: Endpoint) -> Exchange:
+        """Return a new handle for an endpoint; it is to be used again and again."""
+        exchange = Exchange()
+        handle = exchange.handle
+        handle.setopt(pycurl.URL, endpoint.url)
+        handle.setopt(
+            pycurl.HTTPHEADER,
+            [
+                f"authentication: {endpoint.key}",
+                "content-type: application/json",
+                "accept: application/json",
+                "expect:",  # no 100-continue: bodies are small
+            ],
+        )
+        handle.setopt(pycurl.POST, 1)
+        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle.setopt(pycurl.FOLLOWLOCATION, 0)
+        handle.setopt(pycurl.PROXY, self._proxy)
+        handle.setopt(pycurl.CONNECTTIMEOUT_MS, min(_CONNECT_TIMEOUT_MS, self._timeout_ms))
+        keep_alive(handle, self._timeout_ms)
+        handle.setopt(pycurl.TCP_NODELAY, 1)
+        handle.setopt(pycurl.PIPEWAIT, 1)
+        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+        handle.setopt(pycurl.SSL_VERIFYPEER, 1)
+        handle.setopt(pycurl.SSL_VERIFYHOST, 2)
+        handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        handle.setopt(pycurl.CAINFO, self._ca)
+        return exchange
+
+    @property
+    def in_flight(self) -> int:
+        """How many exchanges are running."""
+        return len(self._running)
+
+    def start(self, exchange: Exchange, *, alone: bool = False) -> None:
+        """Send what the exchange has begun; `alone` over a connection of its own, which nothing else uses."""
+        pool = self._pool
+        if alone:
+            pool = self._new_pool()
+            self._pools.append(pool)
+        exchange.pool = pool
+        exchange.started_s = self._clock.seconds()
+        pool.running += 1
+        self._running[exchange.handle] = exchange
+        pool.add(exchange.handle)
+
+    def run(self, longest_seconds: float) -> Iterator[tuple[Exchange, Answer]]:
+        """Wait for something to happen, at most so long, and yield the exchanges that ended."""
+        wait = min(longest_seconds, _POLL_SECONDS)
+        # Asked once a round: as a callback libcurl would tell it twice for each request.
+        for pool in self._pools:
+            left_ms = pool.timeout_ms()
+            if left_ms >= 0:
+                wait = min(wait, left_ms / 1000)
+        now_s = self._clock.seconds()  # read in each round, so that its gaps are those in which nothing could run
+        if self._running:
+            wait = min(wait, max(self._overdue_at() - now_s, 0.0))
+        self._look(wait)
+        yield from self._ended()
+        if self._running and self._overdue_at() <= (now_s := self._clock.seconds()):
+            yield from self._expire(now_s)
+        if len(self._pools) > 1:
+            self._close_retired()
+
+    def wake(self) -> None:
+        """End the wait of `run` early; any thread may call it."""
+        with suppress(BlockingIOError):  # then the pipe is full of wakes that were not read yet
+            os.write(self._wake_write, b"\0")
+
+    def close(self) -> None:
+        """Break off what is running and close the connections."""
+        for handle in list(self._running):
+            self._end(handle).handle.close()
+        for pool in self._pools:
+            pool.close()
+        self._epoll.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _new_pool(self) -> Pool:
+        return Pool(self._epoll, self._owners, self._max_connections)
+
+    def _overdue_at(self) -> float:
+        return next(iter(self._running.values())).started_s + self._timeout_seconds
+
+    def _look(self, wait: float) -> bool:
+        """Do what the sockets and libcurl's timers ask for; return whether there was anything to do."""
+        is_busy = False
+        for descriptor, mask in self._epoll.poll(wait):
+            if descriptor == self._wake_read:
+                self._drain_wakes()
+            elif (pool := self._owners.get(descriptor)) is not None:
+                is_busy = True
+                pool.act(descriptor, _curl_mask(mask))
+        for pool in self._pools:
+            if pool.timeout_ms() == 0:
+                is_busy = True
+                pool.act(pycurl.SOCKET_TIMEOUT, 0)
+        return is_busy
+
+    def _ended(self) -> Iterator[tuple[Exchange, Answer]]:
+        for pool in list(self._pools):
+            more = 1
+            while more:
+                more, succeeded, failed = pool.ended()
+                for handle in succeeded:
+                    exchange = self._end(handle)
+                    yield exchange, exchange.answer()
+                for handle, code, message in failed:
+                    exchange = self._end(handle)
+                    if code == _TIMED_OUT:
+                        self._retire(pool)
+                    yield exchange, exchange.broken(f"libcurl {code}: {message}", handle.getinfo(_TOTAL_TIME))
+
+    def _expire(self, now_s: float) -> Iterator[tuple[Exchange, Answer]]:
+        """End what has had its time; but first read what came meanwhile, for the process may have been stopped."""
+        rounds = 0
+        while rounds < _MOST_ROUNDS and self._look(0.0):
+            rounds += 1
+            yield from self._ended()
+        overdue = []
+        for exchange in self._running.values():
+            if exchange.started_s + self._timeout_seconds > now_s:
+                break
+            overdue.append(exchange)
+        for exchange in overdue:
+            if (pool := exchange.pool) is not None:
+                self._retire(pool)
+            seconds = now_s - exchange.started_s
+            answer = exchange.broken(f"libcurl {_TIMED_OUT}: no answer after {seconds:.1f} s", seconds)
+            self._end(exchange.handle)
+            yield exchange, answer
+
+    def _retire(self, pool: Pool) -> None:
+        """Send nothing new over a pool's connections."""
+        if pool is self._pool:
+            self._pool = self._new_pool()
+            self._pools.append(self._pool)
+
+    def _close_retired(self) -> None:
+        """Close those of which nothing is awaited any more."""
+        for pool in [each for each in self._pools if each is not self._pool and not each.running]:
+            self._pools.remove(pool)
+            pool.close()
+
+    def _end(self, handle: pycurl.Curl) -> Exchange:
+        exchange = self._running.pop(handle)
+        pool, exchange.pool = exchange.pool, None
+        if pool is not None:
+            pool.running -= 1
+            pool.remove(handle)
+        return exchange
+
+    def _drain_wakes(self) -> None:
+        with suppress(BlockingIOError):
+            while os.read(self._wake_read, 4096):
+                pass
+
+
+def _curl_mask(mask: int) -> int:
+    readable = pycurl.CSELECT_IN if mask & (select.EPOLLIN | select.EPOLLHUP) else 0
+    writable = pycurl.CSELECT_OUT if mask & select.EPOLLOUT else 0
+    broken = pycurl.CSELECT_ERR if mask & select.EPOLLERR else 0
+    return int(readable | writable | broken)
+
+
+def _system_certificates() -> str:
+    """Return the system's certificates, which hold a company's own too; without any, those of certifi."""
+    system: str | None = ssl.get_default_verify_paths().cafile
+    return system or certifi.where()

@@ -1,0 +1,152 @@
+"""All slices at a glance: rates from two answers of each, and the sums."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from flows.commands.monitor.apps import Apps
+from flows.commands.monitor.file_words import about_file
+from flows.commands.monitor.lines import Lines
+from flows.commands.monitor.page import fates
+from flows.commands.monitor.words import duration, oldest, reasons, state
+from flows.operations.monitor import Answer, printable
+from flows.settings.problems import Problem
+
+
+def overview(answers: Sequence[Answer], before: Mapping[str, Answer], wrong: Sequence[Problem] = ()) -> RenderableType:
+    """Return what `python -m flows top` shows.
+
+    `before` are earlier answers by address, for the rates; `wrong` is what is wrong with the settings file.
+    """
+    statuses = [each.status for each in answers if each.status is not None]
+    of_file = dict.fromkeys([*map(str, wrong), *(text for each in statuses for text in about_file(each))])
+    parts: list[RenderableType] = [
+        _slices(answers, before),
+        Lines([("", text) for text in (*_why(answers), *(Text(printable(text), "yellow") for text in of_file))]),
+    ]
+    if statuses:
+        total = together(statuses)
+        parts += [Text(), Apps(total["syncs"]), Text(), fates(total)]
+    return Group(*parts)
+
+
+def _why(answers: Sequence[Answer]) -> list[Text]:
+    """Return a line for each thing that holds a slice up, and for each slice that does not answer."""
+    said: list[Text] = []
+    for answer in answers:
+        if answer.status is None:
+            said.append(Text(printable(f"{answer.url}: {answer.why}"), "bold red"))
+        else:
+            index = answer.status["slice"]["index"]
+            said += [Text(printable(f"slice {index}: {text}"), "yellow") for text in reasons(answer.status)]
+    return said
+
+
+def _slices(answers: Sequence[Answer], before: Mapping[str, Answer]) -> Table:
+    table = Table("slice", box=None, pad_edge=False, collapse_padding=True, header_style="bold")
+    for name in ("read/s", "delivered/s", "lag", "lag s", "pending", "oldest", "held", "users"):
+        table.add_column(name, justify="right")
+    table.add_column("state")
+    sums = [0.0] * 8
+    for answer in answers:
+        if answer.status is None:
+            table.add_row("?", *["-"] * 8, Text("no answer", "bold red"))
+            continue
+        numbers = _numbers(answer, before.get(answer.url))
+        sums = [
+            max(mine, theirs) if place in _AGES else mine + theirs
+            for place, (mine, theirs) in enumerate(zip(sums, numbers, strict=True))
+        ]
+        place = answer.status["slice"]
+        table.add_row(Text(printable(f"{place['index']}/{place['count']}")), *_texts(numbers), state(answer.status))
+    if len(answers) > 1:
+        table.add_row("all", *_texts(sums), style="bold")
+    return table
+
+
+_OLDEST = 5
+_AGES = (3, _OLDEST)
+"""The places of the numbers whose total is the highest, not the sum."""
+
+
+def _numbers(answer: Answer, before: Answer | None) -> list[float]:
+    status = answer.status or {}
+    lag = status["source"]["lag"] or {"events": 0, "seconds": 0.0}
+    return [
+        _rate(answer, before, lambda each: each["read"]),
+        _rate(answer, before, delivered),
+        lag["events"],
+        lag["seconds"],
+        sum(sync["pending"] for sync in status["syncs"] if sync["enabled"]),
+        oldest(status),
+        status["held"],
+        status["users"],
+    ]
+
+
+def _texts(numbers: Sequence[float]) -> list[str]:
+    texts = [f"{each:,.1f}" if place in _AGES else f"{each:,.0f}" for place, each in enumerate(numbers)]
+    texts[_OLDEST] = duration(numbers[_OLDEST]) if numbers[_OLDEST] else "-"
+    return texts
+
+
+def delivered(status: dict[str, Any]) -> int:
+    """Return how many entries a slice has delivered, for all its syncs."""
+    return sum(sync["delivered"] for sync in status["syncs"] if sync["enabled"])
+
+
+def _rate(answer: Answer, before: Answer | None, count: Any) -> float:
+    if before is None or before.status is None or answer.status is None or answer.at <= before.at:
+        return 0.0
+    # It began anew in between.
+    change = count(answer.status) - (
+        count(before.status) if before.status["started"] == answer.status["started"] else 0
+    )
+    return float(max(change, 0) / (answer.at - before.at))
+
+
+def together(statuses: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sums over all slices, in the shape of one status as far as tables need it."""
+    syncs: dict[str, dict[str, Any]] = {}
+    for status in statuses:
+        for sync in status["syncs"]:
+            syncs[sync["name"]] = _sum_sync(syncs.get(sync["name"]), sync)
+    refused: dict[str, int] = {}
+    for status in statuses:
+        _add(refused, status["refused"])
+    return {"read": sum(status["read"] for status in statuses), "refused": refused, "syncs": list(syncs.values())}
+
+
+def _sum_sync(total: dict[str, Any] | None, sync: dict[str, Any]) -> dict[str, Any]:
+    if total is None or not total["enabled"]:
+        return {**sync, "filtered": {**sync.get("filtered", {})}, "dead_lettered": {**sync.get("dead_lettered", {})}}
+    if not sync["enabled"]:
+        return total
+    for name in ("delivered", "duplicate", "pending"):
+        total[name] += sync[name]
+    age = "oldest_waiting_seconds"
+    total[age] = max(total.get(age, 0.0), sync.get(age, 0.0))
+    for group in ("filtered", "dead_lettered"):
+        _add(total[group], sync[group])
+    total["apps"] = [_sum_app(mine, theirs) for mine, theirs in zip(total["apps"], sync["apps"], strict=False)]
+    return total
+
+
+_WORST = ("paused", "paused_by_settings", "open", "closed")
+
+
+def _sum_app(total: dict[str, Any], app: dict[str, Any]) -> dict[str, Any]:
+    summed = {name: total[name] + app[name] for name in ("in_flight", "waiting", "set_aside")}
+    first, retry = (total["delivered"][name] + app["delivered"][name] for name in ("first", "retry"))
+    circuit = min(total["circuit"], app["circuit"], key=_WORST.index)
+    lasts = [each["last_answer"] for each in (total, app) if each["last_answer"] is not None]
+    last = max(lasts, key=lambda each: str(each["at"]), default=None)
+    return {**total, **summed, "delivered": {"first": first, "retry": retry}, "circuit": circuit, "last_answer": last}
+
+
+def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, count in more.items():
+        total[name] = total.get(name, 0) + count

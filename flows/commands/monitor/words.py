@@ -1,0 +1,40 @@
+"""How a slice fares, in a word and in sentences, and durations as people say them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.text import Text
+
+from flows.observe.verdict import State, judge
+
+_STYLES: Final = {
+    State.STUCK: "bold red",
+    State.HELD_UP: "bold red",
+    State.DELIVERING: "green",
+    State.IDLE: "green",
+    State.DRAINING: "green",
+}
+
+
+def state(status: dict[str, Any]) -> Text:
+    """Return in one word how a slice fares; `reasons` says why."""
+    word = judge(status).state
+    return Text(word.value, _STYLES.get(word, "yellow"))
+
+
+def reasons(status: dict[str, Any]) -> Sequence[str]:
+    """Return what holds a slice up, or parts of its events."""
+    return judge(status).reasons
+
+
+def oldest(status: dict[str, Any]) -> float:
+    """Return how long the oldest event of any sync waits, in seconds; 0 if none does."""
+    return max((sync.get("oldest_waiting_seconds", 0.0) for sync in status["syncs"] if sync["enabled"]), default=0.0)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people say it: 3 s, 12 min, 5 h, 2 d."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,71 @@
+"""What a user's state decides on an event: it can be sent, is unwanted, is held, or is given up."""
+
+from typing import Final, Literal, NamedTuple
+
+from flows.domain.event import Event
+from flows.domain.fate import DeadLetterReason, FilterReason
+from flows.domain.identifiers import Reading
+from flows.domain.identity import Identity
+from flows.domain.platform import Stated
+from flows.domain.select import Target
+
+
+class Identified(NamedTuple):
+    """An event that can be sent."""
+
+    event: Event
+    targets: tuple[Target, ...]
+    identity: Identity
+
+
+class Unwanted(NamedTuple):
+    """Targets of an event that end here: no app for its platform, or taken before."""
+
+    event: Event
+    targets: tuple[Target, ...]
+    reason: FilterReason | Literal["duplicate"]
+
+
+_AROUND_BYTES: Final = 1024
+"""What a held event takes beside its own bytes, about."""
+
+
+class Told(NamedTuple):
+    """What an event tells of its own identity."""
+
+    stated: Stated | None
+    reading: Reading
+
+
+class Held(NamedTuple):
+    """An event that waits in its user's state.
+
+    Its bytes are kept and not what was decoded of them, which can take thirty times as much memory.
+    """
+
+    event: Event
+    targets: tuple[Target, ...]
+    until_ms: int
+    """Up to when it waits, by the time for which the source was read; in ms since the epoch if `settling`."""
+    settling: bool
+    """It waits for its install to be processed, not for its id."""
+    told: Told | None = None
+    """None until a user has taken it up."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that it takes, about."""
+        return len(self.event.raw) + len(self.event.key or b"") + _AROUND_BYTES
+
+
+class GivenUp(NamedTuple):
+    """An event whose AppsFlyer id, or whose platform, nobody taught in time."""
+
+    event: Event
+    """Of one that was held, its bytes, key, position and names alone."""
+    targets: tuple[Target, ...]
+    error: str
+    reason: DeadLetterReason = DeadLetterReason.NO_APPSFLYER_ID
+
+
+Decision = Identified | Unwanted | Held | GivenUp

@@ -1,0 +1,30 @@
+"""One user's state out of two: what two slices remember of the same user, as where a topic was not keyed by user."""
+
+from flows.domain.device import Device, DeviceState, OldDeviceState, merge
+from flows.domain.user import UserState
+
+_DIGEST_BYTES = 8
+
+
+def merge_users(one: UserState, other: UserState) -> UserState:
+    """Return what both know: of a device the newer of what each was taught, and every insert_id and held event."""
+    devices = dict(one.devices)
+    for key, device in other.devices.items():
+        devices[key] = _merge_devices(devices[key], device) if key in devices else device
+    first_seen_ms = dict(one.first_seen_ms)
+    for appsflyer_id, time_ms in other.first_seen_ms.items():
+        first_seen_ms[appsflyer_id] = min(time_ms, first_seen_ms.get(appsflyer_id, time_ms))
+    known = _digests(one.insert_ids)
+    insert_ids = one.insert_ids + b"".join(each for each in _digests(other.insert_ids) if each not in set(known))
+    held = one.held + tuple(each for each in other.held if each not in one.held)
+    return UserState(one.version, devices, insert_ids, first_seen_ms, held, max(one.touched_s, other.touched_s))
+
+
+def _merge_devices(one: DeviceState | OldDeviceState, other: DeviceState | OldDeviceState) -> DeviceState:
+    first, second = Device.restore(one), Device.restore(other)
+    taught = merge(first.taught, second.taught)
+    return Device(max(first.seen_ms, second.seen_ms), max(first.touched_s, second.touched_s), taught).state()
+
+
+def _digests(joined: bytes) -> list[bytes]:
+    return [joined[place : place + _DIGEST_BYTES] for place in range(0, len(joined), _DIGEST_BYTES)]

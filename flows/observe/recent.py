@@ -1,0 +1,70 @@
+"""The last ten minutes: what was read, and what became of it. Totals alone would hide that something has just begun."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from flows.observe.parts import Parts
+
+WINDOW_SECONDS: Final = 600.0
+LOOK_SECONDS: Final = 15.0
+"""How often the counts are to be noted, and so how exact the window is."""
+
+
+class _Look(NamedTuple):
+    at: float
+    counts: dict[tuple[str, ...], int]
+
+
+class Recent:
+    """Notes the counts each time that it is told to; not thread-safe."""
+
+    def __init__(self, parts: Parts, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with the counts of now."""
+        self._parts = parts
+        self._clock = clock
+        self._looks: deque[_Look] = deque()
+        self.look()
+
+    def look(self) -> None:
+        """Note the counts, and forget those that are older than the window."""
+        now = self._clock()
+        self._looks.append(_Look(now, _counts(self._parts)))
+        while len(self._looks) > 1 and self._looks[1].at <= now - WINDOW_SECONDS:
+            self._looks.popleft()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what was counted since the window began, or since the start if that is later."""
+        before = self._looks[0]
+        grown = {key: count - before.counts.get(key, 0) for key, count in _counts(self._parts).items()}
+        syncs: dict[str, dict[str, Any]] = {
+            names[0]: {"delivered": count, "dead_lettered": {}}
+            for (kind, *names), count in grown.items()
+            if kind == "delivered"
+        }
+        refused = {}
+        for (kind, *names), count in grown.items():
+            if kind == "refused" and count:
+                refused[names[0]] = count
+            elif kind == "dead_lettered" and count:
+                syncs[names[0]]["dead_lettered"][names[1]] = count
+        return {
+            "seconds": round(self._clock() - before.at, 1),
+            "read": grown["read",],
+            "refused": refused,
+            "damaged": grown["damaged",],
+            "syncs": syncs,
+        }
+
+
+def _counts(parts: Parts) -> dict[tuple[str, ...], int]:
+    ledger = parts.ledger
+    counts: dict[tuple[str, ...], int] = {("read",): ledger.read, ("damaged",): len(parts.damages)}
+    for reason, count in ledger.refused.copy().items():
+        counts["refused", reason.value] = count
+    for name, of_sync in zip(ledger.sync_names, ledger.syncs, strict=False):
+        counts["delivered", name] = of_sync.delivered
+        for reason, count in of_sync.dead_lettered.copy().items():
+            counts["dead_lettered", name, reason.value] = count
+    return counts

@@ -1,0 +1,178 @@
+"""The health server: /livez, /readyz, /status and /metrics, over plain HTTP in a thread of its own.
+
+It answers from the moment the process starts until it has drained. It never touches the flow: every page is made of
+what the parts count for themselves.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from threading import Thread
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiohttp import web
+
+from connectors.local_http import why_refused
+from flows.observe.liveness import hindrances, parts_alive
+from flows.observe.metrics.collector import Metrics
+from flows.observe.parts import Parts
+from flows.observe.readiness import checks
+from flows.observe.recent import LOOK_SECONDS, Recent
+from flows.observe.status import status
+
+log = structlog.get_logger()
+
+_CONNECTION_SECONDS: Final = 60.0
+"""A connection is closed after so long, whatever its client does or does not send."""
+_FIRST_REQUEST_SECONDS: Final = 5.0
+"""… and after so long by default, if it has brought no whole request by then."""
+_MOST_CONNECTIONS: Final = 64
+"""The oldest makes room for one more: a page is answered at once, so that one which waits is idle or slow."""
+_STOP_SECONDS: Final = 1.0
+_BACKLOG: Final = 16
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_Page = Callable[[web.BaseRequest], web.Response]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 is a free one. Raises OSError where the address is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def why_not_listen(host: str, port: int) -> str | None:
+    """Return why `listen` would fail, or None. Nobody can connect meanwhile, and others can take the port.
+
+    What is bound and does not listen keeps no port from others that reuse addresses, as `listen` does.
+    """
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port))
+    except (OSError, OverflowError) as problem:  # the latter: over 65,535 with the slice added
+        return str(getattr(problem, "strerror", None) or problem)
+    return None
+
+
+class HealthServer:
+    """Serves until it is stopped, or the process ends."""
+
+    def __init__(
+        self, parts: Parts, listening: socket.socket, *, first_request_seconds: float = _FIRST_REQUEST_SECONDS
+    ) -> None:
+        """Take over the socket and serve. A connection without a whole request after so many seconds is closed."""
+        self._first_request_seconds = first_request_seconds
+        self._host: str = listening.getsockname()[0]
+        self._unasked: dict[object, None] = {}
+        self._parts = parts
+        self._metrics = Metrics(parts)
+        self._recent = Recent(parts)
+        self._pages: dict[str, _Page] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/status": lambda _: _json(status(self._parts, self._recent)),
+            "/metrics": self._scrape,
+        }
+        self._listening = listening
+        self.port: int = listening.getsockname()[1]
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._run, name="health", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop serving; waits for at most a second, for the process must not end later for it."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_STOP_SECONDS)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            server = self._loop.run_until_complete(self._serve())
+            self._loop.call_later(LOOK_SECONDS, self._look)
+            self._loop.run_forever()
+            server.close()
+        except Exception:
+            log.exception("health is off")
+        finally:
+            self._listening.close()
+            for task in asyncio.all_tasks(self._loop):
+                task.cancel()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    def _look(self) -> None:
+        self._recent.look()
+        self._loop.call_later(LOOK_SECONDS, self._look)
+
+    async def _serve(self) -> asyncio.Server:
+        answering = web.Server(self._answer, access_log=None)
+        taken: dict[web.RequestHandler, None] = {}  # in the order in which they came
+
+        def connected() -> asyncio.Protocol:
+            connection = answering()
+            for oldest in [each for each in taken if each in answering.connections][: 1 - _MOST_CONNECTIONS]:
+                del taken[oldest]
+                oldest.force_close()
+            taken[connection] = self._unasked[connection] = None
+            self._loop.call_later(self._first_request_seconds, give_up, connection)
+            self._loop.call_later(_CONNECTION_SECONDS, end, connection)
+            return connection
+
+        def give_up(connection: web.RequestHandler) -> None:
+            if connection in self._unasked:
+                end(connection)
+
+        def end(connection: web.RequestHandler) -> None:
+            taken.pop(connection, None)
+            self._unasked.pop(connection, None)
+            connection.force_close()
+
+        return await self._loop.create_server(connected, sock=self._listening)
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        self._unasked.pop(request.protocol, None)
+        page = self._pages.get(request.path)
+        if (why := why_refused(request.headers, self._host)) is not None:
+            response = web.Response(status=403, text=f"{why}\n")
+        elif page is None:
+            response = web.Response(status=404, text="/livez /readyz /status /metrics\n")
+        elif request.method != "GET":
+            response = web.Response(status=405, headers={"Allow": "GET"}, text="GET only\n")
+        else:
+            response = page(request)
+        response.headers.update(_HEADERS)
+        response.headers["Server"] = "health"  # in place of the versions that aiohttp would tell
+        return response
+
+    def _livez(self, _: web.BaseRequest) -> web.Response:
+        found = parts_alive(self._parts)
+        alive, why = all(each.is_alive for each in found), hindrances(self._parts)
+        content = {
+            "alive": alive,
+            "delivering": not why,
+            "why": why,
+            "parts": [each.as_json() for each in found],
+        }
+        return _json(content, 200 if alive else 503)
+
+    def _readyz(self, _: web.BaseRequest) -> web.Response:
+        found = checks(self._parts)
+        ready, why = all(each.why_not is None for each in found), hindrances(self._parts)
+        content = {
+            "ready": ready,
+            "delivering": not why,
+            "why": why,
+            "checks": [{"check": each.name, "ok": each.why_not is None, "why_not": each.why_not} for each in found],
+        }
+        return _json(content, 200 if ready else 503)
+
+    def _scrape(self, request: web.BaseRequest) -> web.Response:
+        body, content_type = self._metrics.page(request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _json(content: dict[str, Any], code: int = 200) -> web.Response:
+    return web.Response(status=code, body=orjson.dumps(content) + b"\n", content_type="application/json")

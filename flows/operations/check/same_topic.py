@@ -1,0 +1,58 @@
+"""Whether the topic is the one that was read, and the state no older than the group: what a start makes of it."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.kept import KEPT, Kept
+from connectors.kafka.origin import Committed, ask_origin
+from connectors.kafka.settings import KafkaSource
+from connectors.state.damage import unusable
+from connectors.state.engine_store import SOURCE_STEP, stored_keys
+from flows.operations.check.finding import Finding, Mark
+from flows.settings.model import Settings
+
+
+def same_topic(settings: Settings, source: KafkaSource, partitions: list[int]) -> Iterator[Finding]:
+    """Compare Kafka's topic with what the state directory knows, and without slices the group with it.
+
+    Raises ProbeError, SecretError.
+    """
+    found = ask_origin(source, partitions)  # before the state: that is written before each commit
+    if found.topic_id is None:
+        return
+    directory = settings.state.directory
+    try:
+        places = sorted({each.parent for each in (*directory.glob(KEPT), *directory.glob(f"slice-*/{KEPT}"))})
+        kept = {
+            each: Kept(each, source.topic, has_position=each == directory and _has_position(each, source.topic))
+            for each in places
+        }
+        yield from _made_again(source, found, kept)
+        if directory in kept and kept[directory].origin is not None:
+            for partition, note in found.notes.items():
+                if note.topic_id == found.topic_id:
+                    kept[directory].refuse_older(partition, found.offsets[partition], note)
+    except KafkaSetupError as problem:
+        yield Finding(Mark.FAILED, str(problem))
+    except OSError as problem:
+        yield Finding(Mark.FAILED, f"state.directory: {unusable(problem, directory)}")
+
+
+def _made_again(source: KafkaSource, found: Committed, kept: dict[Path, Kept]) -> Iterator[Finding]:
+    origins = {each.origin.topic_id for each in kept.values() if each.origin is not None}
+    of_group = {note.topic_id for note in found.notes.values()} - {None}
+    if found.topic_id not in origins and (origins or of_group - {found.topic_id}):
+        yield Finding(
+            Mark.NOTE,
+            f"source.topic: {source.topic} was deleted and made again since it was read",
+            "a start reads the new one from its first record, and leaves what is pending of the old one as it is",
+        )
+
+
+def _has_position(directory: Path, topic: str) -> bool:
+    try:
+        return any(key.rpartition("/")[0] == topic for key in stored_keys(directory / "recovery", SOURCE_STEP))
+    except sqlite3.Error:  # which a start says
+        return False

@@ -1,0 +1,165 @@
+"""Erasure: take a person out of what the stream stores, while it does not run.
+
+What is known of a user or device is in the log of users, once for each snapshot in which it changed; the events that
+wait for an identifier are part of it. Dead letters in files are blanked where they stand, so that files keep their
+lines and sizes, which replays go by. What waits to be delivered is not touched: it would be an event without an
+outcome; it is counted instead.
+"""
+
+import pickle
+import sqlite3
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+
+from connectors.delivery.items import Item, Key, key_of, unpack
+from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
+from connectors.state.durable import write_anew
+from connectors.state.journal import read_segment
+from connectors.state.plain import load_plain
+from connectors.state.seal import seal, unseal
+from connectors.state.user_segments import erase, stored_records
+from flows.domain.decode import decode
+from flows.domain.event import Event, Position, Record
+from flows.domain.profile import devices_of_first_user
+from flows.operators.user_store import read_state, shard_of
+
+_SINKS: Final = "SELECT rowid, ser_change FROM snaps WHERE step_id LIKE '%.deliver' AND ser_change IS NOT NULL"
+_PENDING: Final = "SELECT count(*) FROM snaps WHERE step_id NOT LIKE '%.identify' AND instr(ser_change, ?) > 0"
+
+
+class Person(NamedTuple):
+    """Whom to forget: a user by `user_id`, or a device that belongs to nobody by `device_id`."""
+
+    user_id: str | None = None
+    device_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of their state; see `Event.user_key`."""
+        return f"u:{self.user_id}" if self.user_id is not None else f"d:{self.device_id}"
+
+    @property
+    def id(self) -> str:
+        """The id alone."""
+        return self.user_id if self.user_id is not None else self.device_id or ""
+
+    @property
+    def as_json(self) -> bytes:
+        """The id as it stands in an event's bytes."""
+        return orjson.dumps(self.id)
+
+    def is_in(self, event: Event) -> bool:
+        """Return whether an event is theirs; a device's are also those that it sent for a user."""
+        return event.user_id == self.user_id if self.user_id is not None else event.device_id == self.device_id
+
+
+class Erased(NamedTuple):
+    """What was found of somebody."""
+
+    states: int
+    """Remembered in so many recovery stores."""
+    letters: int
+    """Dead letters that were blanked."""
+    pending: int
+    """Places that still hold something of theirs which is not delivered yet."""
+
+
+def erase_states(directory: Path, people: Sequence[Person]) -> int:
+    """Delete what is remembered of them below a state directory, and overwrite it on the disk. Raises OSError.
+
+    With a user goes what the devices taught that this user was the first to be seen on, before a login. Returns in how
+    many logs of users somebody was remembered; also in those whose recovery store is gone.
+    """
+    keys = {person.key for person in people}
+    for log in sorted(directory.rglob("users/*/")):
+        for key, state in stored_records(log):
+            if state is not None and key in keys and key.startswith("u:"):
+                keys |= {f"d:{device_id}" for device_id in devices_of_first_user(read_state(state)[0].devices)}
+    return sum(
+        len(erase(log, keys))
+        for shard in sorted({shard_of(key) for key in keys})
+        for log in sorted(directory.rglob(f"users/{shard}"))
+    )
+
+
+def erase_delivered(store: Path, people: Sequence[Person]) -> None:
+    """Take out of the sink's snapshot what the journal beside it knows to be final. Raises sqlite3.Error, OSError.
+
+    Bytewax takes no snapshot of a sink that got nothing new, so the last one may hold what was delivered long ago.
+    """
+    journal = store.parent.parent / "journal"
+    final = {
+        (Position(source, partition, offset, place), sync, copy)
+        for segment in sorted(journal.glob("*.journal"))
+        for source, partition, offset, place, sync, copy, _ in read_segment(segment)
+    }
+    with closing(sqlite3.connect(store, isolation_level=None)) as database:
+        database.execute("PRAGMA secure_delete = ON")
+        for row, state in database.execute(_SINKS).fetchall():
+            version, items, *more = unseal(load_plain(state))
+            kept = [each for each in items if not _is_final(unpack(each[0]), final, people)]
+            if len(kept) < len(items):
+                fresh = pickle.dumps(seal((version, kept, *more)))
+                database.execute("UPDATE snaps SET ser_change = ? WHERE rowid = ?", (fresh, row))
+        # Older snapshots are in the write-ahead log, and in pages that are free again.
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("VACUUM")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _is_final(item: Item, final: Container[Key], people: Sequence[Person]) -> bool:
+    return key_of(item) in final and any(person.as_json in item.value for person in people)
+
+
+def count_pending(stores: Iterable[Path], spills: Iterable[Path], people: Sequence[Person]) -> int:
+    """Return in how many places something of theirs waits to be delivered. Raises sqlite3.Error, OSError."""
+    found = 0
+    for store in stores:
+        with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            for person in people:
+                found += database.execute(_PENDING, (person.as_json,)).fetchone()[0]
+    for path in spills:
+        content = path.read_bytes()
+        found += sum(person.as_json in content for person in people)
+    return found
+
+
+def erase_letters(directory: Path, people: Sequence[Person]) -> int:
+    """Blank their letters in the files of a directory; return how many. Raises OSError."""
+    blanked = 0
+    for path in sorted(directory.glob(PATTERN)):
+        lines = list(_blanked(path, people))
+        count = sum(is_theirs for _, is_theirs in lines)
+        if count:
+            write_anew(path, b"".join(line for line, _ in lines))
+            blanked += count
+    return blanked
+
+
+def _blanked(path: Path, people: Sequence[Person]) -> Iterator[tuple[bytes, bool]]:
+    with path.open("rb") as file:
+        for line in file:
+            is_theirs = not line.startswith(ERASED) and any(_is_about(line, person) for person in people)
+            yield (_blank(line) if is_theirs else line, is_theirs)
+
+
+def _blank(line: bytes) -> bytes:
+    """Return a line of the same length that says only that something was here."""
+    end = b"}\n" if line.endswith(b"\n") else b"}"
+    return ERASED + b" " * max(len(line) - len(ERASED) - len(end), 0) + end
+
+
+def _is_about(line: bytes, person: Person) -> bool:
+    stored: StoredLine | None = stored_line(line)
+    if stored is None:  # torn or damaged: when in doubt it goes
+        return person.id.encode() in line
+    if stored.key == person.id.encode():
+        return True
+    events = decode(Record(stored.value, stored.key, "", 0, 0, 0))
+    if any(isinstance(each, Event) and person.is_in(each) for each in events):
+        return True
+    return not all(isinstance(each, Event) for each in events) and person.as_json in stored.value

@@ -1,0 +1,79 @@
+"""What a stream remembers of its users, read from its state directory by another process, while it runs or after."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from connectors.state.plain import load_plain
+from connectors.state.seal import unseal
+from connectors.state.user_segments import State, UserLogError, read_log
+from flows.domain.logins import Logins
+from flows.domain.rest import pack, unpack
+from flows.domain.user import UserState
+from flows.operators.user_store import KIND, read_state
+
+_STEP: Final = "stream.identify"
+_NEWEST: Final = "SELECT ser_change, max(snap_epoch) FROM snaps WHERE step_id = ? GROUP BY state_key"
+_TRIES: Final = 5
+
+
+class NothingRememberedError(Exception):
+    """There is no recovery store; the message says where it was looked for."""
+
+
+class Remembered:
+    """Everybody whom the slices below a state directory remember: one, or one for each slice."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read it. Raises NothingRememberedError, UserLogError, or ValueError where another version has written it."""
+        stores = sorted(directory.glob("recovery/part-*.sqlite3")) + sorted(directory.glob("*/recovery/part-*.sqlite3"))
+        if not stores:
+            raise NothingRememberedError(f"no recovery store below {directory}; it is made by `python -m flows run`")
+        self._packed: dict[str, bytes] = {}
+        for store in stores:
+            for key, packed in _read_with_patience(store).items():
+                other = self._packed.get(key)  # as where a topic is not keyed by user
+                if other is None or unpack(other)[0].touched_s < unpack(packed)[0].touched_s:
+                    self._packed[key] = packed
+
+    def tell(self, logins: Logins) -> None:
+        """Tell who is known on which device."""
+        for key, packed in self._packed.items():
+            logins.restore(key, unpack(packed)[0].devices)
+
+    def user(self, key: str) -> UserState | None:
+        """Return the newest stored state of a user, without the events that wait, or None."""
+        packed = self._packed.get(key)
+        return None if packed is None else unpack(packed)[0]
+
+
+def _read_with_patience(store: Path) -> dict[str, bytes]:
+    for _ in range(_TRIES - 1):
+        with suppress(FileNotFoundError, UserLogError):  # a running stream may just have written its log anew
+            return _read(store)
+    return _read(store)
+
+
+def _read(store: Path) -> dict[str, bytes]:
+    everybody: dict[str, bytes] = {}
+
+    def take(key: str, stored: State | None) -> None:
+        if stored is None:
+            everybody.pop(key, None)
+        else:
+            state, partition = read_state(stored)
+            everybody[key] = pack(state._replace(held=()), partition)
+
+    for shard, generation in _generations(store):
+        read_log(store.parent.parent / "users" / shard, generation, take)
+    return everybody
+
+
+def _generations(store: Path) -> Iterator[tuple[str, int]]:
+    with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        for serialized, _ in database.execute(_NEWEST, (_STEP,)):
+            state = unseal(load_plain(serialized)) if serialized is not None else None
+            if state is not None and state[0] == KIND:
+                yield state[2], state[3]

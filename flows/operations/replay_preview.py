@@ -1,0 +1,158 @@
+"""A preview of a replay: what would happen to the letters today. Sends nothing, writes nothing, marks nothing."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from connectors.appsflyer.request import compile_translate
+from connectors.dead_letters import Letter, StoredLetter
+from connectors.delivery.delivery import Delivery
+from connectors.files.letter_reader import FileLetterReader
+from connectors.files.settings import FileDeadLetters
+from connectors.kafka.letter_reader import KafkaLetterReader
+from connectors.shutdown import Shutdown
+from flows.domain.fate import DeadLetter
+from flows.domain.printable import printable
+from flows.domain.select import compile_select
+from flows.operators.identify import Around, Outgoing, UsersLogic
+from flows.operators.identity_rules import identity_rules, logins_of
+from flows.operators.letter_source import LetterReader
+from flows.operators.replay import ReplayLedger, read_again, with_logins
+from flows.operators.replay_choice import Choice, LeftOut
+from flows.operators.stages import translate_events
+from flows.runtime.process import now_ms
+from flows.runtime.replay.plan import Plan, marks
+from flows.runtime.replay.process import replay_rules
+from flows.runtime.replay.progress import Progress
+from flows.runtime.replay.report import WORDS
+from flows.settings.model import Settings
+
+_WAIT_SECONDS = 0.01
+
+
+class Group(NamedTuple):
+    """Letters that are told together."""
+
+    reason: str
+    sync: str
+    day: str
+    """On which they became dead letters, in UTC."""
+
+
+class Preview:
+    """Goes through the letters as a replay does, up to what would be sent."""
+
+    def __init__(self, settings: Settings, plan: Plan) -> None:
+        """Read the marks. Raises OSError, DamagedStateError."""
+        self._settings = settings
+        self._plan = plan
+        syncs = settings.enabled_syncs
+        self._marks = marks(settings, plan)
+        paused = settings.paused_syncs
+        self._choice = Choice(plan.filters, [sync.name for sync in syncs], self._marks, paused=paused)
+        self._ledger = ReplayLedger([sync.name for sync in syncs], 0, self._marks.of_this_run)
+        self._not_taken: list[str] = []
+        self._read = read_again(
+            self._ledger, self._marks, compile_select(syncs), plan.filters, self._note_not_taken, now_ms, paused
+        )
+        translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
+        self._translate = translate_events(syncs, translates, self._ledger, now_ms)
+        self._rules = replay_rules(identity_rules(settings))
+        self._around = Around(self._rules, self._ledger, Shutdown(), now_ms, None, [])
+        self._known = with_logins(logins_of(self._rules), now_ms)
+        self._users: dict[str, UsersLogic] = {}
+        self.letters: Counter[Group] = Counter()
+        """Letters that the filters match."""
+        self.fates: Counter[tuple[Group, str]] = Counter()
+        """What would become of them; a letter that decode had refused may have more than one fate."""
+
+    def run(self) -> None:
+        """Look at every letter. Raises as the readers do."""
+        progress = Progress(self._plan.total)
+        reader = self._reader()
+        try:
+            for seen, stored in enumerate(_letters(reader), 1):
+                self._look(stored)
+                progress.show(seen, self.letters.total())
+        finally:
+            reader.close()
+            progress.close()
+
+    def print(self, console: Console) -> None:
+        """Print what was found."""
+        table = Table("reason", "sync", "day", box=None, pad_edge=False, header_style="bold")
+        table.add_column("letters", justify="right")
+        table.add_column("what would happen")
+        for group in sorted(self.letters):
+            fates = {fate: count for (each, fate), count in self.fates.items() if each == group}
+            told = "\n".join(f"{count:,} {fate}" for fate, count in sorted(fates.items(), key=lambda item: -item[1]))
+            # What a letter says of itself may have been written by somebody else.
+            table.add_row(*(Text(printable(each)) for each in group), f"{self.letters[group]:,}", Text(told))
+        if self.letters:
+            console.print(table)
+        console.print(f"{self.letters.total():,} of {self._plan.total:,} dead letters match. Nothing was sent.")
+
+    def _reader(self) -> LetterReader:
+        letters = self._settings.dead_letters
+        if isinstance(letters, FileDeadLetters):
+            return FileLetterReader(letters.directory, self._plan.ends, {})
+        return KafkaLetterReader(letters, self._plan.ends, {})
+
+    def _look(self, stored: StoredLetter) -> None:
+        letter = self._choice.read(stored)
+        if letter is None:
+            return
+        why_not = self._choice.why_not(letter)
+        if why_not is LeftOut.NOT_ASKED_FOR:
+            return
+        day = datetime.fromtimestamp(letter.failed_at_ms / 1000, UTC).date().isoformat()
+        group = Group(letter.reason.value, letter.sync or "(any)", day)
+        self.letters[group] += 1
+        for fate in [WORDS[why_not]] if why_not is not None else self._follow(self._choice.as_today(letter)):
+            self.fates[group, fate] += 1
+
+    def _follow(self, letter: Letter) -> list[str]:
+        """Return what would become of a letter."""
+        before = self._filtered()
+        self._not_taken.clear()
+        fates = []
+        for key, each in self._read([letter]):
+            outgoing: list[Outgoing] = [each] if isinstance(each, DeadLetter) else []
+            for user, value in [] if isinstance(each, DeadLetter) else self._known([(key, each)]):
+                outgoing += self._user(user).on_batch([(user, value)])[0]
+            for _, item in self._translate([(key, one) for one in outgoing]):
+                again = f"would be dead letters again: {item.reason.value}" if isinstance(item, DeadLetter) else ""
+                fates.append("would be sent" if isinstance(item, Delivery) else again)
+        fates += [f"would be filtered: {reason}" for reason in (self._filtered() - before).elements()]
+        return [*fates, *self._not_taken]
+
+    def _user(self, key: str) -> UsersLogic:
+        user = self._users.get(key)
+        if user is None:
+            user = self._users[key] = UsersLogic(None, self._around)
+        return user
+
+    def _filtered(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for sync in self._ledger.syncs:
+            counts.update({reason.value: count for reason, count in sync.filtered.items()})
+        return counts
+
+    def _note_not_taken(self, why_not: LeftOut) -> None:
+        self._not_taken.append(WORDS[why_not])
+
+
+def _letters(reader: LetterReader) -> Iterator[StoredLetter]:
+    while True:
+        letters = reader.read()
+        yield from letters
+        if not letters:
+            if reader.is_over:
+                return
+            time.sleep(_WAIT_SECONDS)

@@ -1,0 +1,1 @@
+"""The steps as Bytewax calls them: batch in, batch out."""

@@ -1,0 +1,32 @@
+"""The settings of `[identity]` → the rules of the domain."""
+
+from flows.domain.event import PLATFORMS
+from flows.domain.identifiers import IdentifierReader
+from flows.domain.logins import Logins
+from flows.domain.platform import PlatformNames
+from flows.domain.user import Rules
+from flows.settings.model import Settings
+
+
+def identity_rules(settings: Settings) -> Rules:
+    """Return how identities are kept, and which platforms each enabled sync has an app for."""
+    identity = settings.identity
+    return Rules(
+        reader=IdentifierReader(dict(identity.paths)),
+        platforms=[
+            frozenset(platform for platform in PLATFORMS if sync.app_id(platform)) for sync in settings.enabled_syncs
+        ],
+        remember_s=int(identity.remember_days * 86_400),
+        remember_insert_ids=identity.remember_insert_ids,
+        hold_ms=int(identity.hold_seconds * 1000),
+        settle_ms=int(identity.settle_seconds * 1000),
+        hold_events=identity.hold_events,
+        names=PlatformNames(dict(identity.platforms)),
+        hold_bytes=identity.hold_megabytes << 20,
+        remember_users=identity.remember_users,
+    )
+
+
+def logins_of(rules: Rules) -> Logins:
+    """Return what is known of logins before anything is."""
+    return Logins(rules.reader, rules.names, rules.remember_s)

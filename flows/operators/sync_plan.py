@@ -1,0 +1,52 @@
+"""What the sync list is compiled to: the steps «select» and «translate», replaced as a whole when the list changes.
+
+A worker asks for a step once a batch, so that a batch is treated by one list from its first event to its last.
+"""
+
+from collections.abc import Callable, Iterable
+
+from connectors.appsflyer.request import compile_translate
+from connectors.delivery.items import Item
+from flows.domain.decode import Refused
+from flows.domain.event import Event
+from flows.domain.heard import Heard
+from flows.domain.ledger import Ledger
+from flows.domain.logins import Logins
+from flows.domain.select import compile_select
+from flows.domain.warm_up import WarmUp
+from flows.operators.identify import Keyed, Outgoing
+from flows.operators.stages import select_events, translate_events
+from flows.settings.model import Settings
+
+
+class Compiled:
+    """The two steps of the enabled syncs, as Bytewax calls them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        now_ms: Callable[[], int],
+        warm_up: WarmUp,
+        logins: Logins,
+    ) -> None:
+        self._ledger = ledger
+        self._warm_up = warm_up
+        self._logins = logins
+        self._now_ms = now_ms
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """Go by these settings from the next batch on. Which syncs are enabled, and their order, must be the same."""
+        syncs = settings.enabled_syncs
+        translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
+        self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
+        self._select = select_events(compile_select(syncs), self._ledger, self._warm_up, self._logins, self._now_ms)
+
+    def select(self, decoded: list[Event | Refused | Heard]) -> Iterable[tuple[str, Keyed]]:
+        """Events → (shard, (user key, event and its targets))."""
+        return self._select(decoded)
+
+    def translate(self, batch: list[tuple[str, Outgoing]]) -> Iterable[tuple[str, Item]]:
+        """Identified events → (lane, delivery or dead letter)."""
+        return self._translate(batch)

@@ -1,0 +1,295 @@
+"""The users of one shard: awake from an event to the second snapshot after it, else at rest; stored in their own log.
+
+Users are dealt into a few shards by their keys. A shard is one key of the engine's, and one log on the disk.
+"""
+
+import logging
+import zlib
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from connectors.limited_log import LimitedLog
+from connectors.state.user_log import UserLog
+from connectors.state.user_segments import State
+from flows.domain.decision import GivenUp, Held
+from flows.domain.decode import Refused, decode
+from flows.domain.event import Position, Record
+from flows.domain.fate import SYNC_DISABLED_ERROR, DeadLetterReason
+from flows.domain.held_state import READ_VERSIONS, current_state
+from flows.domain.ledger import Ledger
+from flows.domain.logins import Logins
+from flows.domain.rest import pack, unpack
+from flows.domain.select import Target
+from flows.domain.user import STATE_VERSION, Rules, User, UserState
+from flows.operators.forgetting import Forgetting
+from flows.operators.reminders import Reminders
+
+_log: Final = LimitedLog()
+KIND: Final = "users"
+GENERATION_VERSION: Final = 2
+"""What the engine stores of a shard begins with these two: (kind, version, shard, generation of its log, for how long
+the source was read). Version 1 had no time of reading."""
+
+READ_GENERATIONS: Final = (1, GENERATION_VERSION)
+SHARDS: Final = 4
+"""So many workers of one process can share the users."""
+_FIELDS: Final = len(UserState._fields)
+_SPARE_LISTED: Final = 100_000
+"""So many who are not remembered any more may be listed to be forgotten."""
+_MOST_REMINDERS: Final = 100
+"""With one batch, so that many users whose time is over do not hold up the events."""
+
+
+def shard_of(key: str) -> str:
+    """Return the shard of a user."""
+    return f"{zlib.crc32(key.encode('utf-8', 'surrogatepass')) % SHARDS}"
+
+
+class Users:
+    """Some users, by key. Not safe for use by several threads, apart from `len`."""
+
+    def __init__(
+        self, rules: Rules, ledger: Ledger, directory: Path | None, logins: Logins | None = None, state: str = ""
+    ) -> None:
+        """Begin with nobody; `directory` is where their log is, None for users that no start takes up again.
+
+        `logins` is told who is taken up, and who is forgotten. `state` is the id of the state directory.
+        """
+        self._logins = logins
+        self._rules = rules
+        self._ledger = ledger
+        self._log = UserLog(directory, self, state) if directory is not None else None
+        self._awake: dict[str, tuple[User, int | None]] = {}
+        self._resting: dict[str, bytes] = {}
+        self._changed: set[str] = set()
+        """Of whom something was heard since the last snapshot."""
+        self._quiet: set[str] = set()
+        """Who changed between the two snapshots before, and rests at the next one unless heard of until then."""
+        self._waiting = Reminders(settling=False)
+        self._settling = Reminders(settling=True)
+        self._forgetting = Forgetting(rules.remember_s)
+        self.disabled: list[GivenUp] = []
+        """What was held for syncs that are not enabled any more; whoever takes it empties the list."""
+
+    def __len__(self) -> int:
+        """Return how many users are remembered."""
+        return len(self._awake) + len(self._resting)
+
+    def resume(self, generation: int, now_ms: int, read_ms: int = 0) -> None:
+        """Take up everybody as of a generation of the log; 0 is nobody. Raises UserLogError, ValueError, OSError.
+
+        `read_ms` is for how long the source had been read.
+        """
+        if self._log is None:
+            return
+        holding: dict[str, State] = {}
+
+        def take(key: str, stored: State | None) -> None:
+            holding.pop(key, None)
+            if stored is None:
+                packed = self._resting.pop(key, None)
+                if packed is not None and self._logins is not None:
+                    self._logins.forget(key, unpack(packed)[0].devices)
+                return
+            state, partition = read_state(stored)
+            if self._logins is not None:
+                self._logins.restore(key, state.devices)
+            if key not in self._resting:  # noted once: a reminder that comes too early is put off
+                self._forgetting.note(key, max(state.touched_s + self._rules.remember_s, now_ms // 1000))
+            if state.held:
+                holding[key] = stored
+            self._resting[key] = pack(state._replace(held=()), partition)
+
+        self._log.resume(generation, take)
+        for key, stored in holding.items():
+            self._hold_again(key, stored, read_ms)
+
+    def of(self, key: str, partition: int | None, now_ms: int) -> User:
+        """Return a user, awake, of whom something is heard now."""
+        self._changed.add(key)
+        known = self._awake.get(key)
+        if known is not None:
+            return known[0]
+        user = User(self._rules)
+        packed = self._resting.pop(key, None)
+        if packed is not None:
+            state, partition = unpack(packed)
+            user.restore(state, ())
+        else:
+            self._forgetting.note(key, now_ms // 1000 + self._rules.remember_s)
+        self._awake[key] = user, partition
+        return user
+
+    def has_held(self, key: str, user: User) -> None:
+        """Note when a user's held events are due."""
+        self._waiting.note(key, user)
+        self._settling.note(key, user)
+
+    def due_ms(self) -> int | None:
+        """Return when `due` is to be asked next though nothing is heard, in ms since the epoch; None if it is not."""
+        return self._settling.next_ms
+
+    def due(self, now_ms: int, heard_ms: int) -> list[tuple[str, User]]:
+        """Return whose held events may be due, now or because the source was heard up to then; to be noted again."""
+        found = []
+        for key in dict.fromkeys([*self._settling.due(now_ms), *self._waiting.due(heard_ms)]):
+            known = self._awake.get(key)
+            if known is not None and known[0].held:
+                self._changed.add(key)
+                found.append((key, known[0]))
+        return found
+
+    def soonest(self) -> list[tuple[str, User]]:
+        """Return whose held events are due first: those that wait for an identifier, else others; to be noted again."""
+        for reminders in (self._waiting, self._settling):
+            while (next_ms := reminders.next_ms) is not None:
+                reminded = [(key, self._awake[key][0]) for key in reminders.due(next_ms) if key in self._awake]
+                found = [(key, user) for key, user in reminded if reminders.concern(user)]
+                if found:
+                    self._changed.update(key for key, _ in found)
+                    return found
+        return []
+
+    def with_held(self) -> list[tuple[str, User]]:
+        """Return everybody who has a held event."""
+        found = [(key, user) for key, (user, _) in self._awake.items() if user.held]
+        self._changed.update(key for key, _ in found)
+        return found
+
+    def forget(self, now_ms: int) -> None:
+        """Forget those who were not heard of for as long as users are remembered."""
+        for key in self._forgetting.due(now_ms // 1000, _MOST_REMINDERS):
+            known = self._awake.get(key)
+            packed = self._resting.get(key)
+            if known is None and packed is None:
+                continue
+            user = known[0] if known is not None else User(self._rules)
+            if packed is not None:
+                user.restore(unpack(packed)[0], ())
+            if user.is_forgotten(now_ms):
+                self._awake.pop(key, None)
+                self._resting.pop(key, None)
+                self._changed.add(key)
+                if self._logins is not None:
+                    self._logins.forget(key, user.state(()).devices)
+            else:
+                self._forgetting.note(key, max(user.forgotten_s, now_ms // 1000))
+
+    def snapshot(self, now_ms: int) -> int:
+        """Store what has changed, and return the generation. Raises OSError.
+
+        Who was not heard of since the snapshot before, and has no held events, is at rest from then on.
+        """
+        records: list[tuple[str, State | None]] = []
+        for key in self._changed:
+            known = self._awake.get(key)
+            if known is None:
+                records.append((key, None))
+                continue
+            user, partition = known
+            records.append((key, (*user.state(self._ledger.sync_names), key, partition)))
+        generation = self._log.save(records, now_ms // 1000) if self._log is not None else 0
+        for key in self._quiet - self._changed:
+            known = self._awake.get(key)
+            if known is not None and not known[0].held:
+                user, partition = known
+                self._resting[key] = pack(user.state(self._ledger.sync_names), partition)
+                del self._awake[key]
+        self._quiet, self._changed = self._changed, set()
+        over = len(self) - max(self._rules.remember_users // SHARDS, 1)
+        if over > 0:
+            self._forget_longest_at_rest(over)
+        return generation
+
+    def _forget_longest_at_rest(self, over: int) -> None:
+        """Forget some beyond those of which too many are remembered: who came to rest first was not heard of since."""
+        for key in list(islice(self._resting, over + self._rules.remember_users // SHARDS // 100)):
+            packed = self._resting.pop(key)
+            self._changed.add(key)
+            if self._logins is not None:
+                self._logins.forget(key, unpack(packed)[0].devices)
+        if self._forgetting.size > 2 * len(self) + _SPARE_LISTED:
+            self._forgetting.keep(lambda key: key in self._resting or key in self._awake)
+        _log.say(
+            logging.WARNING,
+            "there are more users than are remembered; those who were not heard of for longest are forgotten",
+            remembered=len(self),
+            do="raise identity.remember_users and the memory limit, add slices, or lower identity.remember_days",
+        )
+
+    def keys(self) -> Sequence[str]:
+        """Return everybody's key."""
+        return [*self._awake, *self._resting]
+
+    def state_of(self, key: str) -> State | None:
+        """Return a user as they are stored: see `read_state`."""
+        known = self._awake.get(key)
+        if known is not None:
+            user, partition = known
+            return (*user.state(self._ledger.sync_names), key, partition)
+        packed = self._resting.get(key)
+        if packed is None:
+            return None
+        state, partition = unpack(packed)
+        return (*state, key, partition)
+
+    def close(self) -> None:
+        """Let go of the log."""
+        if self._log is not None:
+            self._log.close()
+
+    def _hold_again(self, key: str, stored: State, read_ms: int) -> None:
+        """Take up a user whose events wait."""
+        earlier, partition = read_state(stored)
+        state = current_state(earlier, read_ms)
+        if state is not earlier:
+            self._changed.add(key)
+        held: list[Held] = []
+        for packed in state.held:
+            each = _unpack_held(packed, self._ledger)
+            position = each.event.position
+            self._ledger.arrivals.note((position.source, position.partition), position.offset, each.event.received_ms)
+            for target in each.targets:
+                self._ledger.resume(each.event.position, target.sync, target.copy)
+            off = tuple(target for target in each.targets if target.sync >= len(self._ledger.enabled))
+            if off:
+                self.disabled.append(GivenUp(each.event, off, SYNC_DISABLED_ERROR, DeadLetterReason.SYNC_DISABLED))
+                self._changed.add(key)
+            if len(off) < len(each.targets):
+                held.append(each._replace(targets=tuple(target for target in each.targets if target not in off)))
+        user = User(self._rules)
+        user.restore(state, held)
+        del self._resting[key]
+        self._awake[key] = user, partition
+        self.has_held(key, user)
+        self._ledger.held(len(held), user.held_bytes)
+
+
+def read_state(stored: State) -> tuple[UserState, int | None]:
+    """Return a user's state as it was stored, and the partition that they were first heard of in.
+
+    Raises ValueError where another version has written it.
+    """
+    if stored[0] not in READ_VERSIONS:
+        raise ValueError(
+            f"the state directory holds users of version {stored[0]}; this is version {STATE_VERSION}: "
+            "start with a new state directory, from the group's committed offsets"
+        )
+    added: Sequence[Any] = stored[_FIELDS:]  # the user's key, and the partition; the first versions had neither
+    return UserState(*stored[:_FIELDS]), added[1] if len(added) > 1 else None
+
+
+def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held:
+    """Return a held event as it was; only its bytes are stored, so it is decoded again."""
+    raw, key, received_ms, place, targets, until_ms, settling = packed
+    position = Position(*place)
+    event = decode(Record(raw, key, position.source, position.partition, position.offset, received_ms))[0]
+    known = tuple(Target(ledger.place_of(sync), copy, send_as) for sync, copy, send_as in targets)
+    if isinstance(event, Refused):  # dropping it would leave it without an outcome
+        raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type
+            f"the state directory holds an event ({position}) that this version cannot read: {event.error}; "
+            "go on with the version that wrote it, or start with a new state directory"
+        )
+    return Held(event._replace(position=position), known, until_ms, settling)

@@ -1,0 +1,1 @@
+"""One process from start to end: settings, wiring, reload, signals, logs."""

@@ -1,0 +1,63 @@
+"""Restart: whether a running stream would come up again with other settings, found out before it ends."""
+
+from connectors.files.settings import FilesSource
+from connectors.kafka.probe import Probe, ProbeError
+from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.secrets import SecretError
+from flows.domain.slice import Slice
+from flows.observe.server import why_not_listen
+from flows.runtime.obstacles import nothing_to_read, obstacles
+from flows.settings.model import Health, Settings
+
+
+def obstacles_here(new: Settings, part: Slice, own_port: int, *, has_recovery: bool) -> list[str]:
+    """Return why a restart with the new settings would not come up, or would read again what was delivered.
+
+    It asks nobody over the network, so that /status can say it. `own_port` is where this process serves its health, 0
+    if nowhere.
+    """
+    problems = obstacles(new, new.path, part if part.count > 1 else None)
+    further = [nothing_to_read(new), _unavailable(new.health, part.index, own_port)]
+    if isinstance(new.source, FilesSource) and not has_recovery:
+        further.append(
+            "source: without a recovery store a restart would read the archives again; start it anew by hand"
+        )
+    return problems + [f"{new.path}: {each}" for each in further if each is not None]
+
+
+def topics_missing(old: Settings, new: Settings, part: Slice) -> list[str]:
+    """Return why Kafka would not serve the new settings, where they name another place there. Takes seconds."""
+    problems = []
+    if isinstance(new.source, KafkaSource) and new.source != old.source:
+        problems += _without_topic("source", new.source, part)
+    if isinstance(new.dead_letters, KafkaDeadLetters) and new.dead_letters != old.dead_letters:
+        problems += _without_topic("dead_letters", new.dead_letters, Slice(0, 1))
+    return [f"{new.path}: {each}" for each in problems]
+
+
+def _unavailable(health: Health, slice_index: int, own_port: int) -> str | None:
+    """Return why a start could not listen where the settings say; None if it could, or would go on without."""
+    port = health.port_of(slice_index)
+    if not port or not health.is_given:
+        return None
+    # Who runs gives its own port back before the restart: then only the host is in question.
+    why = why_not_listen(health.host, 0 if port == own_port else port)
+    return f"health.port: {cannot_listen(health.host, port, why)}" if why is not None else None
+
+
+def cannot_listen(host: str, port: int, why: str) -> str:
+    """Say it, and what to do."""
+    return f"cannot listen on {host}, port {port} ({why}); expected one that is free; write another, or 0 for no health"
+
+
+def _without_topic(table: str, place: KafkaSource | KafkaDeadLetters, part: Slice) -> list[str]:
+    try:
+        with Probe(place) as probe:
+            partitions = probe.partitions(place.topic)
+    except (ProbeError, SecretError) as problem:
+        return [f"{table}: Kafka cannot be used: {problem}"]
+    if partitions is None:
+        return [f"{table}.topic: there is no topic {place.topic}"]
+    if not any(each % part.count == part.index for each in partitions):
+        return [f"{table}.topic: {place.topic} has no partition for slice {part}"]
+    return []

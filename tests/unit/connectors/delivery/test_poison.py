@@ -1,0 +1,37 @@
+"""An event that alone fails while others pass: told from an outage by what was sent after it."""
+
+from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.lane import Lane, Shipment
+from flows.domain.event import Position
+from tests.fixtures.throttle import throttle
+
+
+def _lane() -> Lane:
+    return Lane("s/id1", "https://example.invalid", "id1", [], throttle(0))
+
+
+def _send(lane: Lane, shipment: Shipment | None = None) -> Shipment:
+    delivery = Delivery("s", 0, "name", "id1", b"{}", b"{}", None, Position("t", 0, 1), 0)
+    shipment = shipment or Shipment(delivery, Attempts())
+    lane.sent += 1
+    shipment.number = lane.sent
+    return shipment
+
+
+def test_what_was_sent_after_it_and_passed_proves_the_fault_of_the_event() -> None:
+    """Only a later request's delivery counts; it counts for good, however often the event fails afterwards."""
+    lane = _lane()
+    poison = _send(lane)
+    assert not lane.others_pass(poison)
+    lane.passed = _send(lane).number
+    assert lane.others_pass(_send(lane, poison))
+    assert lane.others_pass(_send(lane, poison))
+
+
+def test_what_was_sent_before_it_proves_nothing() -> None:
+    """An outage may have begun between the two."""
+    lane = _lane()
+    passed, failed = _send(lane), _send(lane)
+    lane.passed = passed.number
+    assert not lane.others_pass(failed)
+    assert not lane.others_pass(_send(lane, failed))

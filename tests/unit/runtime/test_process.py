@@ -1,0 +1,123 @@
+"""What the parts of one process tell each other: what may be read, what may be set aside, what the journal may drop."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from connectors.delivery import outbox
+from connectors.delivery.delivery import Attempts, Delivery
+from connectors.state.journal import DELIVERED, Journal
+from connectors.state.manifest import KEPT_SNAPSHOTS
+from flows.domain.event import Position
+from flows.operators.user_store import SHARDS
+from flows.runtime.process import Process
+from flows.settings import load
+
+SETTINGS = """\
+[source]
+kind = "kafka"
+bootstrap_servers = "127.0.0.1:1"
+topic = "events"
+
+[[sync]]
+name = "one"
+enabled = true
+ios_app_id = "id123456789"
+android_app_id = "com.example"
+s2s_key = "env:KEY"
+events = "all"
+"""
+PLACE = ("events", 0)
+
+
+def _process(directory: Path, *, has_recovery: bool) -> Process:
+    (directory / "stream.toml").write_text(SETTINGS)
+    return Process(load(directory / "stream.toml"), has_recovery=has_recovery)
+
+
+def _delivery(offset: int) -> Delivery:
+    return Delivery("one", 0, "e", "id123456789", b"{}", b"", None, Position("events", 0, offset), 0)
+
+
+def _deliver(process: Process, offset: int) -> None:
+    process.ledger.open(Position("events", 0, offset))
+    process.outbox.add(_delivery(offset))
+    process.outbox.delivered(_delivery(offset))
+    process._settle()
+
+
+def _kafka(acknowledged: dict[tuple[str, int], int]) -> Any:
+    return SimpleNamespace(committed=lambda: acknowledged)
+
+
+@pytest.mark.parametrize("has_recovery", [False, True])
+def test_the_journal_keeps_what_lies_above_the_last_acknowledged_commit(tmp_path: Path, *, has_recovery: bool) -> None:
+    """The low watermark runs ahead of it, and a start without the store begins there: with `-r` and without."""
+    process = _process(tmp_path, has_recovery=has_recovery)
+    acknowledged: dict[tuple[str, int], int] = {}
+    process._kafka = _kafka(acknowledged)
+    for offset in range(6):
+        _deliver(process, offset)
+        process._snapshot_taken()
+    for group in (None, 3):
+        if group is not None:
+            acknowledged[PLACE] = group
+        for _ in range(2 * KEPT_SNAPSHOTS):
+            process._snapshot_taken()
+        known = Journal(process.settings.state.directory / "journal")
+        kept = [offset for offset in range(6) if known.recall((Position("events", 0, offset), "one", 0)) == DELIVERED]
+        known.close()
+        assert kept == list(range(group or 0, 6))
+    process.journal.close()
+
+
+def test_with_a_store_it_keeps_what_this_run_has_not_read_again_yet(tmp_path: Path) -> None:
+    """The last snapshot may lie below the group's offset: what it makes the source read again is still needed."""
+    first = _process(tmp_path, has_recovery=True)
+    _deliver(first, 5)
+    first.journal.close()
+    (tmp_path / "state" / "lock").unlink()  # it is held by this very process
+    second = _process(tmp_path, has_recovery=True)
+    second._kafka = _kafka({PLACE: 6})
+    for _ in range(2 * KEPT_SNAPSHOTS):
+        second._snapshot_taken()
+    assert second.journal.recall((Position("events", 0, 5), "one", 0)) == DELIVERED
+    second.journal.close()
+
+
+def test_it_says_when_no_more_can_be_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the most, an app in trouble takes room from the others after all: the log names it, and not too often."""
+    process = _process(tmp_path, has_recovery=True)
+    monkeypatch.setattr(outbox, "MOST_SET_ASIDE", 2)
+    with capture_logs() as logs:
+        for offset in range(5):
+            process.ledger.open(Position("events", 0, offset))
+            process.outbox.add(_delivery(offset))
+            assert process._set_aside(_delivery(offset), Attempts()) is (offset < 2)
+    (said,) = logs
+    assert said["event"].startswith("no more can be set aside for an app in trouble")
+    assert said["lane"] == _delivery(0).lane
+    for spill in process.outbox._spills.values():
+        spill.close()
+    process.journal.close()
+
+
+def test_a_state_disk_that_is_nearly_full_stops_reading_and_setting_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What room there is belongs to the snapshots."""
+    process = _process(tmp_path, has_recovery=True)
+    assert process._room() == 0, "nobody's users are loaded yet"
+    for shard in range(SHARDS):
+        process.hearing.loaded(str(shard))
+    assert process._room() == process.settings.delivery.max_pending
+    monkeypatch.setattr(process._disk, "has_room", lambda: False)
+    assert process._room() == 0
+    process.ledger.open(Position("events", 0, 1))
+    process.outbox.add(_delivery(1))
+    assert process._set_aside(_delivery(1), Attempts()) is False
+    assert process.outbox.set_aside_count == 0
+    process.journal.close()
