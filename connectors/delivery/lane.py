@@ -39,7 +39,7 @@ class Circuit(StrEnum):
 class Shipment:
     """A delivery in the sender's hands."""
 
-    __slots__ = ("attempts", "first_failed", "number", "delivery", "since_s")
+    __slots__ = ("attempts", "delivery", "first_failed", "number", "since_s")
 
     def __init__(self, delivery: Delivery, attempts: Attempts) -> None:
         self.delivery = delivery

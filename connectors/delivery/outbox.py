@@ -45,7 +45,7 @@ class _Outbox(NamedTuple):
 
 
 class Outbox:
-    """What was taken and is not final yet. The worker adds, the sender's and the dead-letter queue's threads take away."""
+    """What was taken and is not final yet. The worker adds; sender and dead-letter queue take away."""
 
     def __init__(self, ledger: Ledger, journal: Journal, spill_directory: Path, manifest: Manifest) -> None:
         self._ledger = ledger

@@ -11,10 +11,13 @@ from connectors.appsflyer.answers import Classified, Verdict
 from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.libcurl import Answer
 from flows.domain.histogram import Histogram
-from flows.observe.metrics.vocabulary import AGE_BOUNDS, REQUEST_BOUNDS
 
 FIRST: Final = "first"
 RETRY: Final = "retry"
+
+AGE_BOUNDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14_400, 86_400)
+"""60 is the p95 that Amplitude aims at; 14,400 is `retry_minutes` by default."""
+REQUEST_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
 
 
 class LaneTally:

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from confluent_kafka import KafkaException
+
 from connectors.kafka.cluster import Cluster, available, committed
-from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.errors import KafkaSetupError, KafkaSourceError
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.target import Target
 from connectors.limited_log import LimitedLog
@@ -74,12 +76,15 @@ class HandOver:
 
         Raises:
             KafkaSetupError: Kafka refuses the access.
-            KafkaException: it does not take the offsets; the same again may do.
+            KafkaSourceError: it does not take the offsets; the same again may do.
         """
         partitions = range(self._target.partitions)
         answers = self._written.answers(lambda: list(self._written.ask_ends(partitions).values()), self._shutdown)
         if answers is None:
             return None
         ends = {partition: each.offset for partition, each in zip(partitions, answers, strict=True)}
-        self._written.commit(ends)
+        try:
+            self._written.commit(ends)
+        except KafkaException as problem:
+            raise KafkaSourceError(str(problem)) from problem
         return ends

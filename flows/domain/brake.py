@@ -4,13 +4,10 @@ Without it, a mistake in the settings or in an app's release empties the whole t
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from flows.domain.fate import DeadLetterReason
-
-log = structlog.get_logger()
 
 COUNTED: Final = frozenset(
     {
@@ -26,8 +23,12 @@ COUNTED: Final = frozenset(
 class Brake:
     """Looks at the last events that were delivered or given up. Once on, it stays on until the process is restarted."""
 
-    def __init__(self, share: float, events: int) -> None:
-        """Go on when more than `share` (0 to 1; 1 is never) of the last `events` were refused."""
+    def __init__(self, share: float, events: int, tell: Callable[[int, int], None] | None = None) -> None:
+        """Go on when more than `share` (0 to 1; 1 is never) of the last `events` were refused.
+
+        `tell` is then called once, with how many were refused and how many were looked at.
+        """
+        self._tell = tell
         self._most = share * events
         self._last: deque[bool] = deque(maxlen=events)
         self._refused = 0
@@ -52,9 +53,5 @@ class Brake:
             return
         if not self.is_on and len(last) == last.maxlen and self._refused > self._most:
             self.is_on = True
-            log.error(
-                "the brake is on: too many of the last events were refused; nothing more is read or sent",
-                refused=self._refused,
-                of=len(last),
-                do="look at the dead letters' reasons, correct what is wrong and start again; what waits is not lost",
-            )
+            if self._tell is not None:
+                self._tell(self._refused, len(last))

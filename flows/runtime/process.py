@@ -1,4 +1,4 @@
-"""What the threads of one process share: the settings, the ledger, the sender, the dead-letter queue and the wish to stop."""
+"""What the threads of one process share: settings, ledger, sender, dead-letter queue, and the wish to stop."""
 
 import logging
 import os
@@ -74,6 +74,15 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _say_braked(refused: int, of: int) -> None:
+    log.error(
+        "the brake is on: too many of the last events were refused; nothing more is read or sent",
+        refused=refused,
+        of=of,
+        do="look at the dead letters' reasons, correct what is wrong and start again; what waits is not lost",
+    )
+
+
 class Process:
     """Builds the parts of the flow from the settings; keeps what they share."""
 
@@ -112,7 +121,7 @@ class Process:
         self.ledger = Ledger(
             [sync.name for sync in settings.enabled_syncs],
             delivery.max_pending,
-            Brake(delivery.brake_share, delivery.brake_events),
+            Brake(delivery.brake_share, delivery.brake_events, _say_braked),
         )
         self.outbox = Outbox(self.ledger, self.journal, directory / "overflow", self.manifest)
         self.damages: list[str] = []

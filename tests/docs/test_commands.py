@@ -101,7 +101,7 @@ def test_every_path_exists(page: Path) -> None:
         if is_path and word not in MADE:
             assert list(ROOT.glob(word.rstrip("/"))), f"{place}: {word}"
     for name in re.findall(r"test_\w+\.py", text_of(page)):
-        assert list(ROOT.glob(f"tests/*/{name}")), f"{page.name}: {name}"
+        assert list(ROOT.glob(f"tests/**/{name}")), f"{page.name}: {name}"
 
 
 @by_page

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
+from connectors.secrets import SecretRef
 from flows.commands.schema import json_schema
 from flows.domain.sync import PropertyRules, Selection, Sync
 from flows.settings import model
@@ -75,7 +76,7 @@ def test_every_key_says_what_it_does() -> None:
 
 
 def test_every_field_of_the_programs_settings_is_a_key_or_known_to_be_none() -> None:
-    classes = [each for each in vars(model).values() if is_dataclass(each) and each is not model.SecretRef]
+    classes = [each for each in vars(model).values() if is_dataclass(each) and each is not SecretRef]
     names = {field.name for each in [*classes, Sync, Selection, PropertyRules] for field in fields(each)}
     tables = set(StreamFile.model_fields)
     assert names - _keys() - tables == NOT_IN_THE_FILE.keys() - tables

@@ -92,7 +92,8 @@ def test_a_signal_between_two_programs_is_kept() -> None:
     first = (
         "import os, signal, sys; from flows.runtime.signals import keep_waiting; keep_waiting(); "
         "os.kill(os.getpid(), signal.SIGTERM); "
-        "os.execv(sys.executable, [sys.executable, '-c', 'from flows.runtime.signals import quit_at_once; quit_at_once(); "
+        "os.execv(sys.executable, "
+        "[sys.executable, '-c', 'from flows.runtime.signals import quit_at_once; quit_at_once(); "
         "raise SystemExit(5)'])"
     )
     assert subprocess.run([sys.executable, "-c", first], check=False, timeout=60).returncode == 0

@@ -3,7 +3,7 @@
 from typing import Final
 
 from connectors.appsflyer.answers import Verdict
-from connectors.delivery.stats import FIRST, RETRY
+from connectors.delivery.stats import AGE_BOUNDS, FIRST, RETRY
 from flows.domain.histogram import Histogram
 from flows.observe.metrics import vocabulary as v
 from flows.observe.metrics.readings import Readings
@@ -29,7 +29,7 @@ def read_answers(to: Readings, parts: Parts) -> None:
         to.put(v.DELIVERIES, of_app.delivered_later, *labels, RETRY)
         if of_app.delivered_ms:
             to.put(v.LAST_DELIVERY, of_app.delivered_ms / 1000, *labels)
-        ages.setdefault(app.sync, Histogram(v.AGE_BOUNDS)).include(of_app.age_seconds)
+        ages.setdefault(app.sync, Histogram(AGE_BOUNDS)).include(of_app.age_seconds)
     for sync, age in ages.items():
         to.put_histogram(v.DELIVERY_AGE, age, sync)
 

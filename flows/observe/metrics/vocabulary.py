@@ -6,6 +6,8 @@ docs/metrics.md is made of this file. No label ever holds an identifier of a use
 
 from typing import Final, Literal, NamedTuple
 
+from connectors.delivery.stats import AGE_BOUNDS, REQUEST_BOUNDS
+
 Label = Literal[
     "attempt",
     "bytewax",
@@ -55,9 +57,6 @@ def _gauge(name: str, unit: str, labels: tuple[Label, ...], meaning: str, do: st
     return Metric(f"{PREFIX}{name}", "gauge", unit, labels, meaning, do)
 
 
-AGE_BOUNDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14_400, 86_400)
-"""60 is the p95 that Amplitude aims at; 14,400 is `retry_minutes` by default."""
-REQUEST_BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
 BATCH_BOUNDS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 # Is it keeping up?

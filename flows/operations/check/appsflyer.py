@@ -1,14 +1,10 @@
 """The way to AppsFlyer: whether it is open."""
 
 import os
-import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import certifi
-import pycurl
-
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.engines.reach import reach
 from connectors.kafka.probe import ANSWER_SECONDS
 from flows.operations.check.finding import Finding, Mark
 from flows.settings.model import Settings
@@ -23,29 +19,10 @@ def appsflyer(settings: Settings) -> Iterator[Finding]:
     kinds = {each.key_kind for each in settings.syncs}
     endpoints = {delivery.endpoint if kind == "s2s_key" else delivery.endpoint_dev_key for kind in kinds}
     for endpoint in sorted(endpoints):
-        reason = reach(endpoint, delivery)
+        reason = reach(endpoint, delivery, ANSWER_SECONDS)
         if reason is None:
             tls = " over TLS" if urlsplit(endpoint).scheme == "https" else ""
             yield Finding(Mark.FINE, f"delivery.endpoint: {endpoint} is reached{tls}; no event was sent")
         else:
             do = "allow the way out in the firewall, or see endpoint, proxy and ca_file in [delivery]"
             yield Finding(Mark.FAILED, f"delivery.endpoint: {endpoint} is not reached ({reason})", do)
-
-
-def reach(endpoint: str, delivery: DeliverySettings) -> str | None:
-    """Connect as the stream would, with proxy and TLS, without sending a request. Return what failed, or None."""
-    handle = pycurl.Curl()
-    try:
-        handle.setopt(pycurl.URL, endpoint)
-        handle.setopt(pycurl.CONNECT_ONLY, 1)
-        handle.setopt(pycurl.NOSIGNAL, 1)
-        handle.setopt(pycurl.PROXY, delivery.proxy or "")
-        handle.setopt(pycurl.TIMEOUT_MS, int(ANSWER_SECONDS * 1000))
-        handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        handle.setopt(pycurl.CAINFO, str(delivery.ca_file or ssl.get_default_verify_paths().cafile or certifi.where()))
-        handle.perform()
-    except pycurl.error:
-        return handle.errstr()
-    finally:
-        handle.close()
-    return None

@@ -9,12 +9,11 @@ from threading import Lock
 from typing import Final
 
 import structlog
-from confluent_kafka import KafkaException
 
 from connectors.delivery.settings import DeliverySettings
 from connectors.kafka.claim import Claim
 from connectors.kafka.consumer import Intervals
-from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.errors import KafkaSourceError
 from connectors.kafka.hand_over import HandOver
 from connectors.kafka.kept import IfOlder, Kept
 from connectors.kafka.kept_target import TargetWatch, keep_target
@@ -183,7 +182,7 @@ class Rekeying:
         elif self.shutdown.input_ended and not self.shutdown.requested and not self.ledger.open_events:
             try:
                 ends = hand_over.finish()
-            except (KafkaSetupError, KafkaException) as problem:
+            except KafkaSourceError as problem:
                 sys.stderr.write(f"{problem}\n")
         if ends is None:
             sys.stderr.write("nothing is handed over yet; run the same command again\n")

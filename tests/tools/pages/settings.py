@@ -15,7 +15,7 @@ from flows.settings.values import Hint
 _INTRODUCTION: Final = """\
 # Settings
 
-<!-- Made by `python -m tests.tools.pages.settings` out of flows/settings/tables.py and sync_tables.py; change those. -->
+<!-- Made by `python -m tests.tools.pages.settings` from flows/settings/tables.py and sync_tables.py. -->
 
 Everything that `stream.toml` may hold: [TOML](https://toml.io), one table for each concern. `python -m flows init`
 writes a first one, [examples/stream.toml](../examples/stream.toml) has every key, and `python -m flows check` says what

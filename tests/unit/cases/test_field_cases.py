@@ -17,7 +17,7 @@ import pytest
 from flows.operations.explain import Explainer
 from flows.settings.file import parse
 
-FILE: Final = Path(__file__).parent / "cases" / "field-cases.ndjson"
+FILE: Final = Path(__file__).parent / "field-cases.ndjson"
 CASES: Final = [orjson.loads(line) for line in FILE.read_bytes().splitlines()]
 AT_MS: Final = 1_795_921_200_000
 """An hour after the cases' events."""

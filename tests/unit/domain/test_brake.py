@@ -19,7 +19,8 @@ def test_it_is_on_once_more_than_the_share_of_the_last_events_was_refused(
     refusals: list[bool], events: int, share: float
 ) -> None:
     """It looks at exactly the last `events`, goes on above the share, and stays on."""
-    brake = Brake(share, events)
+    told: list[tuple[int, int]] = []
+    brake = Brake(share, events, lambda refused, of: told.append((refused, of)))
     expected = False
     for place, refused in enumerate(refusals, start=1):
         if refused:
@@ -29,6 +30,8 @@ def test_it_is_on_once_more_than_the_share_of_the_last_events_was_refused(
         if place >= events:
             expected = expected or sum(refusals[place - events : place]) > share * events
         assert brake.is_on == expected
+        assert [of for _, of in told] == [events] * expected
+        assert all(refused > share * events for refused, _ in told)
 
 
 def test_only_what_a_bad_deploy_causes_counts() -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.core import HistogramMetricFamily
 
+from connectors.delivery.stats import AGE_BOUNDS
 from connectors.shutdown import Shutdown
 from connectors.state.disk import RESERVE_BYTES, StateDisk
 from flows.domain.fate import DeadLetterReason, FilterReason
@@ -137,7 +138,7 @@ def test_a_metric_takes_exactly_as_many_labels_as_it_has() -> None:
     with pytest.raises(ValueError, match="has the labels"):
         readings.put(v.PENDING, 1)
     with pytest.raises(ValueError, match="has the labels"):
-        readings.put_histogram(v.DELIVERY_AGE, Histogram(v.AGE_BOUNDS), "one", "two")
+        readings.put_histogram(v.DELIVERY_AGE, Histogram(AGE_BOUNDS), "one", "two")
 
 
 def _groups(tmp_path: Path, *lines: str) -> Path:

@@ -367,7 +367,8 @@ def test_the_user_id_is_the_customer_user_id_unchanged() -> None:
 @pytest.mark.parametrize(
     ("length", "warning"),
     [
-        (45, None), (46, EventWarning.LONG_EVENT_NAME), (100, EventWarning.LONG_EVENT_NAME), (101, EventWarning.EVENT_NAME_TOO_LONG),
+        (45, None), (46, EventWarning.LONG_EVENT_NAME),
+        (100, EventWarning.LONG_EVENT_NAME), (101, EventWarning.EVENT_NAME_TOO_LONG),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("letter", ["n", "é", "😀"], ids=ascii)

@@ -1,4 +1,4 @@
-"""The dead-letter queue: dead letters are written in order, as often as it takes, and reported when they are durable."""
+"""The dead-letter queue: letters are written in order, as often as it takes, and reported when they are durable."""
 
 import time
 from collections.abc import Callable, Iterator

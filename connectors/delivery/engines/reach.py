@@ -1,0 +1,27 @@
+"""Whether an endpoint is reached."""
+
+import ssl
+
+import certifi
+import pycurl
+
+from connectors.delivery.settings import DeliverySettings
+
+
+def reach(endpoint: str, delivery: DeliverySettings, seconds: float) -> str | None:
+    """Connect as the stream would, with proxy and TLS, without sending a request. Return what failed, or None."""
+    handle = pycurl.Curl()
+    try:
+        handle.setopt(pycurl.URL, endpoint)
+        handle.setopt(pycurl.CONNECT_ONLY, 1)
+        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle.setopt(pycurl.PROXY, delivery.proxy or "")
+        handle.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
+        handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        handle.setopt(pycurl.CAINFO, str(delivery.ca_file or ssl.get_default_verify_paths().cafile or certifi.where()))
+        handle.perform()
+    except pycurl.error:
+        return handle.errstr()
+    finally:
+        handle.close()
+    return None
