@@ -18,13 +18,14 @@ from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.prompt import Confirm, InvalidResponse, Prompt
 
+from connectors.values import Keys, Name, Servers, Topic
 from flows.domain.exclude import fold
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.paths import split_path
 from flows.domain.personal import PERSONAL_NAMES
 from flows.settings import SettingsError
 from flows.settings.file import parse
-from flows.settings.values import AndroidAppId, IosAppId, Keys, Name, Servers, Topic
+from flows.settings.values import AndroidAppId, IosAppId
 
 _WRONG_USAGE: Final = 2
 _DEFAULT_KEY: Final = "env:APPSFLYER_S2S_KEY"

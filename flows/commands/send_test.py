@@ -25,13 +25,13 @@ from connectors.delivery.engines.libcurl import Answer, Endpoint, Transport
 from connectors.delivery.sender import scrub
 from connectors.delivery.settings import DeliverySettings
 from connectors.secrets import Secret, SecretError
+from connectors.values import is_loopback
 from flows.domain.event import PLATFORMS, Platform
 from flows.domain.printable import printable
 from flows.operations.explain import Explained, Explainer
 from flows.operations.sample_event import SAMPLE_APPSFLYER_ID, default_name, make_event
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings, SyncSettings
-from flows.settings.values import is_loopback
 
 _DELIVERED: Final = 0
 _NOT_DELIVERED: Final = 1

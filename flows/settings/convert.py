@@ -10,11 +10,11 @@ from connectors.delivery.settings import DeliverySettings
 from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import SecretRef
+from connectors.table import Table
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
 from flows.settings import sync_tables, tables
 from flows.settings.model import Health, Identity, Settings, State, SyncSettings, Window
-from flows.settings.table import Table
 
 if TYPE_CHECKING:
     from flows.domain.platform import Stated

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from connectors.values import Expects, Hint
 from flows.settings.problems import Location, Problem, closest, found, key_of
 from flows.settings.tables import TAGGED, TAGS, StreamFile
-from flows.settings.values import Expects, Hint
 
 
 class Mistakes(NamedTuple):

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from connectors.values import REFERENCE, flatten
 from flows.domain.sync import Operator
 from flows.settings.problems import NOT_SHOWN, Location, found
 from flows.settings.tables import IdentityTable
-from flows.settings.values import REFERENCE, flatten
 
 Finding = tuple[Location, str]
 Placed = tuple[Location, dict[str, Any]]

@@ -4,19 +4,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag, create_model
 
+from connectors.table import Table
+from connectors.values import Expects, Flag, Keys, Name, choice
 from flows.domain.sync import NUMERIC_OPERATORS, Operator
-from flows.settings.table import Table
 from flows.settings.values import (
     AndroidAppId,
     BundleId,
     ConditionProperty,
     Currency,
     EventPaths,
-    Expects,
-    Flag,
     IosAppId,
-    Keys,
-    Name,
     Numbers,
     PropertyName,
     PropertyNames,
@@ -24,7 +21,6 @@ from flows.settings.values import (
     ValuePaths,
     Values,
     WantedNames,
-    choice,
 )
 
 

@@ -7,12 +7,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from flows.settings.problems import closest
-from flows.settings.sync_tables import PropertyTable, SyncTable
-from flows.settings.table import Table
-from flows.settings.values import (
+from connectors.table import Table
+from connectors.values import (
     Endpoint,
-    EventPaths,
     Flag,
     Hint,
     Host,
@@ -20,15 +17,16 @@ from flows.settings.values import (
     Name,
     Path,
     Paths,
-    PropertyNames,
     Proxy,
     Servers,
-    SomeEventPaths,
     Topic,
     choice,
     number,
     whole,
 )
+from flows.settings.problems import closest
+from flows.settings.sync_tables import PropertyTable, SyncTable
+from flows.settings.values import EventPaths, PropertyNames, SomeEventPaths
 
 
 class KafkaSourceTable(Table):

@@ -11,11 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from connectors.secrets import SecretRef
+from connectors.table import Table
 from flows.commands.schema import json_schema
 from flows.domain.sync import PropertyRules, Selection, Sync
 from flows.settings import model
 from flows.settings.sync_tables import SyncTable
-from flows.settings.table import Table
 from flows.settings.tables import TAGGED, StreamFile
 from tests.docs.markdown import ROOT
 from tests.tools.pages import settings as document

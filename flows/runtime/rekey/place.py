@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.files.settings import FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.values import Topic
 from flows.settings.model import Settings, State
-from flows.settings.values import Topic
 
 FROM_VARIABLE: Final = "STREAM_REKEY_FROM"
 TO_VARIABLE: Final = "STREAM_REKEY_TO"

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from connectors.table import Table
+from connectors.values import Hint
 from flows.settings import sync_tables, tables
 from flows.settings.rules import OWNED_PROPERTIES
-from flows.settings.table import Table
-from flows.settings.values import Hint
 
 _INTRODUCTION: Final = """\
 # Settings

@@ -1,4 +1,4 @@
-"""The base of every table in stream.toml."""
+"""The base of every table of settings; a kind's own tables stand in its folder."""
 
 from pydantic import BaseModel, ConfigDict
 
