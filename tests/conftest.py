@@ -4,20 +4,17 @@ import os
 import signal
 from collections.abc import Iterator
 
-import hypothesis
 import pytest
 import structlog
 
-# How long an example takes says more of the machine than of the code.
-hypothesis.settings.register_profile("stream", deadline=None)
-hypothesis.settings.load_profile("stream")
-
 pytest_plugins = (
+    "tests.fixtures.examples",
     "tests.fixtures.kafka",
     "tests.fixtures.kafka_container",
     "tests.fixtures.kafka_local",
     "tests.fixtures.kafka_tls",
     "tests.fixtures.stream",
+    "tests.fixtures.time_limit",
     "tests.fixtures.topics",
 )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -27,6 +27,7 @@ from connectors.state.seal import unseal
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, FilterReason
 from flows.domain.ledger import Ledger
+from tests.fixtures.examples import examples
 
 SYNC, APP = "s", "id1"
 LANE = f"{SYNC}/{APP}"
@@ -270,9 +271,4 @@ class Fates(RuleBasedStateMachine):
 
 
 TestFates = Fates.TestCase
-TestFates.settings = settings(
-    max_examples=int(os.environ.get("CHAOS_EXAMPLES", "100")),
-    stateful_step_count=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+TestFates.settings = examples(100, stateful_step_count=60, suppress_health_check=[HealthCheck.too_slow])

@@ -7,13 +7,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.conditions import compile_all, compile_condition
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.sync import Condition, Operator, Scalar
+from tests.fixtures.examples import examples
 
 NEGATED = {
     Operator.IS_NOT: Operator.IS,
@@ -104,7 +105,7 @@ values = st.one_of(st.none(), st.just(""), scalars, st.lists(st.one_of(scalars, 
 
 @pytest.mark.parametrize("operator", list(Operator))
 @given(value=values, wanted=st.lists(scalars, min_size=1, max_size=3).map(tuple))
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_every_operator_means_what_amplitude_says(operator: Operator, value: Any, wanted: tuple[Scalar, ...]) -> None:
     """Amplitude, «Modify user segments».
 
@@ -116,7 +117,7 @@ def test_every_operator_means_what_amplitude_says(operator: Operator, value: Any
 
 @pytest.mark.parametrize(("negated", "plain"), NEGATED.items())
 @given(value=values, wanted=st.lists(scalars, min_size=1, max_size=3).map(tuple))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_a_negated_operator_is_the_exact_negation(
     negated: Operator, plain: Operator, value: Any, wanted: tuple[Scalar, ...]
 ) -> None:
@@ -125,7 +126,7 @@ def test_a_negated_operator_is_the_exact_negation(
 
 
 @given(value=values, wanted=st.lists(scalars, min_size=1, max_size=3).map(tuple))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_set_does_not_contain_is_none_of_the_values(value: Any, wanted: tuple[Scalar, ...]) -> None:
     """Several values of a negated operator: none of them, although `set contains` takes all of them."""
     none_of = all(not holds(value, Operator.SET_CONTAINS, each) for each in wanted)
@@ -261,7 +262,7 @@ def test_every_place_of_a_property_is_reached(name: str, value: str, shape: str)
 
 
 @given(values)
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_any_group_of_the_type_may_hold(value: Any) -> None:
     """Amplitude: an event may have several groups of one type."""
     found = event(group_properties={"company": {"Acme": {"plan": value}, "Bolt": {"plan": "pro"}}})
@@ -280,7 +281,7 @@ def test_all_conditions_must_hold(each_holds: list[bool]) -> None:
 @given(
     st.recursive(st.one_of(st.none(), scalars), lambda inner: st.one_of(st.lists(inner), st.dictionaries(words, inner)))
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_property_of_any_kind_costs_no_error(value: Any) -> None:
     """Nested values are compared as JSON text."""
     for operator in Operator:

@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.decode import (
@@ -22,6 +22,7 @@ from flows.domain.decode import (
 from flows.domain.event import Event, Position, Record
 from flows.domain.exact_json import MAX_DEPTH
 from flows.domain.fate import DeadLetterReason
+from tests.fixtures.examples import examples
 
 NOW_MS = 1_700_000_000_000
 UNDECODABLE = DeadLetterReason.UNDECODABLE
@@ -96,7 +97,7 @@ def test_a_tombstone_holds_nothing() -> None:
 
 
 @given(st.one_of(values, objects))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_json_costs_no_error(value: Any) -> None:
     """NaN, lone surrogates, numbers of any size, wrong types in any place: an event, or a refusal with a reason."""
     raw = json.dumps(value).encode()
@@ -121,7 +122,7 @@ wrapped = st.recursive(
 
 
 @given(st.lists(st.one_of(clean_values, wrapped, wrapped.map(json.dumps)), max_size=5))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_every_part_of_a_record_has_its_place_and_reads_alone_as_it_did_within(members: list[Any]) -> None:
     """Each part stands or falls alone, whatever is wrapped in what; its own bytes decode to the same."""
     decoded = decode_json({"api_key": "secret", "events": members})

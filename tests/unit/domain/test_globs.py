@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from flows.domain.globs import Glob
+from tests.fixtures.examples import examples
 
 tokens = st.one_of(
     st.tuples(st.just("letter"), st.sampled_from("ab/.*?[]!^-\\&|~+(){}$é")),
@@ -57,7 +58,7 @@ def matches(glob: list[tuple[str, str]], text: str) -> bool:
 
 
 @given(st.lists(tokens, max_size=5), st.text("abc/.*?[]!^-\\&|~+(){}$é05", max_size=6))
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_a_glob_matches_what_a_slow_reading_matches(glob: list[tuple[str, str]], text: str) -> None:
     """Amplitude: `*` does not cross `/`, `**` does, `[0-9]` and `[!a-z]`; nothing else of it is special."""
     stars = ("star", "stars")

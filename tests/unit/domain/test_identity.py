@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.decision import Decision, GivenUp, Held, Identified, Unwanted
@@ -19,6 +19,7 @@ from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader, Reading
 from flows.domain.select import Target
 from flows.domain.user import HELD_EVENT_BYTES, Rules, User
+from tests.fixtures.examples import examples
 
 A, B, C = "1700000000000-0000001", "1700000000000-0000002", "1700000000000-0000003"
 UUID = "cdda802e-fb9c-47ad-9866-0794d394c912"
@@ -143,7 +144,7 @@ def play(user: User, step: Step, offset: int, now_ms: int) -> list[Decision]:
 
 
 @given(stories, rules_)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_every_target_is_decided_exactly_once_or_still_held(story: list[Step], rules: Rules) -> None:
     """Conservation: given = identified + unwanted + given up + held, at every moment; at the end nothing is held."""
     user = User(rules)
@@ -178,7 +179,7 @@ def test_every_target_is_decided_exactly_once_or_still_held(story: list[Step], r
 
 
 @given(stories, rules_)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_what_is_identified_can_be_sent(story: list[Step], rules: Rules) -> None:
     """An app of the platform, an AppsFlyer id that was taught, and never one that the other platform alone taught."""
     user = User(rules)
@@ -206,7 +207,7 @@ def test_what_is_identified_can_be_sent(story: list[Step], rules: Rules) -> None
 
 
 @given(stories, rules_.map(lambda rules: rules._replace(settle_ms=0)))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_nothing_waits_for_what_is_known(story: list[Step], rules: Rules) -> None:
     """A held event goes out when an event teaches its id, not later: the end finds none that could be sent."""
     user = User(rules)
@@ -218,7 +219,7 @@ def test_nothing_waits_for_what_is_known(story: list[Step], rules: Rules) -> Non
 
 
 @given(stories, rules_, st.sets(st.integers(0, 12)))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_restart_changes_no_later_decision(story: list[Step], rules: Rules, restarts: set[int]) -> None:
     """State as of an epoch: stored as builtins, restored at any moment, and never changed by later calls."""
     going_on, restarting = User(rules), User(rules)
@@ -244,7 +245,7 @@ def known(user: User) -> dict[str, tuple[int, dict[str, Taught]]]:
 
 
 @given(st.lists(bodies, max_size=7), st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_the_order_of_arrival_does_not_change_the_profile(events: list[dict[str, Any]], chance: random.Random) -> None:
     """Permutations of events over devices, platforms and times, `$unset` among them, and some of them twice."""
     shuffled = [*events, *chance.sample(events, len(events) // 2)]
@@ -257,7 +258,7 @@ def test_the_order_of_arrival_does_not_change_the_profile(events: list[dict[str,
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=20), st.sampled_from([0, 1, 2, 3, 100]))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_duplicates_within_the_remembered_window(arrivals: list[tuple[str, bool]], window: int) -> None:
     """Amplitude, HTTP V2 API: of one `insert_id` the first counts. As many are remembered as the settings say."""
     user = User(RULES._replace(remember_insert_ids=window))
@@ -672,7 +673,7 @@ def test_what_settles_goes_out_when_too_many_wait() -> None:
 
 
 @given(stories, rules_)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_due_is_when_there_is_something_to_do(story: list[Step], rules: Rules) -> None:
     """Held events are decided on when they are due; only a user without any is forgotten, and not a moment early."""
     user = User(rules)

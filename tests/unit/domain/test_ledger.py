@@ -8,7 +8,6 @@ from threading import Barrier, Thread
 from typing import NamedTuple
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -16,6 +15,7 @@ from flows.domain.event import Position
 from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.ledger import Ledger, LedgerError
 from flows.domain.warning import EventWarning
+from tests.fixtures.examples import examples
 
 MAX_PENDING = 50
 
@@ -200,7 +200,7 @@ class AgainstTheModel(RuleBasedStateMachine):
 
 
 TestAgainstTheModel = AgainstTheModel.TestCase
-TestAgainstTheModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAgainstTheModel.settings = examples(60, stateful_step_count=40)
 
 
 def test_an_unknown_partition_has_no_watermark() -> None:

@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.device import Device, OldDeviceState, Taught
@@ -14,6 +14,7 @@ from flows.domain.identifiers import Value
 from flows.domain.merging import merge_users
 from flows.domain.profile import MAX_DEVICES, Profile, devices_of_first_user
 from flows.domain.user import UserState
+from tests.fixtures.examples import examples
 
 ID = "appsflyer_id"
 NOW_S = 1_700_000_000
@@ -64,7 +65,7 @@ def known(profile: Profile) -> dict[str, tuple[int, dict[str, Taught]]]:
 
 
 @given(histories_with_once, st.randoms(use_true_random=False))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_the_order_of_arrival_does_not_change_the_profile(history: list[Lesson], chance: random.Random) -> None:
     """Newest event time wins, so replays and reorderings give the same profile; also between events of one time."""
     shuffled = [*history, *chance.sample(history, len(history) // 2)]  # some events come twice
@@ -88,7 +89,7 @@ def newest(history: list[Lesson]) -> dict[str, Value]:
 
 
 @given(histories)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_a_device_knows_its_newest_values(history: list[Lesson]) -> None:
     """What the device taught while it stated the platform or none; the latter only where it has stated no other."""
     profile = taught_by(history)
@@ -103,7 +104,7 @@ def test_a_device_knows_its_newest_values(history: list[Lesson]) -> None:
 
 
 @given(histories_with_once, st.sampled_from(["ios", "android"]))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_what_another_platform_teaches_changes_nothing(history: list[Lesson], platform: Platform) -> None:
     """Never across platforms: with any other values in the other platform's events the answer is the same."""
     other_values = [
@@ -118,7 +119,7 @@ def test_what_another_platform_teaches_changes_nothing(history: list[Lesson], pl
 
 
 @given(histories_with_once, st.sampled_from(["ios", "android"]), st.sampled_from(["d1", "d2", None]))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_an_events_own_values_win(history: list[Lesson], platform: Platform, device_id: str | None) -> None:
     """Design: an event's own values win; then its device's."""
     own: dict[str, Value] = {ID: "own", "idfa": "mine"}
@@ -127,7 +128,7 @@ def test_an_events_own_values_win(history: list[Lesson], platform: Platform, dev
 
 
 @given(histories, st.sampled_from(["ios", "android"]))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_values_of_two_devices_are_never_mixed(history: list[Lesson], platform: Platform) -> None:
     """An event without a device gets the values of one device, whole, or of what came without one."""
     devices = [each for each in history if each.device_id is not None]
@@ -271,7 +272,7 @@ def test_a_device_that_states_another_platform_is_of_the_newest() -> None:
 
 
 @given(histories_with_once, histories_with_once)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_stored_profile_goes_on_as_if_nothing_had_happened(before: list[Lesson], after: list[Lesson]) -> None:
     """Its state is builtins that no later call changes."""
     profile = taught_by(before)
@@ -318,7 +319,7 @@ def carry_out(profile: Profile, time_ms: int, kind: str, value: str) -> None:
 
 
 @given(operations, st.randoms(use_true_random=False))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_whatever_the_order_of_arrival_the_value_is_amplitudes(
     steps: list[tuple[str, str]], chance: random.Random
 ) -> None:
@@ -338,7 +339,7 @@ def test_whatever_the_order_of_arrival_the_value_is_amplitudes(
 
 
 @given(histories_with_once, histories_with_once)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_two_slices_halves_come_to_what_one_would_know(one: list[Lesson], other: list[Lesson]) -> None:
     """Whichever is merged into which, and however often."""
     halves = [UserState(1, taught_by(each).state(), b"", {}, (), NOW_S) for each in (one, other)]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.decode import decode
@@ -12,6 +12,7 @@ from flows.domain.event import Event, Record
 from flows.domain.fate import FilterReason
 from flows.domain.select import RESERVED, Selected, Target, compile_select
 from flows.domain.sync import ALL_EVENTS, Condition, Operator, Selection, Sync
+from tests.fixtures.examples import examples
 
 PRO = Condition("event.plan", Operator.IS, ("pro",))
 ADULT = Condition("user.age", Operator.GREATER_OR_EQUAL, (18,))
@@ -158,7 +159,7 @@ syncs_ = st.lists(
     pro=st.booleans(),
     adult=st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_every_sync_gets_targets_or_exactly_one_reason(syncs: list[Sync], name: str, *, pro: bool, adult: bool) -> None:
     """Against a slow reading: for each sync either targets, in the file's order and named once each, or one reason."""
     properties = {"event_properties": {"plan": "pro"} if pro else {}, "user_properties": {"age": 18 if adult else 17}}

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.delivery.settings import DeliverySettings
@@ -15,6 +15,7 @@ from connectors.secrets import SecretRef
 from flows.domain.sync import Condition, Operator, Selection, Sync
 from flows.operations.explain import Explained, Explainer
 from flows.settings.model import Identity, Settings, State, SyncSettings, Window
+from tests.fixtures.examples import examples
 
 NOW_MS = 1_700_000_000_000
 A, B = "1700000000000-0000001", "1700000000000-0000002"
@@ -275,7 +276,7 @@ bodies = st.fixed_dictionaries(
 @given(
     st.lists(st.one_of(bodies, st.builds(lambda events: {"events": events}, st.lists(bodies, max_size=3))), max_size=6)
 )
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_every_event_has_exactly_one_fate_for_each_sync(lines: list[dict[str, Any]]) -> None:
     """What decode refuses has one line; anything else one final line or one that says `held` for each sync and copy."""
     syncs = (

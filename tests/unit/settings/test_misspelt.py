@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.settings import Problem, SettingsError
 from flows.settings.file import parse
+from tests.fixtures.examples import examples
 
 FILE = Path("/srv/stream.toml")
 
@@ -160,7 +161,7 @@ def test_the_full_document_is_valid() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_any_single_misspelt_key_is_refused_with_a_suggestion(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(PATHS))
     name = data.draw(misspelt(str(path[-1])))
@@ -170,7 +171,6 @@ def test_any_single_misspelt_key_is_refused_with_a_suggestion(data: st.DataObjec
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_every_misspelt_key_is_reported(data: st.DataObject) -> None:
     leaves = [path for path in PATHS if not isinstance(holder_of(FULL, path)[path[-1]], dict | list)]
     chosen = data.draw(st.lists(st.sampled_from(leaves), min_size=2, max_size=6, unique=True))
@@ -191,7 +191,7 @@ VALUES = st.recursive(
 
 
 @given(st.data())
-@settings(deadline=None, max_examples=300)
+@examples(300)
 def test_whatever_a_value_is_the_answer_is_settings_or_one_line_a_mistake(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(PATHS))
     wrong = copy.deepcopy(FULL)

@@ -7,13 +7,14 @@ from queue import Queue
 from threading import Event
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.dead_letters import LettersUnavailableError
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
+from tests.fixtures.examples import examples
 
 PATIENCE_SECONDS = 10
 NEVER_SECONDS = 3600.0
@@ -61,7 +62,7 @@ def a_dead_letter_queue(
         dead_letter_queue.close()
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(
     st.lists(st.integers(0, 30), min_size=1, max_size=8),
     st.lists(st.integers(0, 4), max_size=8),

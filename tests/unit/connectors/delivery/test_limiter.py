@@ -7,10 +7,11 @@ import math
 from bisect import bisect_left
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.delivery.limiter import BURST_SECONDS, SLACK_SECONDS, Limiter
+from tests.fixtures.examples import examples
 
 
 def most_in_a_second(sent: list[float]) -> int:
@@ -41,7 +42,7 @@ latenesses = st.lists(st.floats(0, 2), min_size=1, max_size=8)
 
 
 @given(rates, latenesses, st.floats(0, 1e6), st.integers(1, 6), st.data())
-@settings(max_examples=60)
+@examples(60)
 def test_no_second_holds_more_than_the_limit_over_all_slices(
     rate: float, late_ms: list[float], start_s: float, slices: int, data: st.DataObject
 ) -> None:
@@ -55,7 +56,7 @@ def test_no_second_holds_more_than_the_limit_over_all_slices(
 
 
 @given(rates, latenesses, st.floats(0, 1e6), st.integers(1, 6))
-@settings(max_examples=60)
+@examples(60)
 def test_at_least_nine_tenths_of_the_limit_are_used(
     rate: float, late_ms: list[float], start_s: float, slices: int
 ) -> None:

@@ -208,7 +208,7 @@ def test_of_a_truncated_zip_the_members_before_the_cut_are_read(tmp_path: Path, 
     assert resumed == lines[300:]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=40), st.integers(0), st.integers(0, 60))
 def test_whatever_is_wrong_with_a_zip_reading_it_ends(tmp_path: Path, junk: bytes, place: int, cut: int) -> None:
     content = zipped(export(3, (1, 2)))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.dead_letters import LettersUnavailableError, headers
@@ -14,6 +14,7 @@ from connectors.files.damage import Damage
 from connectors.files.dead_letters import FileLetterWriter, read_letters
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
+from tests.fixtures.examples import examples
 
 
 def letter(value: bytes = b"{}", key: bytes | None = None, error: str = "no JSON") -> DeadLetter:
@@ -34,7 +35,7 @@ class Clock:
         return self.now
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.binary() | st.text().map(str.encode), st.none() | st.binary(max_size=9)), max_size=5))
 def test_values_and_keys_come_back_byte_for_byte(tmp_path: Path, pairs: list[tuple[bytes, bytes | None]]) -> None:
     directory = tmp_path / os.urandom(8).hex()

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from connectors.state import spill as module
 from connectors.state.spill import EMPTY, Mark, Spill
+from tests.fixtures.examples import examples
 
 
 class SpillMachine(RuleBasedStateMachine):
@@ -65,5 +65,5 @@ def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SEGMENT_BYTES", 300)
 
 
-SpillMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+SpillMachine.TestCase.settings = examples(60, stateful_step_count=40)
 TestSpill = SpillMachine.TestCase

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.state import spill as module
 from connectors.state.damage import DamagedStateError
 from connectors.state.spill import Mark, Spill
+from tests.fixtures.examples import examples
 
 ITEMS: list[tuple[Any, ...]] = [(number, b"x" * 40) for number in range(30)]
 SAID = r"overflow.*put it back as it was, or move recovery, users, overflow and manifest\.json out of the state"
@@ -70,7 +71,7 @@ def test_each_byte_that_is_flipped_is_noticed(tmp_path: Path) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_each_part_that_is_zeroed_or_cut_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
     directory = tmp_path / "overflow"
     mark = _written(directory)

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.state import user_log
 from connectors.state import user_segments as segments
 from connectors.state.user_log import UserLog
 from connectors.state.user_segments import State, UserLogError, erase, read_log, write_log
+from tests.fixtures.examples import examples
 
 NOW_S = 1_795_000_000
 SECRET = "ada@example.com"  # noqa: S105 - a user's id
@@ -80,7 +81,7 @@ steps = st.lists(
 
 
 @pytest.mark.usefixtures("_often")
-@settings(max_examples=200)
+@examples(200)
 @given(steps)
 def test_a_start_finds_what_the_snapshot_stands_for(
     tmp_path_factory: pytest.TempPathFactory, story: list[tuple[dict[str, int | None], str]]
