@@ -67,20 +67,25 @@ VALUES = {json.dumps(value): value for _, _, yes, no in ROWS for value in (*yes,
 
 
 @pytest.mark.parametrize("kind", ["event.", "user.", "group.org."])
-@pytest.mark.parametrize("value", VALUES)
-def test_every_operator(value: str, kind: str) -> None:
+def test_every_operator(kind: str) -> None:
     """On event, user and group properties alike."""
-    properties: dict[str, Any] = {} if VALUES[value] == MISSING else {"p": VALUES[value]}
-    where: dict[str, dict[str, Any]] = {
-        "event.": {"event_properties": properties},
-        "user.": {"user_properties": properties},
-        "group.org.": {"groups": {"org": ["Acme"]}, "group_properties": {"org": {"Acme": properties}}},
-    }
-    found = holding(where[kind], kind)
-    judged = {place: value in map(json.dumps, yes) for place, (_, _, yes, no) in enumerate(ROWS)
-              if value in map(json.dumps, [*yes, *no])}  # fmt: skip
-    assert judged
-    assert {place: place in found for place in judged} == judged
+    found: dict[tuple[str, str, str], bool] = {}
+    expected: dict[tuple[str, str, str], bool] = {}
+    for value, meant in VALUES.items():
+        properties: dict[str, Any] = {} if meant == MISSING else {"p": meant}
+        where: dict[str, dict[str, Any]] = {
+            "event.": {"event_properties": properties},
+            "user.": {"user_properties": properties},
+            "group.org.": {"groups": {"org": ["Acme"]}, "group_properties": {"org": {"Acme": properties}}},
+        }
+        holds = holding(where[kind], kind)
+        for place, (operator, wanted, yes, no) in enumerate(ROWS):
+            case = (value, operator, json.dumps(wanted))
+            if value in map(json.dumps, [*yes, *no]):
+                expected[case] = value in map(json.dumps, yes)
+                found[case] = place in holds
+    assert set(VALUES) == {value for value, _, _ in expected}
+    assert found == expected
 
 
 @pytest.mark.parametrize(

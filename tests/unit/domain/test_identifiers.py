@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.decode import decode
@@ -19,6 +20,7 @@ from flows.domain.identifiers import (
     Reading,
     Value,
 )
+from tests.fixtures.examples import examples
 
 READER = IdentifierReader(DEFAULT_PATHS)
 UUID = "cdda802e-fb9c-47ad-9866-0794d394c912"
@@ -67,11 +69,16 @@ def read(**fields: Any) -> Reading:
     return READER.read(event(**fields))
 
 
-@pytest.mark.parametrize(("attribute", "path"), ALL_PATHS)
-def test_every_default_path_is_read(attribute: str, path: str) -> None:
+def at_each_path(sent: Mapping[str, Any]) -> dict[tuple[str, str], Reading]:
+    """Return what is read of each attribute's value at each of its paths."""
+    return {(attribute, path): read(**with_value(path, sent[attribute])) for attribute, path in ALL_PATHS}
+
+
+def test_every_default_path_is_read() -> None:
     """Each spelling that is known from SDKs, connectors and exports, in user and event properties and on the event."""
-    sent, real = REAL[attribute]
-    assert read(**with_value(path, sent)) == Reading({attribute: real}, (), ())
+    assert at_each_path({attribute: sent for attribute, (sent, _) in REAL.items()}) == {
+        (attribute, path): Reading({attribute: REAL[attribute][1]}, (), ()) for attribute, path in ALL_PATHS
+    }
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTES)
@@ -100,18 +107,15 @@ def test_fields_of_the_event_itself_are_read(attribute: str, path: str) -> None:
     assert read(**{path: sent}).values == {attribute: real}
 
 
-@pytest.mark.parametrize("path", [path for _, path in ALL_PATHS])
-def test_absent_values_say_nothing(path: str) -> None:
+@pytest.mark.parametrize("absent", [None, "", "  "])
+def test_absent_values_say_nothing(absent: Any) -> None:
     """Null, empty and blank are absent, which is no mistake to report."""
-    for absent in (None, "", "  "):
-        assert read(**with_value(path, absent)) == Reading({}, (), ())
+    assert at_each_path(dict.fromkeys(REAL, absent)) == dict.fromkeys(ALL_PATHS, Reading({}, (), ()))
 
 
-@pytest.mark.parametrize(("attribute", "path"), ALL_PATHS)
-def test_zero_identifiers_count_as_absent_and_are_reported(attribute: str, path: str) -> None:
+def test_zero_identifiers_count_as_absent_and_are_reported() -> None:
     """AppsFlyer, «About device identifiers»: all zeros is no identifier."""
-    expected = (attribute,)
-    assert read(**with_value(path, ZERO[attribute])) == Reading({}, (), expected)
+    assert at_each_path(ZERO) == {(attribute, path): Reading({}, (), (attribute,)) for attribute, path in ALL_PATHS}
 
 
 MALFORMED: Final[list[Any]] = [
@@ -119,12 +123,12 @@ MALFORMED: Final[list[Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("attribute", "path"), ALL_PATHS)
-def test_malformed_identifiers_count_as_absent_and_are_reported(attribute: str, path: str) -> None:
+@pytest.mark.parametrize("bad", MALFORMED)
+def test_malformed_identifiers_count_as_absent_and_are_reported(bad: Any) -> None:
     """AppsFlyer, OpenAPI of the S2S events API: patterns of the identifiers."""
-    expected = (attribute,)
-    for bad in MALFORMED:
-        assert read(**with_value(path, bad)) == Reading({}, expected, ())
+    assert at_each_path(dict.fromkeys(REAL, bad)) == {
+        (attribute, path): Reading({}, (attribute,), ()) for attribute, path in ALL_PATHS
+    }
 
 
 @pytest.mark.parametrize("attribute", ["idfa", "idfv", "advertising_id", "amazon_aid", "app_set_id"])
@@ -152,7 +156,7 @@ def test_the_first_path_with_a_real_value_wins(attribute: str) -> None:
         st.sampled_from(sorted({path for _, path in ALL_PATHS})), st.integers(0, 99), min_size=1, max_size=8
     )
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_whatever_paths_have_values_the_first_wins(at: dict[str, int]) -> None:
     """Against a slow reading of the list of paths."""
     fields: dict[str, Any] = {}
@@ -258,7 +262,7 @@ PATTERNS: Final = {
 
 
 @given(st.dictionaries(st.sampled_from([path for _, path in ALL_PATHS]), anything, max_size=6))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_reading_is_total_and_reports_everything_it_leaves_out(at: dict[str, Any]) -> None:
     """Values of any kind at any path: read, or reported as malformed or zero, or absent."""
     fields: dict[str, Any] = {}
