@@ -1,6 +1,6 @@
 """The broker says nothing, or is gone and comes back, under load. Needs a local broker of its own.
 
-In `make test` an outage lasts 20 seconds, in `make chaos` CHAOS_OUTAGE_SECONDS; the published figures are of 300.
+In `make test-all` an outage lasts 20 seconds, in `make chaos` CHAOS_OUTAGE_SECONDS; the published figures are of 300.
 """
 
 import os
@@ -97,6 +97,7 @@ def _what_was_read_goes_out(world: World) -> int:
     return int(accepted)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_the_broker_is_away_for_a_moment(own_world: World, own_kafka: LocalKafka, adds_up: Identity) -> None:
     """The stream waits, says for what, does not end, and loses nothing; what it has still goes out meanwhile."""

@@ -34,6 +34,7 @@ def _kill_under_load(world: World, rng: random.Random, *arguments: str) -> Run:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120 + 20 * KILLS)
 def test_kill_at_random_moments(world: World, adds_up: Identity) -> None:
     """Nothing is lost; what goes out twice is no more than was in flight or answered in the last 50 ms."""
@@ -62,6 +63,7 @@ def test_kill_at_random_moments(world: World, adds_up: Identity) -> None:
     assert most <= MAX_IN_FLIGHT + UNWRITTEN_ANSWERS
 
 
+@pytest.mark.slow
 def test_the_canary_is_caught(world: World) -> None:
     """A sink whose snapshot forgets what is pending loses events under the same kills, and the oracle says so."""
     rng = random.Random(world.seed)

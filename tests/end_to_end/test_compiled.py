@@ -41,7 +41,8 @@ broken = {
 print(json.dumps([sorted(compiled), sorted(broken)]))
 """
 
-pytestmark = pytest.mark.timeout(600)  # the compiler takes a minute and more
+# The compiler takes a minute and more; one process builds the wheel.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("compiled")]
 
 
 @pytest.fixture(scope="module")

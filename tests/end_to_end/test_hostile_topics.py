@@ -7,6 +7,8 @@ import pytest
 from tests.tools.load.hostile.kinds import KINDS, ORDINARY, Kind
 from tests.tools.load.hostile.run import accounted, run
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile")]
+
 _MB = 1 << 20
 _MOST_ORDINARY = 150 * _MB
 """What the process takes for ordinary events, at the most; 95 MB on the machine that this was written on."""

@@ -17,7 +17,7 @@ from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
 from tests.fixtures.kafka_tls import PASSWORD, USER, TlsKafka
 from tests.fixtures.stream import Identity, Stream
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.timeout(240), pytest.mark.xdist_group("tls")]
 
 SETTINGS = """\
 [source]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.tools.load import endpoint_nginx
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.timeout(240)]
 
 ENDPOINTS = ["python", *(["nginx"] if endpoint_nginx.find() else [])]
 

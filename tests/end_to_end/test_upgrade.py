@@ -16,7 +16,8 @@ from tests.fixtures.stream import KEY, Identity, Stream
 from tests.upgrade import scene
 from tests.upgrade.topic import made_anew
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+# All of them use the topic and the group that the states name.
+pytestmark = [pytest.mark.slow, pytest.mark.kafka, pytest.mark.timeout(180), pytest.mark.xdist_group("upgrade")]
 
 STATES: Final = sorted((Path(__file__).parents[1] / "upgrade" / "states").glob("*.tar.xz"))
 LATER: Final = range(scene.EVENTS.stop, scene.EVENTS.stop + 20)

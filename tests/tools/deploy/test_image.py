@@ -17,6 +17,8 @@ from connectors.appsflyer.sandbox import SandboxServer
 from tests.fixtures.kafka_container import _free_port
 from tests.tools.deploy.engine import Engine
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image")]
+
 IMAGE = "localhost/amplitude-appsflyer-stream:test"
 KEY = "s2s-key-of-the-image-test"
 EVENTS = 2_000

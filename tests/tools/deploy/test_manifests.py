@@ -27,6 +27,8 @@ from tests.tools.deploy.manifests import (
     render,
 )
 
+pytestmark = pytest.mark.slow
+
 STREAM_FOLDERS = sorted(each.parent.name for each in DEPLOY.glob("overlays/*/kustomization.yaml"))
 SETTINGS = sorted(DEPLOY.rglob("stream.toml"))
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - within a pod
