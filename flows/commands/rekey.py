@@ -14,7 +14,7 @@ from connectors.state.private import keep_private
 from flows.commands.run import make_recovery_store
 from flows.domain.slice import parse_slice
 from flows.runtime.logs import configure_logs
-from flows.runtime.rekey.place import FROM_VARIABLE, HAND_OVER_VARIABLE, TO_VARIABLE, Place, PlaceError, place
+from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, Place, PlaceError, place
 from flows.runtime.signals import keep_waiting
 from flows.settings import SettingsError, load
 
@@ -74,14 +74,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _become(where: Place, directory: Path) -> NoReturn:
-    os.environ[FROM_VARIABLE] = where.source.topic
-    os.environ[TO_VARIABLE] = where.to_topic
-    os.environ[HAND_OVER_VARIABLE] = "1" if where.hand_over else "0"
+    flow = f"{FLOW}:flow({where.source.topic!r}, {where.to_topic!r}, hand_over={where.hand_over})"
     recovery = ["-r", str(directory), "-s", str(where.state.epoch_seconds), "-b", "0"]
     sys.stdout.flush()
     sys.stderr.flush()
     keep_waiting()
-    os.execv(sys.executable, [sys.executable, "-m", "bytewax.run", FLOW, *recovery])  # noqa: S606 (no shell is wanted)
+    os.execv(sys.executable, [sys.executable, "-m", "bytewax.run", flow, *recovery])  # noqa: S606 (no shell is wanted)
 
 
 def _refuse(text: str) -> int:

@@ -31,7 +31,6 @@ from flows.operators.replay_filters import Filters
 from flows.runtime.logs import configure_logs
 from flows.runtime.obstacles import obstacles
 from flows.runtime.replay import plan
-from flows.runtime.replay.start import DIRECTORY_VARIABLE
 from flows.runtime.signals import keep_waiting
 from flows.runtime.start import refuse_cluster
 from flows.settings import SettingsError, load
@@ -128,7 +127,6 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{args.settings}: state.directory: {problem.filename}: {problem.strerror}\n")
         return _WRONG_USAGE
     os.environ["STREAM_SETTINGS"] = str(settings.path)
-    os.environ[DIRECTORY_VARIABLE] = str(directory)
     sys.stdout.flush()
     sys.stderr.flush()
     keep_waiting()
@@ -143,7 +141,7 @@ class _RefusedError(Exception):
 def command(directory: Path, epoch_seconds: int) -> list[str]:
     """Return the command line of the replay, with recovery on."""
     recovery = ["-r", str(directory / "recovery"), "-s", str(epoch_seconds), "-b", "0"]
-    return [sys.executable, "-m", "bytewax.run", FLOW, *recovery]
+    return [sys.executable, "-m", "bytewax.run", f"{FLOW}:flow({str(directory)!r})", *recovery]
 
 
 def _prepare(settings: Settings, filters: Filters, *, again: bool, letters_per_second: float) -> Path:

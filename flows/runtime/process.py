@@ -40,9 +40,8 @@ from connectors.state.lock import lock_directory, sign
 from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import Sealed, unseal
 from flows.domain.brake import Brake
-from flows.domain.event import PLATFORMS, Record
+from flows.domain.event import PLATFORMS
 from flows.domain.fate import DeadLetter
-from flows.domain.heard import Heard
 from flows.domain.ledger import Ledger
 from flows.domain.warm_up import WarmUp
 from flows.observe.heartbeat import Heartbeat
@@ -51,6 +50,7 @@ from flows.operators.earlier_parts import WithEarlierParts
 from flows.operators.heard_source import WithMarks
 from flows.operators.identify import Around, Generation, UsersLogic
 from flows.operators.identity_rules import identity_rules, logins_of
+from flows.operators.stages import decode_records, refused_letters
 from flows.operators.sync_plan import Compiled
 from flows.operators.user_store import SHARDS
 from flows.operators.window import MicroBatch
@@ -135,6 +135,8 @@ class Process:
         self.logins = logins_of(self.rules)
         self.hearing = Hearing(SHARDS, lambda: self.ledger.held_events)
         self.compiled = Compiled(settings, self.ledger, now_ms, self.warm_up, self.logins)
+        self.decode = decode_records(self.ledger, self.warm_up)
+        self.refused_letters = refused_letters(now_ms)
         self.parts = Parts(
             settings,
             slice_index,
@@ -151,8 +153,15 @@ class Process:
             self._disk,
         )
 
-    def source(self) -> Source[Record | Heard]:
-        """Return where records come from."""
+    def connect(self) -> None:
+        """Open both ends of the flow: `source` and `sink`, with their threads running. Waits for Kafka.
+
+        Exits with 0 if a stop is asked for meanwhile. Raises KafkaSetupError.
+        """
+        self.source = self._open_source()
+        self.sink = self._open_sink()
+
+    def _open_source(self) -> Source[Any]:
         return WithMarks(WithEarlierParts(self._source(), self._earlier_parts), self.hearing)
 
     def _source(self) -> FilesInput | KafkaInput:
@@ -218,8 +227,7 @@ class Process:
         max_wait = window.max_wait_ms / 1000
         return MicroBatch(items, window.max_events, max_wait, self.pace, self.parts.windows, self.parts.batches)
 
-    def sink(self) -> AppsFlyerSink:
-        """Return where deliveries and dead letters go, with its threads running."""
+    def _open_sink(self) -> AppsFlyerSink:
         delivery = self.settings.delivery
 
         def written(letter: DeadLetter) -> None:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import structlog
 
+from connectors.kafka.errors import KafkaSetupError
 from connectors.state.damage import DamagedStateError, unusable
 from connectors.state.engine_store import SOURCE_STEP, stored_keys, stored_snapshot
 from connectors.state.engine_store_check import check_store, guard_store
@@ -77,6 +78,10 @@ def start() -> Process:
     atexit.register(progress.stop)
     greet(settings, _serve_health(path, process))
     atexit.register(process.finish)
+    try:
+        process.connect()
+    except KafkaSetupError as problem:
+        refuse(str(problem))
     return process
 
 

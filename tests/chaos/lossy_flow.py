@@ -14,6 +14,6 @@ def _forgetful(self: Outbox) -> tuple[Any, ...]:
 
 Outbox.state = _forgetful  # type: ignore[method-assign]  # the damage that is wanted
 
-from flows.stream import flow  # noqa: E402 - it is built when it is imported
+from flows.stream import flow  # noqa: E402
 
 __all__ = ["flow"]

@@ -137,7 +137,8 @@ def test_they_are_taken_out_before_anything_heavy_is_loaded(program: str, tmp_pa
         "def look():\n"
         "    heavy = {'_ssl', '_hashlib', 'pycurl', 'confluent_kafka', 'prometheus_client'} & set(sys.modules)\n"
         "    print(sorted(heavy)); raise SystemExit\n"
-        f"e.take_out = look\nimport {program}\n"
+        f"e.take_out = look\nimport {program} as program\n"
+        "program.flow()\n"
     )
     environment: dict[str, Any] = {**os.environ, **dict.fromkeys(TAKEN_OUT, str(tmp_path / "nothing"))}
     done = subprocess.run([sys.executable, "-c", looks], env=environment, check=True, stdout=subprocess.PIPE)

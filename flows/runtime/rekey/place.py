@@ -1,6 +1,5 @@
 """From which topic to which, under which group, and where the position is kept."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,6 @@ from flows.settings.model import Settings, State
 
 FROM_VARIABLE: Final = "STREAM_REKEY_FROM"
 TO_VARIABLE: Final = "STREAM_REKEY_TO"
-HAND_OVER_VARIABLE: Final = "STREAM_REKEY_HAND_OVER"
 _TOPIC: Final = TypeAdapter[str](Topic)
 
 
@@ -66,9 +64,3 @@ def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, h
         source.group_id,
         hand_over=hand_over,
     )
-
-
-def place_of(settings: Settings, environment: Mapping[str, str]) -> Place:
-    """Return the place that the environment names. Raises PlaceError."""
-    hand_over = environment.get(HAND_OVER_VARIABLE) == "1"
-    return place(settings, environment.get(FROM_VARIABLE), environment.get(TO_VARIABLE), hand_over=hand_over)

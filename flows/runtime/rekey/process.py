@@ -89,8 +89,8 @@ class Rekeying:
             claim=Claim(kept, self.ledger.pending_offsets),
         )
 
-    def source(self) -> KafkaInput:
-        """Return where records come from; waits for Kafka, and exits with 0 if a stop is asked for meanwhile.
+    def connect(self) -> None:
+        """Open both ends: `source` and `sink`. Waits for Kafka, and exits with 0 if a stop is asked for meanwhile.
 
         Raises:
             KafkaSetupError: as `find_target` and `KafkaInput.connect`.
@@ -103,7 +103,7 @@ class Rekeying:
             log.info("stopped while waiting for Kafka")
             raise SystemExit(0)
         self._target_watch = TargetWatch(self._place.source, target, self.shutdown)
-        self._producer = OrderedProducer(self._place.source, target, self._written)
+        producer = self._producer = OrderedProducer(self._place.source, target, self._written)
         log.info(
             "rekeying a topic",
             from_topic=self._place.source.topic,
@@ -113,7 +113,10 @@ class Rekeying:
             partitioner=PARTITIONER,
             group=self._place.source.group_id,
         )
-        return self.kafka
+        self.source = self.kafka
+        self.sink = KafkaOutput(
+            producer, self.shutdown, lambda: self.ledger.open_events, self._drain_seconds, self._closed
+        )
 
     def rekey_records(self, records: list[Record]) -> Iterable[tuple[str, list[Outgoing]]]:
         """Records → one batch of records to write, in their order; opens their entries."""
@@ -133,14 +136,6 @@ class Rekeying:
             self._pending_bytes += sum(each.size_bytes for each in outgoing)
         self.counts.add(keyed)
         return [("", outgoing)] if outgoing else []
-
-    def sink(self) -> KafkaOutput:
-        """Return where records go; `source` comes first."""
-        if self._producer is None:
-            raise RuntimeError("source comes first")
-        return KafkaOutput(
-            self._producer, self.shutdown, lambda: self.ledger.open_events, self._drain_seconds, self._closed
-        )
 
     @property
     def written(self) -> int:

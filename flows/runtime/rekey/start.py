@@ -4,12 +4,15 @@ import atexit
 import os
 from pathlib import Path
 
+from connectors.kafka.errors import KafkaSetupError
+from connectors.secrets import SecretError
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
 from flows.runtime import summary_file
 from flows.runtime.logs import configure_logs
 from flows.runtime.progress import interval_seconds
-from flows.runtime.rekey.place import PlaceError, place_of
+from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, PlaceError
+from flows.runtime.rekey.place import place as rekey_place
 from flows.runtime.rekey.process import Rekeying
 from flows.runtime.rekey.progress import Progress
 from flows.runtime.signals import for_the_main_thread, stop_on_signals
@@ -17,8 +20,11 @@ from flows.runtime.start import refuse, refuse_cluster, slice_of_environment
 from flows.settings import SettingsError, load
 
 
-def start() -> Rekeying:
-    """Read what the environment names, and build the parts. Exits with 2 where that cannot be."""
+def start(from_topic: str, to_topic: str, *, hand_over: bool) -> Rekeying:
+    """Read the settings, and build the parts. Exits with 2 where that cannot be.
+
+    A topic that is not given is the one that the environment names, as for `python -m flows rekey`.
+    """
     configure_logs()
     keep_private()
     refuse_cluster("rekey", "start independent slices instead: python -m flows rekey --slice i/N")
@@ -28,7 +34,9 @@ def start() -> Rekeying:
     path = Path(os.environ.get("STREAM_SETTINGS") or "stream.toml")
     try:
         settings = load(path)
-        place = place_of(settings, os.environ)
+        from_topic = from_topic or os.environ.get(FROM_VARIABLE, "")
+        to_topic = to_topic or os.environ.get(TO_VARIABLE, "")
+        place = rekey_place(settings, from_topic, to_topic, hand_over=hand_over)
     except SettingsError as problem:
         refuse(str(problem))
     except PlaceError as problem:
@@ -50,4 +58,8 @@ def start() -> Rekeying:
     atexit.register(process.restart_if_asked)
     atexit.register(progress.stop)
     atexit.register(process.finish)
+    try:
+        process.connect()
+    except (KafkaSetupError, SecretError) as problem:
+        refuse(str(problem))
     return process

@@ -9,17 +9,24 @@ from typing import Final
 
 import structlog
 
+from connectors.appsflyer.request import compile_translate
+from connectors.delivery.items import Item
 from connectors.delivery.replay_outbox import ReplayOutbox
 from connectors.files.letter_reader import FileLetterReader
 from connectors.files.settings import FileDeadLetters
 from connectors.hearing import Hearing
 from connectors.kafka.letter_reader import KafkaLetterReader
 from connectors.state.manifest import Snapshot
+from flows.domain.fate import DeadLetter
+from flows.domain.select import compile_select
 from flows.domain.user import Rules
+from flows.operators.identify import Keyed as IdentifyKeyed
+from flows.operators.identify import Selected, in_shard
 from flows.operators.letter_source import Begin, LetterInput, LetterReader
-from flows.operators.replay import ReplayLedger
+from flows.operators.replay import Keyed, ReplayLedger, read_again, with_logins
 from flows.operators.replay_choice import Choice
-from flows.runtime.process import Process
+from flows.operators.stages import translate_events
+from flows.runtime.process import Process, now_ms
 from flows.runtime.replay import plan, report
 from flows.runtime.replay.plan import Plan
 from flows.runtime.replay.progress import Progress
@@ -69,8 +76,33 @@ class Replay(Process):
         self.ending = Ending.STOPPED
         self.hearing = Hearing(0)  # letters carry no marks, and none is held
 
-    def letters(self) -> LetterInput:
-        """Return where letters come from."""
+        self._known = with_logins(self.logins, now_ms)
+        syncs = settings.enabled_syncs
+        translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
+        self.translate = translate_events(syncs, translates, self.ledger, now_ms)
+        self.read_again = read_again(
+            self.letter_ledger,
+            self.marks,
+            compile_select(syncs),
+            the_plan.filters,
+            self.choice.not_taken,
+            now_ms,
+            settings.paused_syncs,
+        )
+
+    def events(self, read: list[Keyed]) -> list[tuple[str, Selected]]:
+        """Return what decode took, of what was read again."""
+        return [(key, each) for key, each in read if not isinstance(each, DeadLetter)]
+
+    def refused(self, read: list[Keyed]) -> list[tuple[str, Item]]:
+        """Return what decode refused, of what was read again."""
+        return [(key, each) for key, each in read if isinstance(each, DeadLetter)]
+
+    def keyed(self, events: list[tuple[str, Selected]]) -> list[tuple[str, IdentifyKeyed]]:
+        """Return events by the shard of their user, behind what their device hands on to the first user on it."""
+        return [in_shard(key, each) for key, each in self._known(events)]
+
+    def _open_source(self) -> LetterInput:
         wanted, rate = self.choice.wanted, self.plan.letters_per_second
         return LetterInput(self._reader, wanted, self._room, self.shutdown, rate, pace=self.pace)
 

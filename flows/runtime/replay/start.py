@@ -3,10 +3,10 @@
 import atexit
 import os
 from pathlib import Path
-from typing import Final
 
 import structlog
 
+from connectors.kafka.errors import KafkaSetupError
 from connectors.secrets import SecretError
 from connectors.state.damage import DamagedStateError, unusable
 from connectors.state.engine_store import stored_snapshot
@@ -21,20 +21,17 @@ from flows.settings import SettingsError, load
 
 log = structlog.get_logger()
 
-DIRECTORY_VARIABLE: Final = "STREAM_REPLAY"
-"""Names the directory with the plan, which `python -m flows replay` has made."""
 
-
-def start() -> Replay:
-    """Read the settings and the plan that the environment names, and build the replay. Exits with 2 where it cannot."""
+def start(place: str) -> Replay:
+    """Read the settings and the plan in a directory, and build the replay. Exits with 2 where that cannot be."""
     configure_logs()
     refuse_cluster("a replay", "it is one process: leave them out")
-    if DIRECTORY_VARIABLE not in os.environ:
+    if not place:
         refuse("a replay is started with: python -m flows replay --reason … --sync … --since …")
     unwritable = summary_file.obstacle()
     if unwritable is not None:
         refuse(unwritable)
-    directory = Path(os.environ[DIRECTORY_VARIABLE])
+    directory = Path(place)
     path = Path(os.environ.get("STREAM_SETTINGS", "stream.toml"))
     try:
         settings = load(path)
@@ -55,4 +52,8 @@ def start() -> Replay:
     process.stop_on_signals()
     atexit.register(process.exit_if_paused)  # before the others, and so called after them
     atexit.register(process.clean_up)
+    try:
+        process.connect()
+    except KafkaSetupError as problem:
+        refuse(str(problem))
     return process

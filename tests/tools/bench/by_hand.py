@@ -20,7 +20,6 @@ from connectors.delivery.items import Item
 from connectors.delivery.sink import PART
 from flows.domain.event import Event, Position, Record
 from flows.domain.heard import Heard
-from flows.operators.stages import decode_records
 from flows.runtime.process import Process
 from flows.runtime.start import _collect_garbage_rarely
 from flows.settings import load
@@ -41,10 +40,10 @@ class ByHand:
 
     def __init__(self, settings: Path) -> None:
         self.process = Process(load(settings), has_recovery=True)
-        source = self.process.source()
-        self.parts = [source.build_part("source", name, None) for name in source.list_parts()]  # type: ignore[attr-defined]  # the Kafka source
-        self.sink = self.process.sink().build_part("deliver", PART, None)
-        self.decode = decode_records(self.process.ledger, self.process.warm_up)
+        self.process.connect()
+        source: Any = self.process.source
+        self.parts = [source.build_part("source", name, None) for name in source.list_parts()]
+        self.sink = self.process.sink.build_part("deliver", PART, None)
         self.users: dict[str, UsersLogic] = {}
         self.windows: dict[str, MicroBatch] = {}
         self.cpu: dict[str, float] = defaultdict(float)
@@ -73,7 +72,7 @@ class ByHand:
 
     def _through(self, records: list[Record | Heard]) -> None:
         self.read += sum(not isinstance(each, Heard) for each in records)
-        decoded = self._timed("decode", self.decode, records)
+        decoded = self._timed("decode", self.process.decode, records)
         events = [each for each in decoded if isinstance(each, Event | Heard)]
         keyed = self._timed("select", self.process.compiled.select, events)
         grouped: dict[str, list[Any]] = defaultdict(list)  # as the engine does it

@@ -12,7 +12,7 @@ from flows.settings import load
 
 KAFKA = '[source]\nkind = "kafka"\nbootstrap_servers = "k:9092"\ntopic = "events"\ngroup_id = "stream"\n'
 SYNC = '[[sync]]\nname = "production"\nios_app_id = "id1"\ns2s_key = "env:STREAM_TEST_KEY"\nevents = "all"\n'
-NAMES = ("STREAM_SETTINGS", "STREAM_REKEY_FROM", "STREAM_REKEY_TO", "STREAM_SLICE")
+NAMES = ("STREAM_SETTINGS", "STREAM_SLICE")
 
 Execs = list[tuple[list[str], list[str | None]]]
 
@@ -20,7 +20,7 @@ Execs = list[tuple[list[str], list[str | None]]]
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give an empty directory, and nothing that the command listens to; no sync's key either."""
-    for name in (*NAMES, "STREAM_TEST_KEY"):
+    for name in (*NAMES, "STREAM_REKEY_FROM", "STREAM_REKEY_TO", "STREAM_TEST_KEY"):
         monkeypatch.setenv(name, "")
     monkeypatch.chdir(tmp_path)
 
@@ -47,8 +47,9 @@ def test_it_becomes_bytewax_with_recovery(execs: Execs, tmp_path: Path) -> None:
     write(KAFKA + "[state]\ndirectory = 'st'\nepoch_seconds = 7\n" + SYNC)
     main(["rekey", "--to", "by-user"])
     recovery = tmp_path / "st/rekey/events/by-user/recovery"
-    arguments = [sys.executable, "-m", "bytewax.run", "flows.rekey", "-r", str(recovery), "-s", "7", "-b", "0"]
-    assert execs == [(arguments, [str(tmp_path / "stream.toml"), "events", "by-user", "0/1"])]
+    flow = "flows.rekey:flow('events', 'by-user', hand_over=False)"
+    arguments = [sys.executable, "-m", "bytewax.run", flow, "-r", str(recovery), "-s", "7", "-b", "0"]
+    assert execs == [(arguments, [str(tmp_path / "stream.toml"), "0/1"])]
     assert [each.name for each in recovery.iterdir()] == ["part-0.sqlite3"]
 
 
@@ -60,7 +61,7 @@ def test_the_topic_that_is_not_named_is_the_sources(execs: Execs) -> None:
     main(["rekey", "--from", "raw"])
     before, after = execs
     assert before == after
-    assert before[1][1:3] == ["raw", "events"]
+    assert before[0][3] == "flows.rekey:flow('raw', 'events', hand_over=False)"
 
 
 def test_each_slice_has_a_place_of_its_own(execs: Execs, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_each_slice_has_a_place_of_its_own(execs: Execs, tmp_path: Path) -> None
     main(["rekey", "--to", "by-user", "--slice", "1/2"])
     ((arguments, names),) = execs
     assert arguments[5] == str(tmp_path / "state/rekey/events/by-user/slice-1-of-2/recovery")
-    assert names[3] == "1/2"
+    assert names[1] == "1/2"
 
 
 def test_each_target_has_a_position_of_its_own() -> None:
@@ -84,7 +85,7 @@ def test_topics_may_come_from_the_environment(execs: Execs, monkeypatch: pytest.
     write(KAFKA + SYNC)
     monkeypatch.setenv("STREAM_REKEY_TO", "by-user")
     main(["rekey"])
-    assert execs[0][1][1:3] == ["events", "by-user"]
+    assert execs[0][0][3] == "flows.rekey:flow('events', 'by-user', hand_over=False)"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """`python -m flows replay`: what it prepares and what it becomes, what it previews, or why it starts nothing."""
 
+import ast
 import os
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ EVENT = {"event_type": "Order", "user_id": "u", "platform": "iOS"}
 IDENTIFIED = {**EVENT, "user_properties": {"appsflyer_id": "1700000000000-7654321"}}
 DAY_MS = 86_400_000
 
-Execs = list[tuple[list[str], str | None]]
+Execs = list[list[str]]
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +52,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give the key, the settings, and a directory of its own."""
     monkeypatch.setenv("STREAM_TEST_KEY", "abc")
     monkeypatch.setenv("STREAM_SETTINGS", "")
-    monkeypatch.setenv("STREAM_REPLAY", "")
     monkeypatch.setenv("COLUMNS", "200")
     # Logs are set up once for a process, which here is the tests': their captured standard error ends with each test.
     monkeypatch.setattr("flows.commands.replay.configure_logs", lambda: None)
@@ -61,12 +61,17 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def execs(monkeypatch: pytest.MonkeyPatch) -> Execs:
-    """What would have been executed: the command, and the replay's directory in its environment."""
+    """What would have been executed."""
     seen: Execs = []
-    monkeypatch.setattr(
-        os, "execv", lambda _program, arguments: seen.append((arguments, os.environ.get("STREAM_REPLAY")))
-    )
+    monkeypatch.setattr(os, "execv", lambda _program, arguments: seen.append(arguments))
     return seen
+
+
+def directory_of(arguments: list[str]) -> Path:
+    """Return the replay's directory, the argument of its flow."""
+    flow = ast.parse(arguments[3].removeprefix("flows.replay:"), mode="eval").body
+    assert isinstance(flow, ast.Call)
+    return Path(ast.literal_eval(flow.args[0]))
 
 
 def write(*letters: tuple[Any, str, str | None], day: int = 0) -> None:
@@ -96,10 +101,10 @@ def test_it_plans_the_replay_and_becomes_bytewax_with_recovery(execs: Execs, tmp
     main(
         ["replay", "--reason", "too_large,rejected", "--reason", "too_large", "--since", "1970-01-02", "--rate", "5/s"]
     )
-    ((arguments, place),) = execs
-    directory = Path(place or "")
+    (arguments,) = execs
+    directory = directory_of(arguments)
     recovery = ["-r", str(directory / "recovery"), "-s", "10", "-b", "0"]
-    assert arguments == [sys.executable, "-m", "bytewax.run", "flows.replay", *recovery]
+    assert arguments == [sys.executable, "-m", "bytewax.run", f"flows.replay:flow({str(directory)!r})", *recovery]
     assert directory.parent == tmp_path / "state/replay"
     assert (directory / "recovery/part-0.sqlite3").exists()
     the_plan = plan.load(directory)
@@ -117,7 +122,7 @@ def test_the_same_command_goes_on_with_an_interrupted_replay_and_its_bounds(exec
     main(["replay", "--reason", "too_large,rejected", "--rate", "7"])
     main(["replay", "--reason", "rejected"])
     main(["replay", "--reason", "too_large,rejected", "--again"])
-    directories = [Path(place or "") for _, place in execs]
+    directories = [directory_of(arguments) for arguments in execs]
     assert directories[0] == directories[1]
     assert len(set(directories)) == 3
     plans = [plan.load(directory) for directory in directories]
@@ -128,11 +133,11 @@ def test_the_same_command_goes_on_with_an_interrupted_replay_and_its_bounds(exec
 
 def test_a_finished_replay_leaves_nothing_that_the_next_one_could_go_on_with(execs: Execs) -> None:
     main(["replay", "--all"])
-    directory = Path(execs[0][1] or "")
+    directory = directory_of(execs[0])
     plan.remove(directory)
     (directory / "recovery/part-0.sqlite3").write_bytes(b"old")
     main(["replay", "--all"])
-    assert execs[1][1] == str(directory)
+    assert directory_of(execs[1]) == directory
     assert (directory / "recovery/part-0.sqlite3").read_bytes() != b"old"
 
 
@@ -197,9 +202,9 @@ def test_the_letters_of_a_renamed_sync_are_planned_and_the_same_command_goes_on(
     write((IDENTIFIED, "sync_disabled", "gone"))
     for _ in range(2):
         main(["replay", "--sync", "gone=production,production"])
-    (_, first), (_, second) = execs
+    first, second = map(directory_of, execs)
     assert first == second
-    the_plan = plan.load(Path(first or ""))
+    the_plan = plan.load(first)
     assert the_plan is not None
     assert the_plan.filters == Filters(syncs=("production",), renamed=(("gone", "production"),))
 
