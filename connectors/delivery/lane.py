@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import quote
 
 from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.engines.libcurl import Endpoint, Exchange
 from connectors.delivery.retry import capped_retry_after, delay_seconds
 from connectors.delivery.throttle import Throttle
+from connectors.ports import Endpoint
 from connectors.secrets import Secret, SecretError
 
 FAILURES_THAT_OPEN: Final = 10
@@ -39,11 +39,16 @@ class Circuit(StrEnum):
 class Shipment:
     """A delivery in the sender's hands."""
 
-    __slots__ = ("attempts", "delivery", "first_failed", "number", "since_s")
+    __slots__ = ("attempts", "delivery", "first_failed", "key", "lane", "number", "since_s")
+
+    lane: "Lane"
+    """Where it waits, or was sent from; set by the sender."""
 
     def __init__(self, delivery: Delivery, attempts: Attempts) -> None:
         self.delivery = delivery
         self.attempts = attempts
+        self.key = ""
+        """The key that it was sent with last."""
         self.number = 0
         """Its place in what its lane has sent, counted from 1; the last time it was sent."""
         self.first_failed = 0
@@ -63,10 +68,10 @@ class Lane:
         """The settings want nothing to be sent."""
         self.circuit = Circuit.CLOSED
         self.in_flight = 0
-        self.idle: list[Exchange] = []
-        """Handles to use again; emptied when the key changes."""
-        self.key = ""
-        """The key that the idle handles carry."""
+        self.endpoint_open: Endpoint | None = None
+        """The endpoint that the engine has a lane for."""
+        self.number = 0
+        """The number of that lane."""
         self.chance = random.Random()  # noqa: S311 - jitter, not a secret
         self.sync = name.partition("/")[0]
         self._url = f"{base_url.rstrip('/')}/inappevent/{quote(app_id, safe='')}"

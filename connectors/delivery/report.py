@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from connectors.appsflyer.answers import Classified
 from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.engines.libcurl import Answer
 from flows.domain.fate import DeadLetter
 
 
@@ -19,8 +18,8 @@ class Report:
     """It is to be tried again."""
     settled: Callable[[], None]
     """Called after each round: what was told so far is to be made durable. Raises OSError where it cannot."""
-    answered: Callable[[str, Delivery, Attempts, Answer, Classified], None] = lambda *_: None
-    """Called first, for each answer: (lane, delivery, its attempts before, the answer, what it means)."""
+    answered: Callable[[str, Delivery, Attempts, int, float, Classified], None] = lambda *_: None
+    """Called first, for each answer: (lane, delivery, its attempts before, status, seconds, what it means)."""
     may_send: Callable[[], bool] = lambda: True
     """Whether anything may be sent now."""
     set_aside: Callable[[Delivery, Attempts], bool] = lambda _delivery, _attempts: False

@@ -19,7 +19,6 @@ from connectors.appsflyer.unusual import UnusualTexts
 from connectors.delivery.active_clock import ActiveClock
 from connectors.delivery.adaptive_limits import AdaptiveLimits
 from connectors.delivery.delivery import Attempts, Delivery, dead_letter
-from connectors.delivery.engines.libcurl import Answer, Endpoint, Exchange, Transport
 from connectors.delivery.items import size_bytes
 from connectors.delivery.lane import Circuit, Lane, Shipment
 from connectors.delivery.limiter import Limiter
@@ -29,6 +28,7 @@ from connectors.delivery.retry import POISON_STATUS, delay_seconds, is_exhausted
 from connectors.delivery.settings import PENDING_EVENT_BYTES, DeliverySettings
 from connectors.delivery.throttle import Throttle
 from connectors.limited_log import LimitedLog
+from connectors.ports import Answer, DeliveryEngine
 from connectors.secrets import Secret, SecretError
 
 log = structlog.get_logger()
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 _IDLE_SECONDS: Final = 0.5
 _WEIGHING_SECONDS: Final = 0.1
 _ANSWER_CHARACTERS: Final = 200
+_OK: Final = 200
 _BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = 403
 _TOO_MANY_REQUESTS: Final = 429
@@ -58,6 +59,7 @@ class Sender:
         settings: DeliverySettings,
         syncs: Mapping[str, LaneSecrets],
         report: Report,
+        engine: DeliveryEngine,
         now_ms: Callable[[], int],
         *,
         lane_share: int | None = None,
@@ -82,13 +84,7 @@ class Sender:
         """Which lane begins: the one after that which was sent from last."""
         self._active = ActiveClock()
         """How long events are tried goes by it: no step of the wall clock, and no stop, gives anything up early."""
-        self._transport = Transport(
-            timeout_seconds=settings.timeout_seconds,
-            max_connections=settings.max_in_flight,
-            ca_file=settings.ca_file,
-            proxy=settings.proxy,
-            clock=self._active,
-        )
+        self._engine = engine
         self._closing = False
         self._asleep = False
         self._waits_for_disk = False
@@ -105,7 +101,7 @@ class Sender:
         """Take deliveries over. Never blocks."""
         self._inbox.extend(deliveries)
         if self._asleep:
-            self._transport.wake()
+            self._engine.wake()
 
     def pause(self, syncs: Iterable[str]) -> None:
         """From now on send nothing to the apps of these syncs, and to those of all others again.
@@ -113,11 +109,11 @@ class Sender:
         What is under way comes to its end. Any thread may call it; the sender's follows at its next round.
         """
         self._paused = frozenset(syncs)
-        self._transport.wake()
+        self._engine.wake()
 
     def wake(self) -> None:
         """Make the sender take note at once."""
-        self._transport.wake()
+        self._engine.wake()
 
     @property
     def paused(self) -> frozenset[str]:
@@ -137,7 +133,7 @@ class Sender:
     @property
     def in_flight(self) -> int:
         """How many requests are under way."""
-        return self._transport.in_flight
+        return self._engine.in_flight
 
     @property
     def retries_waiting(self) -> int:
@@ -153,7 +149,7 @@ class Sender:
         """Send nothing more; what is on its way comes to its end."""
         if not self._holding:
             self._holding = True
-            self._transport.wake()
+            self._engine.wake()
 
     @property
     def is_still(self) -> bool:
@@ -163,30 +159,34 @@ class Sender:
     def close(self) -> None:
         """Stop; what is on its way is broken off."""
         self._closing = True
-        self._transport.wake()
+        self._engine.wake()
         self._runner.join()
 
     def _run(self) -> None:
         try:
             while not self._closing:
+                self._active.seconds()  # read in each round, so that its gaps are those in which nothing could run
                 self._sort_inbox()
                 self._note_pauses()
                 self._balance()
-                self._is_still = self._holding and not self._transport.in_flight and not self._waits_for_disk
+                self._is_still = self._holding and not self._engine.in_flight and not self._waits_for_disk
                 may_send = not self._holding and not self._waits_for_disk and self._report.may_send()
                 wait = self._send() if may_send else _IDLE_SECONDS
                 self._asleep = True
                 if self._inbox:
                     wait = 0.0
-                for exchange, answer in self._transport.run(wait):
-                    self._ended(exchange, answer)
+                completed = self._engine.completed(wait)
+                for shipment, seconds in completed.delivered:
+                    self._delivered(shipment, seconds, _ACCEPTED)
+                for shipment, answer in completed.others:
+                    self._ended(shipment, answer)
                 self._asleep = False
                 self._settle()
         except BaseException as problem:
             self.error = problem
             log.exception("courier stopped")
         finally:
-            self._transport.close()
+            self._engine.close()
 
     def _settle(self) -> None:
         """Make what was told durable; where that fails, nothing new is sent until it works again."""
@@ -205,7 +205,11 @@ class Sender:
         inbox = self._inbox
         while inbox:
             delivery, attempts = inbox.popleft()
-            self._lane(delivery).waiting.append(Shipment(delivery, attempts))
+            self._queue(Shipment(delivery, attempts), self._lane(delivery))
+
+    def _queue(self, shipment: Shipment, lane: Lane) -> None:
+        shipment.lane = lane
+        lane.waiting.append(shipment)
 
     def _note_pauses(self) -> None:
         paused = self._paused
@@ -233,7 +237,8 @@ class Sender:
             elif not waiting or (
                 len(waiting) < share // 2 and self._report.size_bytes() <= self._settings.max_pending_bytes // 2
             ):
-                waiting.extend(Shipment(*each) for each in self._report.take_back(lane.name, max(share // 2, 1)))
+                for delivery, attempts in self._report.take_back(lane.name, max(share // 2, 1)):
+                    self._queue(Shipment(delivery, attempts), lane)
         if is_weighed:
             self._weigh_at_s = now_s + _WEIGHING_SECONDS
 
@@ -274,11 +279,11 @@ class Sender:
         now_s = time.monotonic()
         while self._later and self._later[0][0] <= now_s:
             shipment = heapq.heappop(self._later)[2]
-            self._lane(shipment.delivery).waiting.append(shipment)
+            shipment.lane.waiting.append(shipment)
         longest = self._later[0][0] - now_s if self._later else _IDLE_SECONDS
         lanes = list(self._lanes.values())
         ready = [each for each in lanes[self._turn :] + lanes[: self._turn] if not each.is_paused]
-        while ready and (room := self._settings.max_in_flight - self._transport.in_flight) > 0:
+        while ready and (room := self._settings.max_in_flight - self._engine.in_flight) > 0:
             share = max(room // len(ready), 1)
             for lane in list(ready):
                 most = min(share, room if len(lanes) == 1 else lane.room(room))
@@ -303,47 +308,45 @@ class Sender:
         except SecretError as problem:
             self._note_pause(lane, lane.refused(now_s, ""), str(problem))
             return 0, lane.wait_seconds(now_s)
-        if lane.key != endpoint.key:
-            lane.key = endpoint.key
-            lane.idle.clear()
-        sent = 0
-        while wait == 0 and sent < most:
-            self._start(lane, endpoint, now_s)
-            sent += 1
+        if lane.endpoint_open != endpoint:
+            if lane.endpoint_open is not None:
+                self._engine.close_lane(lane.number)
+            lane.endpoint_open, lane.number = endpoint, self._engine.open_lane(endpoint)
+        requests: list[tuple[Shipment, int, bytes]] = []
+        while wait == 0 and len(requests) < most:
+            shipment = lane.take()
+            lane.throttle.take(now_s)
+            lane.in_flight += 1
+            lane.sent += 1
+            shipment.number, shipment.key = lane.sent, endpoint.key
+            requests.append((shipment, lane.number, shipment.delivery.body))
             wait = lane.wait_seconds(now_s)
-        return sent, wait
-
-    def _start(self, lane: Lane, endpoint: Endpoint, now_s: float) -> None:
-        """Send the lane's next delivery."""
-        exchange = lane.idle.pop() if lane.idle else self._transport.exchange(endpoint)
-        shipment = lane.take()
-        lane.throttle.take(now_s)
-        lane.in_flight += 1
-        lane.sent += 1
-        shipment.number = lane.sent
-        exchange.begin(shipment.delivery.body, (lane, shipment, endpoint.key))
         # A probe asks whether the app can be reached, not whether a connection of before still lives.
-        self._transport.start(exchange, alone=lane.circuit is not Circuit.CLOSED)
+        self._engine.submit(requests, alone=lane.circuit is not Circuit.CLOSED)
+        return len(requests), wait
 
-    def _ended(self, exchange: Exchange, answer: Answer) -> None:
-        lane: Lane
-        shipment: Shipment
-        key: str
-        lane, shipment, key = exchange.request
-        exchange.request = None
+    def _delivered(self, shipment: Shipment, seconds: float, classified: Classified) -> None:
+        lane = shipment.lane
         lane.in_flight -= 1
-        if key == lane.key:
-            lane.idle.append(exchange)
-        classified = classify(answer.status, answer.text, answer.is_html) if answer.status else _BROKEN
-        self._report.answered(lane.name, shipment.delivery, shipment.attempts, answer, classified)
+        self._report.answered(lane.name, shipment.delivery, shipment.attempts, _OK, seconds, classified)
         now_s = time.monotonic()
+        self._note_life(lane, shipment, now_s)
+        lane.throttle.passed(now_s, seconds)
+        self._report.delivered(shipment.delivery)
+
+    def _ended(self, shipment: Shipment, answer: Answer) -> None:
+        lane, key = shipment.lane, shipment.key
+        classified = classify(answer.status, answer.text, answer.is_html) if answer.status else _BROKEN
         if classified.verdict is Verdict.DELIVERED:
-            self._note_life(lane, shipment, now_s)
-            lane.throttle.passed(now_s, answer.seconds)
-            self._report.delivered(shipment.delivery)
+            self._delivered(shipment, answer.seconds, classified)
             if classified is UNUSUAL:
                 self._unusual.note(lane.name, scrub(answer.text, key))
             return
+        lane.in_flight -= 1
+        now_s = time.monotonic()
+        self._report.answered(
+            lane.name, shipment.delivery, shipment.attempts, answer.status, answer.seconds, classified
+        )
         if answer.status in _OVERLOADED:
             lane.throttle.refused(now_s, answer.seconds, says_so=answer.status == _TOO_MANY_REQUESTS)
         else:  # other failures say nothing of the load, and have their own patience
@@ -462,6 +465,7 @@ class Sender:
         self._report.given_up(dead_letter(shipment.delivery, reason, classified.meaning, shipment.attempts, now_ms))
 
 
+_ACCEPTED: Final = classify(_OK, "OK")
 _BROKEN: Final = Classified(Verdict.RETRY, "no answer: the connection failed, broke or timed out")
 
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from connectors.appsflyer.answers import Classified, Verdict
 from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.engines.libcurl import Answer
 from flows.domain.histogram import Histogram
 
 FIRST: Final = "first"
@@ -47,16 +46,16 @@ class Tally:
         """`time.monotonic()` of the last answer."""
 
     def answered(
-        self, lane: str, delivery: Delivery, attempts: Attempts, answer: Answer, classified: Classified
+        self, lane: str, delivery: Delivery, attempts: Attempts, status: int, seconds: float, classified: Classified
     ) -> None:
         """Count an answer, or that there was none; `attempts` are those before it."""
         of_lane = self.lanes.get(lane)
         if of_lane is None:
             of_lane = self.lanes[lane] = LaneTally()
-        status, now_ms = answer.status, self._now_ms()
+        now_ms = self._now_ms()
         kind = (status, classified.verdict)
         of_lane.answers[kind] = of_lane.answers.get(kind, 0) + 1
-        of_lane.request_seconds.add(answer.seconds)
+        of_lane.request_seconds.add(seconds)
         of_lane.last = (status, classified, now_ms)
         self.answered_at = time.monotonic()
         if classified.verdict is Verdict.DELIVERED:

@@ -21,9 +21,10 @@ from rich.text import Text
 
 from connectors.appsflyer.advice import advice
 from connectors.appsflyer.answers import Verdict, classify
-from connectors.delivery.engines.libcurl import Answer, Endpoint, Transport
+from connectors.delivery.engines.open import open_engine
 from connectors.delivery.sender import scrub
 from connectors.delivery.settings import DeliverySettings
+from connectors.ports import Answer, Endpoint
 from connectors.secrets import Secret, SecretError
 from connectors.values import is_loopback
 from flows.domain.event import PLATFORMS, Platform
@@ -198,18 +199,17 @@ def _is_confirmed(console: Console, host: str) -> bool:
 
 def _send(delivery: DeliverySettings, endpoint: Endpoint, body: bytes) -> Answer:
     """Send one request as the stream would, and wait for its end, which the time-out bounds."""
-    transport = Transport(
-        timeout_seconds=delivery.timeout_seconds, max_connections=1, ca_file=delivery.ca_file, proxy=delivery.proxy
-    )
+    engine = open_engine(delivery)
     try:
-        exchange = transport.exchange(endpoint)
-        exchange.begin(body, None)
-        transport.start(exchange)
+        engine.submit([(None, engine.open_lane(endpoint), body)])
         while True:
-            for _, answer in transport.run(1.0):
+            completed = engine.completed(1.0)
+            for _, seconds in completed.delivered:
+                return Answer(200, "OK", 0.0, seconds)
+            for _, answer in completed.others:
                 return answer
     finally:
-        transport.close()
+        engine.close()
 
 
 def _is_delivered(answer: Answer) -> bool:

@@ -14,6 +14,7 @@ from bytewax.inputs import Source
 from connectors.dead_letters import LetterWriter
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.engines.open import open_engine
 from connectors.delivery.items import Item, resume_items
 from connectors.delivery.outbox import MOST_SET_ASIDE, Outbox
 from connectors.delivery.report import Report
@@ -262,6 +263,7 @@ class Process:
             delivery,
             lanes,
             report,
+            open_engine(delivery),
             now_ms,
             lane_share=self._lane_share(),
             slice_index=self.slice_index,

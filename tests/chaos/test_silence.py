@@ -15,6 +15,7 @@ import pytest
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.appsflyer.sandbox.certificate import CA_FILE
 from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.settings import DeliverySettings
@@ -93,7 +94,8 @@ def test_silence_costs_one_time_out(
     sent_at: dict[int, float] = {}
     with endpoint(protocol, way, tmp_path) as (between, url, ca_file):
         settings = DeliverySettings(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
-        sender = Sender(settings, {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}, report, now_ms)
+        lanes = {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}
+        sender = Sender(settings, lanes, report, open_engine(settings), now_ms)
         try:
             count = int(rate * seconds)
             for number in range(count):

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.settings import DeliverySettings
@@ -111,7 +112,15 @@ def send_for(server: Server, seconds: float, delivery: DeliverySettings, slices:
         settled=lambda: None,
     )
     senders = [
-        Sender(delivery, {"s": LaneSecrets(server.url, keys)}, report, now_ms, slice_index=index, slice_count=slices)
+        Sender(
+            delivery,
+            {"s": LaneSecrets(server.url, keys)},
+            report,
+            open_engine(delivery),
+            now_ms,
+            slice_index=index,
+            slice_count=slices,
+        )
         for index in range(slices)
     ]
     try:

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.settings import DeliverySettings
@@ -55,7 +56,13 @@ def sender(url: str, delivered: Delivered, max_in_flight: int) -> Sender:
         settled=lambda: None,
     )
     settings = DeliverySettings(max_in_flight=max_in_flight, timeout_seconds=600)
-    return Sender(settings, {"s": LaneSecrets(url, [Secret(SecretRef("env", "TURNS_KEY"))])}, report, now_ms)
+    return Sender(
+        settings,
+        {"s": LaneSecrets(url, [Secret(SecretRef("env", "TURNS_KEY"))])},
+        report,
+        open_engine(settings),
+        now_ms,
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import structlog
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.delivery.delivery import Attempts, Delivery, attempts_of
+from connectors.delivery.engines.open import open_engine
 from connectors.delivery.lane import Circuit
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
@@ -71,7 +72,8 @@ class Rig:
     def __init__(self, url: str, now_ms: Callable[[], int] = now_ms, **settings: Any) -> None:
         self.fates = Fates()
         secrets = {"s": LaneSecrets(url, [Secret(SecretRef("env", "WAY_KEY"))])}
-        self.sender = Sender(DeliverySettings(**settings), secrets, self.fates.report(), now_ms)
+        delivery = DeliverySettings(**settings)
+        self.sender = Sender(delivery, secrets, self.fates.report(), open_engine(delivery), now_ms)
         self._next = 0
 
     def submit(self, *users: str, so_far: Attempts = Attempts()) -> list[int]:  # noqa: B008 - frozen

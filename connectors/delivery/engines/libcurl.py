@@ -1,4 +1,4 @@
-"""Transport: many HTTP requests at a time over libcurl's multi interface, in one thread.
+"""The delivery engine over libcurl's multi interface: many HTTP requests at a time, in one thread.
 
 Connections are kept alive and shared; HTTP/2 where the server speaks it. TLS is verified, redirects are not followed,
 no proxy is taken from the environment. The status line of an answer decides; its body is kept to a few kilobytes, and
@@ -8,16 +8,17 @@ what is long is cut off.
 import os
 import select
 import ssl
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import certifi
 import pycurl
 
 from connectors.delivery.active_clock import ActiveClock
 from connectors.delivery.engines.pool import Pool, keep_alive
+from connectors.ports import Answer, Completed, Endpoint
 
 _KEPT_ANSWER_BYTES: Final = 2048
 _LARGEST_ANSWER_BYTES: Final = 1 << 16
@@ -33,36 +34,23 @@ _REDIRECTION: Final = 300
 _SERVER_ERROR: Final = 500
 _MAY_PASS: Final = (408, 425, 429)
 """A proxy that asks for patience, as one that fails itself (5xx), refuses nothing."""
-_USUAL_TEXT: Final = "OK"
+_USUAL_TEXT: Final = b"OK"
 # Asked for at every request, so not looked up in the module each time.
 _POSTFIELDS: Final = pycurl.POSTFIELDS
 _RESPONSE_CODE: Final = pycurl.RESPONSE_CODE
 _TOTAL_TIME: Final = pycurl.TOTAL_TIME
 
 
-class Answer(NamedTuple):
-    """How a request ended: with a status, or broken."""
-
-    status: int
-    """0 where no status line came: the connection broke, or nothing was answered in time."""
-    text: str
-    """The beginning of the answer; of a broken request, what libcurl says."""
-    retry_after_seconds: float
-    seconds: float = 0.0
-    """How long it took, from the start of the request."""
-    is_html: bool = False
-    """Whether its content type says that it is a page."""
-
-
 class Exchange:
     """A reusable libcurl handle and the answer that it is reading."""
 
-    __slots__ = ("_chunks", "_getinfo", "_setopt", "_size", "handle", "pool", "request", "started_s")
+    __slots__ = ("_chunks", "_getinfo", "_setopt", "_size", "handle", "lane", "pool", "request", "started_s")
 
-    def __init__(self) -> None:
+    def __init__(self, lane: "_Lane") -> None:
         self.handle = pycurl.Curl()
+        self.lane = lane
         self.request: Any = None
-        """What the caller attached."""
+        """The caller's id of the request."""
         self.pool: Pool | None = None
         """Whose connections it uses while it is under way."""
         self.started_s = 0.0
@@ -86,13 +74,20 @@ class Exchange:
         # Beyond it libcurl breaks the request off: the status line has said what became of it.
         return 0 if self._size > _LARGEST_ANSWER_BYTES else None
 
+    def is_usual(self) -> bool:
+        """Return whether the answer is 200 with the usual text."""
+        chunks = self._chunks
+        return len(chunks) == 1 and chunks[0] == _USUAL_TEXT and bool(self._getinfo(_RESPONSE_CODE) == _OK)
+
+    def seconds(self) -> float:
+        """Return how long it took."""
+        return float(self._getinfo(_TOTAL_TIME))
+
     def answer(self) -> Answer:
         """Return what was answered."""
         getinfo = self._getinfo
         status = getinfo(_RESPONSE_CODE)
         text = b"".join(self._chunks).decode("utf-8", "replace")
-        if status == _OK and text == _USUAL_TEXT:
-            return Answer(status, text, 0.0, getinfo(_TOTAL_TIME))
         retry_after = 0.0 if status == _OK else float(getinfo(pycurl.RETRY_AFTER))
         kind = getinfo(pycurl.CONTENT_TYPE) or ""
         return Answer(status, text, retry_after, getinfo(_TOTAL_TIME), "html" in kind.lower())
@@ -113,16 +108,18 @@ class Exchange:
         return Answer(0, said, 0.0, seconds)
 
 
-class Endpoint(NamedTuple):
-    """Where requests of one kind go; all handles made for it share its connections."""
+class _Lane:
+    """Requests that go to one endpoint, and the handles that are made for it and can be used again."""
 
-    url: str
-    key: str
-    """The secret of the `authentication` header (AppsFlyer, OpenAPI of the S2S events API)."""
+    __slots__ = ("endpoint", "idle")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.idle: list[Exchange] = []
 
 
-class Transport:
-    """Runs exchanges. Not safe for use by several threads, apart from `wake`.
+class LibcurlEngine:
+    """Sends over HTTP/2 or HTTP/1.1. Not safe for use by several threads, apart from `wake`.
 
     After a time-out, new requests go over new connections; those under way come to their end on the old ones.
     """
@@ -150,13 +147,82 @@ class Transport:
         """It, and those on which something is still under way."""
         self._running: dict[pycurl.Curl, Exchange] = {}
         """In the order of their start, so the first is the first to be overdue."""
+        self._lanes: dict[int, _Lane] = {}
+        self._lanes_opened = 0
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll.register(self._wake_read, select.EPOLLIN)
 
-    def exchange(self, endpoint: Endpoint) -> Exchange:
-        """Return a new handle for an endpoint; it is to be used again and again."""
-        exchange = Exchange()
-        handle = exchange.handle
+    def open_lane(self, endpoint: Endpoint) -> int:
+        """Return the number by which requests to an endpoint are submitted; all lanes share connections."""
+        self._lanes_opened += 1
+        self._lanes[self._lanes_opened] = _Lane(endpoint)
+        return self._lanes_opened
+
+    def close_lane(self, lane: int) -> None:
+        """Let go of a lane; what is under way on it comes to its end."""
+        del self._lanes[lane]
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        return len(self._running)
+
+    def submit(self, requests: Sequence[tuple[Any, int, bytes]], *, alone: bool = False) -> None:
+        """Send each (id, lane, body); `alone` over a connection of its own, which nothing else uses."""
+        pool = self._pool
+        if alone:
+            pool = self._new_pool()
+            self._pools.append(pool)
+        now_s = self._clock.seconds()
+        for request, number, body in requests:
+            lane = self._lanes[number]
+            exchange = lane.idle.pop() if lane.idle else self._exchange(lane)
+            exchange.begin(body, request)
+            exchange.pool = pool
+            exchange.started_s = now_s
+            pool.running += 1
+            self._running[exchange.handle] = exchange
+            pool.add(exchange.handle)
+
+    def completed(self, longest_seconds: float) -> Completed:
+        """Wait for something to happen, at most so long, and return what ended."""
+        wait = min(longest_seconds, _POLL_SECONDS)
+        # Asked once a round: as a callback libcurl would tell it twice for each request.
+        for pool in self._pools:
+            left_ms = pool.timeout_ms()
+            if left_ms >= 0:
+                wait = min(wait, left_ms / 1000)
+        now_s = self._clock.seconds()  # read in each round, so that its gaps are those in which nothing could run
+        if self._running:
+            wait = min(wait, max(self._overdue_at() - now_s, 0.0))
+        self._look(wait)
+        completed = Completed([], [])
+        self._collect(completed)
+        if self._running and self._overdue_at() <= (now_s := self._clock.seconds()):
+            self._expire(now_s, completed)
+        if len(self._pools) > 1:
+            self._close_retired()
+        return completed
+
+    def wake(self) -> None:
+        """End the wait of `run` early; any thread may call it."""
+        with suppress(BlockingIOError):  # then the pipe is full of wakes that were not read yet
+            os.write(self._wake_write, b"\0")
+
+    def close(self) -> None:
+        """Break off what is running and close the connections."""
+        for handle in list(self._running):
+            self._end(handle).handle.close()
+        for pool in self._pools:
+            pool.close()
+        self._epoll.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _exchange(self, lane: _Lane) -> Exchange:
+        """Return a new handle for a lane; it is to be used again and again."""
+        exchange = Exchange(lane)
+        endpoint, handle = lane.endpoint, exchange.handle
         handle.setopt(pycurl.URL, endpoint.url)
         handle.setopt(
             pycurl.HTTPHEADER,
@@ -182,56 +248,6 @@ class Transport:
         handle.setopt(pycurl.CAINFO, self._ca)
         return exchange
 
-    @property
-    def in_flight(self) -> int:
-        """How many exchanges are running."""
-        return len(self._running)
-
-    def start(self, exchange: Exchange, *, alone: bool = False) -> None:
-        """Send what the exchange has begun; `alone` over a connection of its own, which nothing else uses."""
-        pool = self._pool
-        if alone:
-            pool = self._new_pool()
-            self._pools.append(pool)
-        exchange.pool = pool
-        exchange.started_s = self._clock.seconds()
-        pool.running += 1
-        self._running[exchange.handle] = exchange
-        pool.add(exchange.handle)
-
-    def run(self, longest_seconds: float) -> Iterator[tuple[Exchange, Answer]]:
-        """Wait for something to happen, at most so long, and yield the exchanges that ended."""
-        wait = min(longest_seconds, _POLL_SECONDS)
-        # Asked once a round: as a callback libcurl would tell it twice for each request.
-        for pool in self._pools:
-            left_ms = pool.timeout_ms()
-            if left_ms >= 0:
-                wait = min(wait, left_ms / 1000)
-        now_s = self._clock.seconds()  # read in each round, so that its gaps are those in which nothing could run
-        if self._running:
-            wait = min(wait, max(self._overdue_at() - now_s, 0.0))
-        self._look(wait)
-        yield from self._ended()
-        if self._running and self._overdue_at() <= (now_s := self._clock.seconds()):
-            yield from self._expire(now_s)
-        if len(self._pools) > 1:
-            self._close_retired()
-
-    def wake(self) -> None:
-        """End the wait of `run` early; any thread may call it."""
-        with suppress(BlockingIOError):  # then the pipe is full of wakes that were not read yet
-            os.write(self._wake_write, b"\0")
-
-    def close(self) -> None:
-        """Break off what is running and close the connections."""
-        for handle in list(self._running):
-            self._end(handle).handle.close()
-        for pool in self._pools:
-            pool.close()
-        self._epoll.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
-
     def _new_pool(self) -> Pool:
         return Pool(self._epoll, self._owners, self._max_connections)
 
@@ -253,26 +269,33 @@ class Transport:
                 pool.act(pycurl.SOCKET_TIMEOUT, 0)
         return is_busy
 
-    def _ended(self) -> Iterator[tuple[Exchange, Answer]]:
+    def _collect(self, completed: Completed) -> None:
+        """Add the requests that libcurl has ended."""
         for pool in list(self._pools):
             more = 1
             while more:
                 more, succeeded, failed = pool.ended()
                 for handle in succeeded:
                     exchange = self._end(handle)
-                    yield exchange, exchange.answer()
+                    request, exchange.request = exchange.request, None
+                    if exchange.is_usual():
+                        completed.delivered.append((request, exchange.seconds()))
+                    else:
+                        completed.others.append((request, exchange.answer()))
                 for handle, code, message in failed:
                     exchange = self._end(handle)
                     if code == _TIMED_OUT:
                         self._retire(pool)
-                    yield exchange, exchange.broken(f"libcurl {code}: {message}", handle.getinfo(_TOTAL_TIME))
+                    answer = exchange.broken(f"libcurl {code}: {message}", exchange.seconds())
+                    request, exchange.request = exchange.request, None
+                    completed.others.append((request, answer))
 
-    def _expire(self, now_s: float) -> Iterator[tuple[Exchange, Answer]]:
+    def _expire(self, now_s: float, completed: Completed) -> None:
         """End what has had its time; but first read what came meanwhile, for the process may have been stopped."""
         rounds = 0
         while rounds < _MOST_ROUNDS and self._look(0.0):
             rounds += 1
-            yield from self._ended()
+            self._collect(completed)
         overdue = []
         for exchange in self._running.values():
             if exchange.started_s + self._timeout_seconds > now_s:
@@ -284,7 +307,8 @@ class Transport:
             seconds = now_s - exchange.started_s
             answer = exchange.broken(f"libcurl {_TIMED_OUT}: no answer after {seconds:.1f} s", seconds)
             self._end(exchange.handle)
-            yield exchange, answer
+            completed.others.append((exchange.request, answer))
+            exchange.request = None
 
     def _retire(self, pool: Pool) -> None:
         """Send nothing new over a pool's connections."""
@@ -304,6 +328,7 @@ class Transport:
         if pool is not None:
             pool.running -= 1
             pool.remove(handle)
+        exchange.lane.idle.append(exchange)
         return exchange
 
     def _drain_wakes(self) -> None:

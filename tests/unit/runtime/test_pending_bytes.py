@@ -9,6 +9,7 @@ import pytest
 
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from connectors.delivery.delivery import Attempts, Delivery, dead_letter
+from connectors.delivery.engines.in_memory import InMemoryEngine
 from connectors.delivery.items import size_bytes
 from connectors.delivery.outbox import TAKEN_BACK_BYTES, Outbox
 from connectors.delivery.report import Report
@@ -158,6 +159,7 @@ def test_an_app_in_trouble_sets_aside_its_large_events_by_their_bytes(monkeypatc
             set_aside=lambda delivery, _: not aside.append(delivery),  # type: ignore[func-returns-value]
             size_bytes=lambda: sum(map(size_bytes, deliveries)) - sum(map(size_bytes, aside)),
         ),
+        InMemoryEngine(),
         lambda: 0,
         lane_share=100,
     )

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from connectors.appsflyer.sandbox.certificate import CA_FILE
-from connectors.delivery.engines.libcurl import Answer, Endpoint, Transport
+from connectors.delivery.engines.libcurl import LibcurlEngine
+from connectors.ports import Answer, Endpoint
+from tests.fixtures.engines import answers_of
 from tests.fixtures.http2 import Http2Server, Session, http2_server
 
 TIMEOUT_SECONDS = 0.3
@@ -24,18 +26,15 @@ def ask(
     url: str, count: int = 1, ca_file: Path | None = None, timeout_seconds: float = TIMEOUT_SECONDS
 ) -> list[Answer]:
     """Send so many at once, `{"n":0}` and so on; return the answers in that order."""
-    transport = Transport(timeout_seconds=timeout_seconds, max_connections=4, ca_file=ca_file, proxy=None)
+    engine = LibcurlEngine(timeout_seconds=timeout_seconds, max_connections=4, ca_file=ca_file, proxy=None)
     answers: dict[int, Answer] = {}
     try:
-        for number in range(count):
-            exchange = transport.exchange(Endpoint(f"{url}/inappevent/id1", "a-key"))
-            exchange.begin(b"%d" % number, number)
-            transport.start(exchange)
+        lane = engine.open_lane(Endpoint(f"{url}/inappevent/id1", "a-key"))
+        engine.submit([(number, lane, b"%d" % number) for number in range(count)])
         while len(answers) < count:
-            for exchange, answer in transport.run(0.5):
-                answers[exchange.request] = answer
+            answers.update(answers_of(engine.completed(0.5)))
     finally:
-        transport.close()
+        engine.close()
     return [answers[number] for number in range(count)]
 
 

@@ -15,15 +15,17 @@ import pytest
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.appsflyer.sandbox.certificate import CA_FILE
 from connectors.delivery.active_clock import ActiveClock
-from connectors.delivery.engines.libcurl import Answer, Endpoint, Exchange, Transport
+from connectors.delivery.engines.libcurl import LibcurlEngine
+from connectors.ports import Answer, Endpoint
 from tests.fixtures.dead_end import DeadEnd, dead_end
+from tests.fixtures.engines import answers_of
 from tests.fixtures.http2 import Session, http2_server
 
 TIMEOUT_SECONDS = 0.6
 
 
 class Sender:
-    """A transport, and what was answered on it."""
+    """An engine, and what was answered on it."""
 
     def __init__(
         self,
@@ -32,24 +34,21 @@ class Sender:
         timeout_seconds: float = TIMEOUT_SECONDS,
         clock: ActiveClock | None = None,
     ) -> None:
-        self.transport = Transport(
+        self.engine = LibcurlEngine(
             timeout_seconds=timeout_seconds, max_connections=8, ca_file=ca_file, proxy=None, clock=clock
         )
-        self._endpoint = Endpoint(f"{url}/inappevent/id1", "a-key")
+        self._lane = self.engine.open_lane(Endpoint(f"{url}/inappevent/id1", "a-key"))
         self.answers: dict[str, Answer] = {}
 
     def start(self, name: str, *, alone: bool = False) -> None:
-        exchange: Exchange = self.transport.exchange(self._endpoint)
-        exchange.begin(name.encode(), name)
-        self.transport.start(exchange, alone=alone)
+        self.engine.submit([(name, self._lane, name.encode())], alone=alone)
 
     def await_all(self) -> None:
-        while self.transport.in_flight:
+        while self.engine.in_flight:
             self.round()
 
     def round(self, longest_seconds: float = 0.5) -> None:
-        for exchange, answer in self.transport.run(longest_seconds):
-            self.answers[exchange.request] = answer
+        self.answers.update(answers_of(self.engine.completed(longest_seconds)))
 
     def send(self, *names: str) -> list[int]:
         for name in names:
@@ -75,7 +74,7 @@ def speaking(protocol: str, directory: Path) -> Iterator[tuple[Sender, DeadEnd]]
         proxy = stack.enter_context(dead_end(port))
         scheme = "http" if ca_file is None else "https"
         sender = Sender(f"{scheme}://127.0.0.1:{proxy.port}", ca_file)
-        stack.callback(sender.transport.close)
+        stack.callback(sender.engine.close)
         yield sender, proxy
 
 
@@ -159,7 +158,7 @@ def test_what_is_under_way_on_a_slow_connection_is_not_broken_off(tmp_path: Path
         server.call(lambda: session.answer(stream))
         server.call(session.flush)
         sender.await_all()
-        sender.transport.close()
+        sender.engine.close()
     assert (sender.answers["never"].status, sender.answers["slow"].status) == (0, 200)
 
 
@@ -185,7 +184,7 @@ def test_a_process_that_was_stopped_reads_its_sockets_before_it_judges(tmp_path:
         time.sleep(TIMEOUT_SECONDS + 0.1)  # as if stopped
         assert not sender.answers
         sender.await_all()
-        sender.transport.close()
+        sender.engine.close()
     assert Counter(answer.status for answer in sender.answers.values()) == {200: 100}
 
 
@@ -213,7 +212,7 @@ def test_all_that_has_arrived_is_read_however_many_readings_it_takes(tmp_path: P
         assert answered.wait(10)
         now[0] += TIMEOUT_SECONDS + 0.1  # as if stopped
         sender.round(0.0)
-        sender.transport.close()
+        sender.engine.close()
     assert {name: answer.status for name, answer in sender.answers.items()} == dict.fromkeys(names, 200)
 
 

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
-from connectors.delivery.engines.libcurl import Answer, Endpoint, Transport
+from connectors.delivery.engines.libcurl import LibcurlEngine
 from connectors.delivery.lane import Lane
+from connectors.ports import Answer, Endpoint
 from connectors.secrets import Secret, SecretRef
+from tests.fixtures.engines import answers_of
 from tests.fixtures.throttle import throttle
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nOK"
@@ -54,16 +56,14 @@ def _server(
 
 
 def _ask(url: str, ca_file: Path | None = None) -> Answer:
-    transport = Transport(timeout_seconds=10, max_connections=1, ca_file=ca_file, proxy=None)
+    engine = LibcurlEngine(timeout_seconds=10, max_connections=1, ca_file=ca_file, proxy=None)
     try:
-        exchange = transport.exchange(Endpoint(f"{url}/inappevent/id1", "a-key"))
-        exchange.begin(b"{}", None)
-        transport.start(exchange)
+        engine.submit([(None, engine.open_lane(Endpoint(f"{url}/inappevent/id1", "a-key")), b"{}")])
         while True:
-            for _, answer in transport.run(1.0):
+            for answer in answers_of(engine.completed(1.0)).values():
                 return answer
     finally:
-        transport.close()
+        engine.close()
 
 
 def _context(directory: Path, version: ssl.TLSVersion) -> ssl.SSLContext:
