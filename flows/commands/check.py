@@ -12,6 +12,7 @@ from rich.text import Text
 
 from connectors.files.settings import FilesSource
 from connectors.kafka.settings import KafkaDeadLetters
+from flows.commands.program import as_called
 from flows.domain.printable import printable
 from flows.operations.check.appsflyer import appsflyer
 from flows.operations.check.directories import directories
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     for finding in _findings(args.settings):
         sign, colour, code = finding.mark.value
         text = f"{finding.text}; {finding.do}" if finding.do else finding.text
-        console.print(Text.assemble((f"{sign} ", colour), printable(text)))
+        console.print(Text.assemble((f"{sign} ", colour), printable(as_called(text))))
         codes.append(code)
     return max(codes)
 

@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.prompt import Confirm, InvalidResponse, Prompt
 
 from connectors.values import Keys, Name, Servers, Topic
+from flows.commands.program import as_called, program
 from flows.domain.exclude import fold
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.paths import split_path
@@ -106,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     missing = _missing(answers)
     if missing:
         return _refuse(f"init: {'; '.join(missing)}; give them as flags, or start it on a terminal to be asked")
-    text = render(answers)
+    text = as_called(render(answers))
     try:
         parse(text, output)
     except SettingsError as error:
@@ -131,9 +132,9 @@ def _missing(answers: Answers) -> list[str]:
 
 def _say_what_is_next(output: Path) -> None:
     flag = "" if output == Path("stream.toml") else f" --settings {output}"
+    again = program()
     sys.stdout.write(
-        f"wrote {output}\n"
-        f"next: python -m flows check{flag}, then set enabled = true in it, then python -m flows run{flag}\n"
+        f"wrote {output}\nnext: {again} check{flag}, then set enabled = true in it, then {again} run{flag}\n"
     )
 
 

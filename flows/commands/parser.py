@@ -1,18 +1,15 @@
-"""The frame of the operator's commands: each is a module of `flows.commands` with `add_arguments` and `run`.
-
-Exit codes: 0 done or stopped cleanly; 1 failed while running; 2 wrong usage or settings, nothing was started.
-"""
+"""The parser of the operator's commands: each is a module of `flows.commands` with `add_arguments` and `run`."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
-FAILED: Final = 1
+from flows.commands.program import as_called, program
 
 
 class _Command(NamedTuple):
@@ -35,45 +32,53 @@ COMMANDS: Final = {
     "forget": _Command("take a person out of what the stopped stream has stored"),
     "sandbox": _Command("a stand-in AppsFlyer with its documented checks, answers and faults", takes_settings=False),
     "schema": _Command("print the JSON Schema of the settings, for editors", takes_settings=False),
+    "completion": _Command("print the completion of ampfly for bash, zsh or fish", takes_settings=False),
 }
 
 
 Run = Callable[[argparse.Namespace], int]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that the arguments name; return the exit code. argparse itself exits with 2 on wrong usage."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    parser, run = build(given[0] if given else None)
-    args = parser.parse_args(given)
-    if run is None:
-        parser.print_help()
-        return 0
-    return _guarded(run, args)
-
-
 def build(wanted: str | None) -> tuple[argparse.ArgumentParser, Run | None]:
     """Return the parser, complete for the wanted command alone, and what runs it; None where there is no such one."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows", description="The event stream from Amplitude to AppsFlyer.", allow_abbrev=False
-    )
-    parser.add_argument("-V", "--version", action=_Version, nargs=0, help="show the versions and exit")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    parser, commands = _build(program())
     run: Run | None = None
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(name, help=command.summary, description=command.summary, allow_abbrev=False)
         if name == wanted:
             # Only the wanted command is imported: starting is fast, and a broken command breaks no other.
-            module = import_module(f"flows.commands.{name.replace('-', '_')}")
-            subparser.description = (module.__doc__ or command.summary).strip()
-            subparser.formatter_class = argparse.RawDescriptionHelpFormatter
-            if command.takes_settings:
-                _add_settings(subparser)
-            module.add_arguments(subparser)
-            run = module.run
+            run = _complete(name, subparser)
     if wanted is not None and run is None and (near := get_close_matches(wanted, COMMANDS, n=1)):
         parser.error(f"there is no command {wanted!r}; did you mean {near[0]!r}?")
     return parser, run
+
+
+def build_all(prog: str) -> argparse.ArgumentParser:
+    """Return the parser with every command's flags, called by that name."""
+    parser, commands = _build(prog)
+    for name, command in COMMANDS.items():
+        _complete(name, commands.add_parser(name, help=command.summary, allow_abbrev=False))
+    return parser
+
+
+def _build(prog: str) -> "tuple[argparse.ArgumentParser, argparse._SubParsersAction[argparse.ArgumentParser]]":
+    parser = argparse.ArgumentParser(
+        prog=prog, description="The event stream from Amplitude to AppsFlyer.", allow_abbrev=False
+    )
+    parser.add_argument("-V", "--version", action=_Version, nargs=0, help="show the versions and exit")
+    return parser, parser.add_subparsers(dest="command", metavar="COMMAND")
+
+
+def _complete(name: str, subparser: argparse.ArgumentParser) -> Run:
+    """Give a command's parser its flags; return what runs it."""
+    module = import_module(f"flows.commands.{name.replace('-', '_')}")
+    subparser.description = as_called((module.__doc__ or COMMANDS[name].summary).strip())
+    subparser.formatter_class = argparse.RawDescriptionHelpFormatter
+    if COMMANDS[name].takes_settings:
+        _add_settings(subparser)
+    module.add_arguments(subparser)
+    run: Run = module.run
+    return run
 
 
 class _Version(argparse.Action):
@@ -86,20 +91,6 @@ class _Version(argparse.Action):
         ours, engine = (versions.version(name) for name in ("amplitude-appsflyer-stream", "bytewax"))
         sys.stdout.write(f"amplitude-appsflyer-stream {ours}, Bytewax {engine}, Python {python}\n")
         parser.exit()
-
-
-def _guarded(run: Run, args: argparse.Namespace) -> int:
-    try:
-        code = run(args)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted\n")
-        return FAILED
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough. Nothing may be flushed into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    return code
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ import signal
 import sys
 
 from connectors.state.lock import holder
+from flows.commands.program import program
 from flows.settings import SettingsError, load
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
@@ -37,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
     if not asked:
         sys.stderr.write(
             f"no stream runs on {root}, as seen from here; one in another container is asked with SIGHUP there, or "
-            "with `python -m flows reload` in it\n"
+            f"with `{program()} reload` in it\n"
         )
         return _FAILED
-    sys.stdout.write("`python -m flows status` says what came of it\n")
+    sys.stdout.write(f"`{program()} status` says what came of it\n")
     return _DONE

@@ -17,6 +17,7 @@ from connectors.state.damage import DamagedStateError
 from connectors.state.layout import Places
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
+from flows.commands.program import program
 from flows.operations.rescale.deal import StateError
 from flows.operations.rescale.handover import Handover
 from flows.runtime.logs import configure_logs
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             f"{len(dealt.partitions):,} partitions, {dealt.users:,} users, {dealt.held:,} held events, "
             f"{dealt.outbox:,} unfinished deliveries and {dealt.fates:,} journal entries dealt out\n"
         )
-    starts = "python -m flows run" if args.after == 1 else f"python -m flows run --slice i/{args.after}, for each i"
+    starts = f"{program()} run" if args.after == 1 else f"{program()} run --slice i/{args.after}, for each i"
     sys.stdout.write(f"{args.before} → {args.after} slices; now start them: {starts}\n")
     return _DONE
 

@@ -17,7 +17,7 @@ from connectors.state.layout import PARTS, STAGING, Places
 from connectors.state.manifest import Listed, Manifest
 from connectors.state.spill import Spill
 from connectors.state.user_segments import State, read_log
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.operations.rescale.handover import Handover
 from flows.operators.user_store import KIND
 from tests.upgrade import scene

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 import yaml
 
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.observe.metrics.collector import Metrics
 from flows.observe.metrics.vocabulary import PACKAGE
 from flows.observe.recent import Recent

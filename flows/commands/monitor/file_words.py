@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from flows.commands.program import as_called
 from flows.operations.waiting import KEEP, say
 from flows.settings import SettingsError, load
 from flows.settings.problems import Problem
@@ -33,7 +34,7 @@ def about_file(status: Mapping[str, Any]) -> list[str]:
     reload = settings["reload"]
     if reload is not None and not reload.get("ok", True):
         said.append(f"{reload['result']} ({reload['at']})")
-    return said
+    return [as_called(each) for each in said]
 
 
 def _of_slice(file: Mapping[str, Any]) -> Iterator[str]:

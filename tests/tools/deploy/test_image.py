@@ -125,8 +125,7 @@ def test_every_package_has_the_version_of_the_constraints(engine: Engine, image:
 @pytest.mark.timeout(600)
 def test_modules_are_compiled_for_a_root_that_is_read_only(engine: Engine, image: str) -> None:
     script = (
-        "import flows.commands.parser as a, json.decoder as b, os; "
-        "print(*(os.path.exists(m.__cached__) for m in (a, b)))"
+        "import flows.commands.main as a, json.decoder as b, os; print(*(os.path.exists(m.__cached__) for m in (a, b)))"
     )
     assert shell(engine, image, f'python -c "{script}"').split() == ["True", "True"]
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from connectors.files.dead_letters import FileLetterWriter
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 from flows.domain.ledger import Ledger

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.appsflyer.sandbox.certificate import server_context
 from connectors.kafka.probe import Keying, keying
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.domain.event import Record
 from flows.operations.check.finding import Mark
 from flows.operations.check.kafka import keyed

@@ -11,7 +11,7 @@ import pytest
 from connectors.files.settings import FilesSource
 from connectors.kafka.probe import Backlog
 from connectors.kafka.settings import KafkaSource
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.domain.event import Record
 from flows.operations.check.archives import sample_archives
 from flows.operations.check.first_start import of_topic

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from flows.commands.parser import main
+from flows.commands.main import main
 
 SETTINGS = """\
 [source]

@@ -14,7 +14,7 @@ from connectors.appsflyer.properties import gather
 from connectors.files.settings import FilesSource
 from connectors.kafka.settings import KafkaSource
 from connectors.secrets import SecretRef
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.sync import ALL_EVENTS, Selection

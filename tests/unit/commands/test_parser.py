@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands import parser as cli
+from flows.commands.main import main
+from flows.commands.parser import COMMANDS
 from flows.commands.schema import json_schema
 from flows.settings.tables import StreamFile
 
 
 def test_nothing_prints_help_and_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([]) == 0
+    assert main([]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in ("init", "check", "explain", "run", "sandbox", "schema"))
 
@@ -26,30 +27,30 @@ def test_nothing_prints_help_and_names_every_command(capsys: pytest.CaptureFixtu
 )
 def test_wrong_usage_is_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main(arguments)
+        main(arguments)
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
 
 
 def test_a_misspelt_command_is_answered_with_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.main(["explian", "--pretty"])
+        main(["explian", "--pretty"])
     assert "there is no command 'explian'; did you mean 'explain'?" in capsys.readouterr().err
 
 
 def test_the_versions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Those that a report of a defect needs."""
     with pytest.raises(SystemExit) as caught:
-        cli.main(["--version"])
+        main(["--version"])
     assert caught.value.code == 0
     said = capsys.readouterr().out
     assert all(name in said for name in ("amplitude-appsflyer-stream", "Bytewax 0.21", "Python 3."))
 
 
-@pytest.mark.parametrize("command", list(cli.COMMANDS))
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        cli.main([command, "--help"])
+        main([command, "--help"])
     assert caught.value.code == 0
     assert f"python -m flows {command}" in capsys.readouterr().out
 
@@ -57,7 +58,7 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
 def test_the_frame_alone_imports_no_engine_and_no_pydantic() -> None:
     """So that help is there at once, and one command's broken dependency does not stop another."""
     code = (
-        "import sys; from flows.commands.parser import main; main([]); "
+        "import sys; from flows.commands.main import main; main([]); "
         "heavy = ('pydantic', 'bytewax', 'aiohttp', 'pycurl', 'confluent_kafka'); "
         "print([name for name in heavy if name in sys.modules])"
     )
@@ -81,16 +82,16 @@ def test_settings_default_to_the_environment_then_to_stream_toml(monkeypatch: py
 
     install(monkeypatch, run)
     monkeypatch.delenv("STREAM_SETTINGS", raising=False)
-    assert cli.main(["check"]) == 0
+    assert main(["check"]) == 0
     monkeypatch.setenv("STREAM_SETTINGS", "/etc/a.toml")
-    assert cli.main(["check"]) == 0
-    assert cli.main(["check", "--settings", "b.toml"]) == 0
+    assert main(["check"]) == 0
+    assert main(["check", "--settings", "b.toml"]) == 0
     assert seen == [Path("stream.toml"), Path("/etc/a.toml"), Path("b.toml")]
 
 
 def test_a_commands_exit_code_is_the_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, lambda _args: 2)
-    assert cli.main(["check"]) == 2
+    assert main(["check"]) == 2
 
 
 def test_an_interruption_is_1_without_a_traceback(
@@ -100,7 +101,7 @@ def test_an_interruption_is_1_without_a_traceback(
         raise KeyboardInterrupt
 
     install(monkeypatch, run)
-    assert cli.main(["check"]) == 1
+    assert main(["check"]) == 1
     assert capsys.readouterr().err == "\ninterrupted\n"
 
 
@@ -115,7 +116,7 @@ def test_a_reader_that_leaves_early_is_no_traceback() -> None:
 
 
 def test_the_schema_is_json_and_describes_every_key(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["schema"]) == 0
+    assert main(["schema"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert schema == json_schema()
     assert set(schema["properties"]) == set(StreamFile.model_fields)

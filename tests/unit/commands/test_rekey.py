@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.runtime.rekey.place import place
 from flows.settings import load
 

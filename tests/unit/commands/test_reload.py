@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from connectors.state.lock import holder
-from flows.commands.parser import main
+from flows.commands.main import main
 
 SETTINGS = """\
 [source]

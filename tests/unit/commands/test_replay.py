@@ -13,7 +13,7 @@ from connectors.files.dead_letters import FileLetterWriter
 from connectors.state.journal import DELIVERED
 from connectors.state.lock import lock_directory
 from connectors.state.replay_log import ReplayLog
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.commands.replay import parse_rate, parse_time
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.commands.run import make_recovery_store
 
 KAFKA = '[source]\nkind = "kafka"\nbootstrap_servers = "k:9092"\ntopic = "amplitude"\n'

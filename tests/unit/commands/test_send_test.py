@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from flows.commands.parser import main
+from flows.commands.main import main
 
 KEY = "a-key-that-nobody-may-see"
 ID = "1700000000000-1234567"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.commands.parser import main
+from flows.commands.main import main
 from flows.domain.event import Position
 from flows.observe.server import HealthServer, listen
 from flows.runtime.process import Process
