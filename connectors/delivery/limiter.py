@@ -3,10 +3,8 @@
 from math import floor
 from typing import Final
 
-from connectors.delivery.spacing import Spacing
+from connectors.delivery.spacing import BURST_SECONDS, Spacing
 
-BURST_SECONDS: Final = 0.03
-"""How far requests may bunch, for a thread that wakes up every few milliseconds could not use its rate otherwise."""
 SLACK_SECONDS: Final = 0.05
 """By how much a request may come later to AppsFlyer than another one, and no second there holds too many yet."""
 _WINDOW_SECONDS: Final = 1.0 + BURST_SECONDS + SLACK_SECONDS

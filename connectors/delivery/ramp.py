@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from connectors.delivery.limiter import BURST_SECONDS
-from connectors.delivery.spacing import Spacing
+from connectors.delivery.spacing import BURST_SECONDS, Spacing
 
 _SECOND: Final = 1.0
 _SECONDS_PER_MINUTE: Final = 60.0

@@ -17,7 +17,7 @@ from connectors.appsflyer.answers import DEAD_LETTER_REASONS, UNUSUAL, Classifie
 from connectors.appsflyer.page import is_page
 from connectors.appsflyer.unusual import UnusualTexts
 from connectors.delivery.active_clock import ActiveClock
-from connectors.delivery.adaptive_limits import AdaptiveLimits
+from connectors.delivery.adaptive import AdaptiveLimit
 from connectors.delivery.delivery import Attempts, Delivery, dead_letter
 from connectors.delivery.items import size_bytes
 from connectors.delivery.lane import Circuit, Lane, Shipment
@@ -267,7 +267,7 @@ class Sender:
             Limiter(settings.max_requests_per_second, index, count, offset_s),
             Ramp(settings.ramp_requests_per_second_per_minute, count),
             settings.max_in_flight,
-            AdaptiveLimits(settings.max_in_flight) if settings.adaptive_limits else None,
+            AdaptiveLimit(settings.max_in_flight) if settings.adaptive_limits else None,
         )
 
     def _send(self) -> float:

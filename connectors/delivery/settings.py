@@ -25,7 +25,7 @@ class DeliverySettings:
     ramp_requests_per_second_per_minute: float = 2000.0
     """Per app id; 0 is no ramp."""
     adaptive_limits: bool = False
-    """Find from an app's answers what it takes at a time and per second."""
+    """Find from an app's answers how many requests at a time it takes."""
     retry_minutes: float = 240.0
     on_rejected_credentials: Literal["pause", "park"] = "pause"
     max_body_bytes: int = 1024

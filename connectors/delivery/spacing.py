@@ -1,5 +1,10 @@
 """Spacing: lets requests go at a rate, evenly but for a stated burst."""
 
+from typing import Final
+
+BURST_SECONDS: Final = 0.03
+"""How far requests may bunch, for a thread that wakes up every few milliseconds could not use its rate otherwise."""
+
 
 class Spacing:
     """A generic cell rate algorithm. Time is given, in seconds of any steady clock. Idle time is not saved up."""

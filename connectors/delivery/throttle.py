@@ -1,6 +1,6 @@
 """Throttle: what may be sent to one app now: by the operator's limit, by the ramp, and by what its answers show."""
 
-from connectors.delivery.adaptive_limits import AdaptiveLimits
+from connectors.delivery.adaptive import AdaptiveLimit
 from connectors.delivery.limiter import Limiter
 from connectors.delivery.ramp import Ramp
 
@@ -8,7 +8,7 @@ from connectors.delivery.ramp import Ramp
 class Throttle:
     """Shared by all lanes to one app. Time is given, in seconds of a steady clock."""
 
-    def __init__(self, limiter: Limiter, ramp: Ramp, most_at_a_time: int, adaptive: AdaptiveLimits | None) -> None:
+    def __init__(self, limiter: Limiter, ramp: Ramp, most_at_a_time: int, adaptive: AdaptiveLimit | None) -> None:
         self._limiter = limiter
         self._ramp = ramp
         self._most_at_a_time = most_at_a_time

@@ -170,9 +170,9 @@ class DeliveryTable(Table):
     """By how much the rate to an app may rise each minute, as AppsFlyer advises for sending in bulk; the first step is
     taken at once, so that who sends less never meets it. Per app id, divided among slices; 0 is no ramp."""
     adaptive_limits: bool = False
-    """Find out from an app's answers (429, 503, and ones that grow slow) how many requests at a time and per second it
-    takes, and send no more. Off, for AppsFlyer has no such limit that a slice would meet, and where 429 or 503 come
-    whatever the load it sends more slowly than it need."""
+    """Find out from an app's answers (429, 503, and answers that become slow) how many requests at a time it takes, and
+    send no more. It is off by default, because AppsFlyer has no such limit that a slice would meet. Where 503 come
+    whatever the load, as few as eight requests go at a time; where 429 do, one in four response times."""
     retry_minutes: Annotated[float, number(0, 10_080)] = 240.0
     """How long an event is tried again before it becomes a dead letter. Time in which nothing at all gets through to
     its app does not count."""

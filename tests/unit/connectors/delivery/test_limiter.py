@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.delivery.limiter import BURST_SECONDS, SLACK_SECONDS, Limiter
+from connectors.delivery.limiter import SLACK_SECONDS, Limiter
+from connectors.delivery.spacing import BURST_SECONDS
 from tests.fixtures.examples import examples
 
 
