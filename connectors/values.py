@@ -1,6 +1,7 @@
 """The kinds of values that tables of settings take, each with the words for what is expected instead of a wrong one."""
 
-from dataclasses import dataclass, field
+import pathlib
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_core import PydanticCustomError, core_schema
 
@@ -108,7 +110,28 @@ Topic = Annotated[
         longest=249,
     ),
 ]
-Path = Annotated[str, text("a path in quotes", "write a path in quotes; a relative one starts at the settings file")]
+_PATH: Final = text("a path in quotes", "write a path in quotes; a relative one starts at the settings file")
+Path = Annotated[str, _PATH]
+
+
+def _from_the_file(path: str, info: ValidationInfo) -> pathlib.Path:
+    return pathlib.Path((info.context or {}).get("base", ""), path)
+
+
+def _as_text(path: Any) -> Any:
+    return str(path) if isinstance(path, pathlib.Path) else path
+
+
+FilePath = Annotated[
+    pathlib.Path,
+    replace(
+        _PATH,
+        schema=core_schema.no_info_before_validator_function(
+            _as_text, core_schema.with_info_after_validator_function(_from_the_file, _PATH.schema)
+        ),
+    ),
+]
+"""A path; a relative one starts at the directory that the validation's context has as `base`."""
 Paths = Annotated[
     list[Path],
     Field(min_length=1),

@@ -25,7 +25,7 @@ from connectors.delivery.limiter import Limiter
 from connectors.delivery.ramp import Ramp
 from connectors.delivery.report import Report
 from connectors.delivery.retry import POISON_STATUS, delay_seconds, is_exhausted
-from connectors.delivery.settings import PENDING_EVENT_BYTES, DeliverySettings
+from connectors.delivery.settings import PENDING_EVENT_BYTES, DeliveryTable
 from connectors.delivery.throttle import Throttle
 from connectors.limited_log import LimitedLog
 from connectors.ports import Answer, DeliveryEngine
@@ -56,7 +56,7 @@ class Sender:
 
     def __init__(
         self,
-        settings: DeliverySettings,
+        settings: DeliveryTable,
         syncs: Mapping[str, LaneSecrets],
         report: Report,
         engine: DeliveryEngine,

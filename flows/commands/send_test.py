@@ -23,7 +23,7 @@ from connectors.appsflyer.advice import advice
 from connectors.appsflyer.answers import Verdict, classify
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.sender import scrub
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.ports import Answer, Endpoint
 from connectors.secrets import Secret, SecretError
 from connectors.values import is_loopback
@@ -124,7 +124,7 @@ def _choose(settings: Settings, name: str | None) -> SyncSettings:
 
 def _is_stand_in(settings: Settings, sync: SyncSettings) -> bool:
     delivery = settings.delivery
-    endpoint = delivery.endpoint if sync.key_kind == "s2s_key" else delivery.endpoint_dev_key
+    endpoint = delivery.endpoint_of(sync.key_kind)
     return is_loopback(urlsplit(endpoint).hostname or "")
 
 
@@ -150,7 +150,9 @@ def _explain(settings: Settings, sync: SyncSettings, platform: Platform, args: a
             "returns it from getAppsFlyerUID(), and the app's raw data has it as «AppsFlyer ID»"
         )
     only = replace(
-        settings, syncs=(replace(sync, enabled=True),), identity=replace(settings.identity, settle_seconds=0.0)
+        settings,
+        syncs=(replace(sync, enabled=True),),
+        identity=settings.identity.model_copy(update={"settle_seconds": 0.0}),
     )
     now_ms = time.time_ns() // 1_000_000
     name = args.event or default_name(sync.sync)
@@ -197,7 +199,7 @@ def _is_confirmed(console: Console, host: str) -> bool:
     return console.input("Send it? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _send(delivery: DeliverySettings, endpoint: Endpoint, body: bytes) -> Answer:
+def _send(delivery: DeliveryTable, endpoint: Endpoint, body: bytes) -> Answer:
     """Send one request as the stream would, and wait for its end, which the time-out bounds."""
     engine = open_engine(delivery)
     try:

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from flows.settings import SettingsError, load
 from flows.settings.lenient import health_of
-from flows.settings.model import Health
+from flows.settings.tables import HealthTable
 
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - read, not bound
 
@@ -47,7 +47,7 @@ def addresses(args: argparse.Namespace) -> list[str] | str:
     return of_health(health, args.slices)
 
 
-def of_health(health: Health, slices: int) -> list[str]:
+def of_health(health: HealthTable, slices: int) -> list[str]:
     """Return the addresses of the first slices; all the same one where the slice is not added to the port."""
     host = _ANYWHERE.get(health.host, health.host)
     host = f"[{host}]" if ":" in host else host

@@ -76,11 +76,7 @@ class Explainer:
         self._translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in self._syncs]
         self._users: dict[str, User] = {}
         delivery = settings.delivery
-        self._base_urls = [
-            delivery.endpoint if each.key_kind == "s2s_key" else delivery.endpoint_dev_key
-            for each in settings.syncs
-            if each.enabled
-        ]
+        self._base_urls = [delivery.endpoint_of(each.key_kind) for each in settings.syncs if each.enabled]
         self._rules = identity_rules(settings)
         self._earliest_ms = 0
         self.logins = logins_of(self._rules)

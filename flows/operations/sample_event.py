@@ -42,7 +42,7 @@ def make_event(
         event["user_id"] = customer_user_id
     else:
         event["device_id"] = "send-test"
-    paths = dict(settings.identity.paths)[APPSFLYER_ID]
+    paths = settings.identity.identifier_paths[APPSFLYER_ID]
     _set(event, paths[0] if paths else f"user_properties.{APPSFLYER_ID}", appsflyer_id)
     for path, value in more.items():
         _set(event, path, value)

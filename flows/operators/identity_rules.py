@@ -12,7 +12,7 @@ def identity_rules(settings: Settings) -> Rules:
     """Return how identities are kept, and which platforms each enabled sync has an app for."""
     identity = settings.identity
     return Rules(
-        reader=IdentifierReader(dict(identity.paths)),
+        reader=IdentifierReader(identity.identifier_paths),
         platforms=[
             frozenset(platform for platform in PLATFORMS if sync.app_id(platform)) for sync in settings.enabled_syncs
         ],
@@ -21,7 +21,7 @@ def identity_rules(settings: Settings) -> Rules:
         hold_ms=int(identity.hold_seconds * 1000),
         settle_ms=int(identity.settle_seconds * 1000),
         hold_events=identity.hold_events,
-        names=PlatformNames(dict(identity.platforms)),
+        names=PlatformNames(identity.platform_names),
         hold_bytes=identity.hold_megabytes << 20,
         remember_users=identity.remember_users,
     )

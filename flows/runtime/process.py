@@ -254,7 +254,7 @@ class Process:
         )
         lanes = {
             each.name: LaneSecrets(
-                delivery.endpoint if each.key_kind == "s2s_key" else delivery.endpoint_dev_key,
+                delivery.endpoint_of(each.key_kind),
                 [Secret(key) for key in each.keys],
             )
             for each in self.settings.syncs

@@ -7,7 +7,8 @@ from connectors.secrets import SecretError
 from flows.domain.slice import Slice
 from flows.observe.server import why_not_listen
 from flows.runtime.obstacles import nothing_to_read, obstacles
-from flows.settings.model import Health, Settings
+from flows.settings.model import Settings
+from flows.settings.tables import HealthTable
 
 
 def obstacles_here(new: Settings, part: Slice, own_port: int, *, has_recovery: bool) -> list[str]:
@@ -35,7 +36,7 @@ def topics_missing(old: Settings, new: Settings, part: Slice) -> list[str]:
     return [f"{new.path}: {each}" for each in problems]
 
 
-def _unavailable(health: Health, slice_index: int, own_port: int) -> str | None:
+def _unavailable(health: HealthTable, slice_index: int, own_port: int) -> str | None:
     """Return why a start could not listen where the settings say; None if it could, or would go on without."""
     port = health.port_of(slice_index)
     if not port or not health.is_given:

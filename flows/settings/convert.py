@@ -3,21 +3,16 @@
 import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.appsflyer.mapped import READ_ALONE
-from connectors.delivery.settings import DeliverySettings
 from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import SecretRef
 from connectors.table import Table
-from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
 from flows.settings import sync_tables, tables
-from flows.settings.model import Health, Identity, Settings, State, SyncSettings, Window
-
-if TYPE_CHECKING:
-    from flows.domain.platform import Stated
+from flows.settings.model import Settings, SyncSettings
 
 
 def convert(path: Path, file: tables.StreamFile) -> Settings:
@@ -27,13 +22,13 @@ def convert(path: Path, file: tables.StreamFile) -> Settings:
     return Settings(
         path=path,
         source=source,
-        identity=_identity(file.identity),
-        window=Window(**dict(file.window)),
-        delivery=_delivery(base, file.delivery),
+        identity=file.identity,
+        window=file.window,
+        delivery=file.delivery,
         dead_letters=_dead_letters(base, file.dead_letters, source),
-        state=State(base / file.state.directory, file.state.epoch_seconds),
+        state=file.state,
         syncs=tuple(_sync_settings(base, each) for each in file.sync),
-        health=Health(**dict(file.health), is_given=not file.health.model_fields_set.isdisjoint({"host", "port"})),
+        health=file.health,
     )
 
 
@@ -70,30 +65,8 @@ def _property(base: Path, name: str, value: str | bool | int) -> str:  # noqa: F
     return value
 
 
-def _identity(table: tables.IdentityTable) -> Identity:
-    paths = dict(DEFAULT_PATHS) | {name: _paths(given) for name, given in table.paths if given is not None}
-    values = {name: value for name, value in table if name not in ("paths", "platforms")}
-    given = table.platforms
-    platforms: tuple[tuple[Stated, tuple[str, ...]], ...] = (
-        ("ios", tuple(given.ios)),
-        ("android", tuple(given.android)),
-        ("other", tuple(given.other)),
-    )
-    return Identity(**values, paths=tuple(paths.items()), platforms=tuple(each for each in platforms if each[1]))
-
-
 def _paths(given: str | list[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _delivery(base: Path, table: tables.DeliveryTable) -> DeliverySettings:
-    values = dict(table)
-    endpoint = values.pop("endpoint")
-    if endpoint is not None:
-        values |= {"endpoint": endpoint, "endpoint_dev_key": endpoint}
-    if table.ca_file is not None:
-        values["ca_file"] = base / table.ca_file
-    return DeliverySettings(**values)
 
 
 def _dead_letters(

@@ -38,7 +38,7 @@ def check(document: dict[str, Any], path: Path) -> Settings:
     """Return the settings of a parsed file. Raises SettingsError with every mistake in it."""
     file, problems, meant = None, list[Problem](), frozenset[Any]()
     try:
-        file = StreamFile.model_validate(document)
+        file = StreamFile.model_validate(document, context={"base": path.absolute().parent})
     except ValidationError as error:
         problems, meant = mistakes(path, document, error)
     problems += [Problem(path, key_of(location, document), what) for location, what in broken(document, meant)]

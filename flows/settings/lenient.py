@@ -3,27 +3,25 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from flows.settings.model import Health
 from flows.settings.tables import HealthTable
 
 _HEADER: Final = re.compile(r"[ \t]*\[+[ \t]*([\w.-]+)?")
 
 
-def health_of(path: Path) -> Health:
+def health_of(path: Path) -> HealthTable:
     """Return `[health]` as far as it can be read, whatever else is wrong with the file; else its defaults."""
-    found = Health()
+    found = HealthTable()
     for name, value in _table(path).items():
         try:
             checked = HealthTable.model_validate({name: value})
         except ValidationError:
             continue
-        found = replace(found, **{name: getattr(checked, name)}, is_given=True)
+        found = found.model_copy(update={name: getattr(checked, name)})
     return found
 
 

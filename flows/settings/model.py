@@ -4,69 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import SecretRef
-from flows.domain.identifiers import DEFAULT_PATHS
-from flows.domain.platform import Stated
 from flows.domain.sync import Sync
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """`[identity]`."""
-
-    remember_days: float = 90.0
-    remember_users: int = 10_000_000
-    """Of one process; beyond it those who were not heard of for longest are forgotten."""
-    remember_insert_ids: int = 100
-    hold_seconds: float = 300.0
-    settle_seconds: float = 0.0
-    hold_events: int = 100
-    """Events held per user at the most, of 10 KB each on average; one more gives up the oldest."""
-    hold_megabytes: int = 256
-    """What the held events of all users may take; beyond it those that wait longest are given up."""
-    paths: tuple[tuple[str, tuple[str, ...]], ...] = tuple(DEFAULT_PATHS.items())
-    platforms: tuple[tuple[Stated, tuple[str, ...]], ...] = ()
-    """Names of platforms, beside the built-in ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """`[window]`."""
-
-    max_events: int = 100
-    max_wait_ms: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """`[state]`."""
-
-    directory: Path
-    epoch_seconds: int = 10
-
-    def slice_directory(self, index: int, count: int) -> Path:
-        """Return the directory of one slice; without slices, the directory itself."""
-        return self.directory if count == 1 else self.directory / f"slice-{index}-of-{count}"
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """`[health]`: where /livez, /readyz, /status and /metrics are served."""
-
-    host: str = "127.0.0.1"
-    port: int = 9464
-    """0 is off."""
-    add_slice_to_port: bool = True
-    """Slice i listens on port + i."""
-    is_given: bool = False
-    """The file names the host or the port: a start where they cannot be had is then refused."""
-
-    def port_of(self, slice_index: int) -> int:
-        """Return the port of one slice; 0 is off."""
-        return self.port + slice_index if self.port and self.add_slice_to_port else self.port
+from flows.settings.identity import IdentityTable
+from flows.settings.tables import HealthTable, StateTable, WindowTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +37,13 @@ class Settings:
 
     path: Path
     source: KafkaSource | FilesSource
-    identity: Identity
-    window: Window
-    delivery: DeliverySettings
+    identity: IdentityTable
+    window: WindowTable
+    delivery: DeliveryTable
     dead_letters: KafkaDeadLetters | FileDeadLetters
-    state: State
+    state: StateTable
     syncs: tuple[SyncSettings, ...]
-    health: Health = field(default_factory=Health)
+    health: HealthTable = field(default_factory=HealthTable)
 
     @property
     def enabled_syncs(self) -> tuple[Sync, ...]:

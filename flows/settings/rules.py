@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from connectors.values import REFERENCE, flatten
 from flows.domain.sync import Operator
+from flows.settings.identity import IdentityTable
 from flows.settings.problems import NOT_SHOWN, Location, found
-from flows.settings.tables import IdentityTable
 
 Finding = tuple[Location, str]
 Placed = tuple[Location, dict[str, Any]]

@@ -18,7 +18,7 @@ from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.runtime.process import now_ms
@@ -93,7 +93,7 @@ def test_silence_costs_one_time_out(
     )
     sent_at: dict[int, float] = {}
     with endpoint(protocol, way, tmp_path) as (between, url, ca_file):
-        settings = DeliverySettings(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
+        settings = DeliveryTable(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
         lanes = {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}
         sender = Sender(settings, lanes, report, open_engine(settings), now_ms)
         try:

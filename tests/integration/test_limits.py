@@ -20,7 +20,7 @@ from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.runtime.process import now_ms
@@ -102,7 +102,7 @@ def serving(takes_at_a_time: int, latency_seconds: float) -> Iterator[Server]:
         server.stop()
 
 
-def send_for(server: Server, seconds: float, delivery: DeliverySettings, slices: int = 1) -> None:
+def send_for(server: Server, seconds: float, delivery: DeliveryTable, slices: int = 1) -> None:
     """Let a sender for each slice, all of which have more to send than may go, run for so long."""
     keys = [Secret(SecretRef("env", "LIMITS_KEY"))]
     report = Report(
@@ -145,7 +145,7 @@ def test_an_unknown_limit_is_found_and_hardly_overstepped() -> None:
     """Once it is found, most of what the server takes is used, and hardly anything is refused."""
     with serving(takes_at_a_time=20, latency_seconds=0.1) as server:
         began_s = time.monotonic()
-        send_for(server, 20, DeliverySettings(ramp_requests_per_second_per_minute=0, adaptive_limits=True))
+        send_for(server, 20, DeliveryTable(ramp_requests_per_second_per_minute=0, adaptive_limits=True))
     settled = [began_s + 8, began_s + 19]
     passed, refused = (
         bisect_left(times, settled[1]) - bisect_left(times, settled[0]) for times in (server.passed_s, server.refused_s)
@@ -160,7 +160,7 @@ def test_no_second_holds_more_than_the_limit_over_all_slices(slices: int) -> Non
     """By the server's own clock; and most of the limit is used."""
     limit = 150
     with serving(takes_at_a_time=10_000, latency_seconds=0.01) as server:
-        send_for(server, 8, DeliverySettings(max_requests_per_second=limit), slices)
+        send_for(server, 8, DeliveryTable(max_requests_per_second=limit), slices)
     arrived = sorted(server.arrived_s)
     most = max(bisect_left(arrived, start + 1.0) - place for place, start in enumerate(arrived))
     assert most <= 1.2 * limit  # what was spaced comes bunched where the machine stands still

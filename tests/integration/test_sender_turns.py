@@ -10,7 +10,7 @@ from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.runtime.process import now_ms
@@ -55,7 +55,7 @@ def sender(url: str, delivered: Delivered, max_in_flight: int) -> Sender:
         attempted=lambda _delivery, _attempts: None,
         settled=lambda: None,
     )
-    settings = DeliverySettings(max_in_flight=max_in_flight, timeout_seconds=600)
+    settings = DeliveryTable(max_in_flight=max_in_flight, timeout_seconds=600)
     return Sender(
         settings,
         {"s": LaneSecrets(url, [Secret(SecretRef("env", "TURNS_KEY"))])},

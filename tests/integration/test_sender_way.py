@@ -15,7 +15,7 @@ from connectors.delivery.engines.open import open_engine
 from connectors.delivery.lane import Circuit
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason
@@ -72,7 +72,7 @@ class Rig:
     def __init__(self, url: str, now_ms: Callable[[], int] = now_ms, **settings: Any) -> None:
         self.fates = Fates()
         secrets = {"s": LaneSecrets(url, [Secret(SecretRef("env", "WAY_KEY"))])}
-        delivery = DeliverySettings(**settings)
+        delivery = DeliveryTable(**settings)
         self.sender = Sender(delivery, secrets, self.fates.report(), open_engine(delivery), now_ms)
         self._next = 0
 

@@ -1,11 +1,11 @@
 """Which engine sends."""
 
 from connectors.delivery.engines.libcurl import LibcurlEngine
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.ports import DeliveryEngine
 
 
-def open_engine(settings: DeliverySettings) -> DeliveryEngine:
+def open_engine(settings: DeliveryTable) -> DeliveryEngine:
     """Return the engine that the settings ask for."""
     return LibcurlEngine(
         timeout_seconds=settings.timeout_seconds,

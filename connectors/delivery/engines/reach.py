@@ -5,10 +5,10 @@ import ssl
 import certifi
 import pycurl
 
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 
 
-def reach(endpoint: str, delivery: DeliverySettings, seconds: float) -> str | None:
+def reach(endpoint: str, delivery: DeliveryTable, seconds: float) -> str | None:
     """Connect as the stream would, with proxy and TLS, without sending a request. Return what failed, or None."""
     handle = pycurl.Curl()
     try:

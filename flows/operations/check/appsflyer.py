@@ -17,7 +17,7 @@ def appsflyer(settings: Settings) -> Iterator[Finding]:
         yield Finding(Mark.WRONG, f"delivery.ca_file: {delivery.ca_file} cannot be read", "correct it, or leave it out")
         return
     kinds = {each.key_kind for each in settings.syncs}
-    endpoints = {delivery.endpoint if kind == "s2s_key" else delivery.endpoint_dev_key for kind in kinds}
+    endpoints = {delivery.endpoint_of(kind) for kind in kinds}
     for endpoint in sorted(endpoints):
         reason = reach(endpoint, delivery, ANSWER_SECONDS)
         if reason is None:

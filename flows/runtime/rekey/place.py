@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from connectors.files.settings import FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.values import Topic
-from flows.settings.model import Settings, State
+from flows.settings.model import Settings
+from flows.settings.tables import StateTable
 
 FROM_VARIABLE: Final = "STREAM_REKEY_FROM"
 TO_VARIABLE: Final = "STREAM_REKEY_TO"
@@ -27,7 +28,7 @@ class Place:
     source: KafkaSource
     """`[source]`, with the topic that is read and a group of its own, for each topic that is written."""
     to_topic: str
-    state: State
+    state: StateTable
     stream_group_id: str
     """The group of `[source]` itself."""
     hand_over: bool = False
@@ -60,7 +61,7 @@ def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, h
     return Place(
         replace(source, topic=read, group_id=f"{source.group_id}-rekey-{written}"),
         written,
-        State(settings.state.directory / "rekey" / read / written, settings.state.epoch_seconds),
+        settings.state.model_copy(update={"directory": settings.state.directory / "rekey" / read / written}),
         source.group_id,
         hand_over=hand_over,
     )

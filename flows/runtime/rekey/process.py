@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.kafka.claim import Claim
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSourceError
@@ -53,7 +53,7 @@ _IF_OLDER: Final = IfOlder(
 class Rekeying:
     """Builds the parts of the flow; keeps what they share."""
 
-    def __init__(self, place: Place, delivery: DeliverySettings, slice_index: int, slice_count: int) -> None:
+    def __init__(self, place: Place, delivery: DeliveryTable, slice_index: int, slice_count: int) -> None:
         """Build them. Raises StateInUseError, or OSError where the state directory cannot be used."""
         self.shutdown = Shutdown()
         self.counts = Counts()

@@ -31,7 +31,7 @@ from flows.runtime.replay import plan, report
 from flows.runtime.replay.plan import Plan
 from flows.runtime.replay.progress import Progress
 from flows.runtime.replay.report import Ending
-from flows.settings.model import Settings, State
+from flows.settings.model import Settings
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ class Replay(Process):
 
         `stored` is the snapshot that its recovery store goes on at, None where it has none.
         """
-        state = State(directory, settings.state.epoch_seconds)
+        state = settings.state.model_copy(update={"directory": directory})
         super().__init__(replace(settings, state=state), has_recovery=True, stored=stored)
         self.plan = the_plan
         self._directory = directory

@@ -17,7 +17,7 @@ import orjson
 from confluent_kafka import Producer
 from rich.console import Console
 
-from flows.settings.model import Window
+from flows.settings.tables import WindowTable
 from tests.tools.bench import document, rounds, this_stream, traffic
 from tests.tools.bench.contestants import STREAM, chosen
 from tests.tools.bench.endpoint import BODIES
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             rate = LOAD * full.per_second * place.topic.events / place.topic.selected
     with ready(traffic.Shape(1000), console, log=BODIES) as place:
         latency = at(rate, arguments.seconds, place)
-    window_ms = Window().max_wait_ms
+    window_ms = WindowTable().max_wait_ms
     said = (
         f"At {rate:,.0f} events a second, {latency.requests:,} requests, from produced to arrived: p50 "
         f"{latency.p50:.0f} ms, p95 {latency.p95:.0f}, p99 {latency.p99:.0f}, worst {latency.worst:.0f}. "

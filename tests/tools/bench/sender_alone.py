@@ -18,7 +18,7 @@ from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.runtime.start import _collect_garbage_rarely
@@ -47,7 +47,7 @@ def main(endpoint: str, ca_file: str, bodies_file: str, count: int) -> int:
         given_up += 1
 
     report = Report(delivered=note_delivery, given_up=note_loss, attempted=lambda *_: None, settled=moved.set)
-    settings = DeliverySettings(endpoint=endpoint, ca_file=Path(ca_file), ramp_requests_per_second_per_minute=0)
+    settings = DeliveryTable(endpoint=endpoint, ca_file=Path(ca_file), ramp_requests_per_second_per_minute=0)
     lanes = {"bench": LaneSecrets(endpoint, [Secret(SecretRef("env", _KEY_VARIABLE))])}
     sender = Sender(settings, lanes, report, open_engine(settings), lambda: time.time_ns() // 1_000_000)
     _collect_garbage_rarely()

@@ -51,7 +51,7 @@ class Rig:
             run=f"{self.topic}-{name}",
             names=names(self.settings),
             platforms=platforms(self.settings),
-            paths={identifier: list(paths) for identifier, paths in self.settings.identity.paths},
+            paths={identifier: list(paths) for identifier, paths in self.settings.identity.identifier_paths.items()},
         )
         job.write(self.work / f"{name}.json")
         command = python("tests.tools.load.generator", str(self.work / f"{name}.json"))

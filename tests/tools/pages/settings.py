@@ -2,20 +2,22 @@
 
 import sys
 import types
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from connectors.delivery.settings import DeliveryTable
 from connectors.table import Table
 from connectors.values import Hint
-from flows.settings import sync_tables, tables
+from flows.settings import identity, sync_tables, tables
 from flows.settings.rules import OWNED_PROPERTIES
 
 _INTRODUCTION: Final = """\
 # Settings
 
-<!-- Made by `python -m tests.tools.pages.settings` from flows/settings/tables.py and sync_tables.py. -->
+<!-- Made by `python -m tests.tools.pages.settings` from the tables of flows/settings and of the connectors. -->
 
 Everything that `stream.toml` may hold: [TOML](https://toml.io), one table for each concern. `python -m flows init`
 writes a first one, [examples/stream.toml](../examples/stream.toml) has every key, and `python -m flows check` says what
@@ -106,11 +108,11 @@ _SOURCE: Final = """\
 SECTIONS: Final = (
     _Section('`[source]`, `kind = "kafka"`', tables.KafkaSourceTable, _SOURCE),
     _Section('`[source]`, `kind = "files"`', tables.FilesSourceTable),
-    _Section("`[identity]`", tables.IdentityTable),
-    _Section("`[identity.paths]`", tables.IdentityPathsTable, _PATHS),
-    _Section("`[identity.platforms]`", tables.IdentityPlatformsTable, _PLATFORMS),
+    _Section("`[identity]`", identity.IdentityTable),
+    _Section("`[identity.paths]`", identity.IdentityPathsTable, _PATHS),
+    _Section("`[identity.platforms]`", identity.IdentityPlatformsTable, _PLATFORMS),
     _Section("`[window]`", tables.WindowTable),
-    _Section("`[delivery]`", tables.DeliveryTable),
+    _Section("`[delivery]`", DeliveryTable),
     _Section('`[dead_letters]`, `kind = "files"`', tables.FileDeadLettersTable),
     _Section('`[dead_letters]`, `kind = "kafka"`', tables.KafkaDeadLettersTable),
     _Section("`[state]`", tables.StateTable),
@@ -223,7 +225,7 @@ def _default(field: FieldInfo) -> str:
         return f"`{str(default).lower()}`"
     if isinstance(default, float):
         return f"`{default:g}`"
-    return f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
+    return f'`"{default}"`' if isinstance(default, str | Path) else f"`{default}`"
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.delivery.settings import DeliverySettings
+from connectors.delivery.settings import DeliveryTable
 from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.secrets import SecretRef
 from flows.domain.sync import Condition, Operator, Selection, Sync
 from flows.operations.explain import Explained, Explainer
-from flows.settings.model import Identity, Settings, State, SyncSettings, Window
+from flows.settings.identity import IdentityTable
+from flows.settings.model import Settings, SyncSettings
+from flows.settings.tables import StateTable, WindowTable
 from tests.fixtures.examples import examples
 
 NOW_MS = 1_700_000_000_000
@@ -24,16 +26,16 @@ BOTH = Sync("both", ios_app_id="id123", android_app_id="com.example.app")
 
 
 def settings_of(
-    *syncs: Sync | SyncSettings, identity: Identity | None = None, delivery: DeliverySettings | None = None
+    *syncs: Sync | SyncSettings, identity: IdentityTable | None = None, delivery: DeliveryTable | None = None
 ) -> Settings:
     return Settings(
         path=Path("stream.toml"),
         source=FilesSource(()),
-        identity=identity or Identity(),
-        window=Window(),
-        delivery=delivery or DeliverySettings(),
+        identity=identity or IdentityTable(),
+        window=WindowTable(),
+        delivery=delivery or DeliveryTable(),
         dead_letters=FileDeadLetters(Path("dead-letters")),
-        state=State(Path("state")),
+        state=StateTable(),
         syncs=tuple(each if isinstance(each, SyncSettings) else SyncSettings(each, True, (KEY,)) for each in syncs),  # noqa: FBT003 # a field
     )  # fmt: skip
 
@@ -188,7 +190,7 @@ def test_a_member_of_an_upload_body_may_release_another_of_the_same_line() -> No
 
 def test_the_one_that_gives_way_says_so() -> None:
     """More events wait than are held: the oldest is dead-lettered, with the line that pushed it out."""
-    settings = settings_of(BOTH, identity=Identity(hold_events=1))
+    settings = settings_of(BOTH, identity=IdentityTable(hold_events=1))
     found = explain(event(), event(), settings=settings)
     assert outcomes(found) == [
         (1, "both", "held", "no_appsflyer_id"),
@@ -201,14 +203,14 @@ def test_the_one_that_gives_way_says_so() -> None:
 
 def test_without_holding_the_reason_is_final() -> None:
     """`hold_seconds = 0`: dead letter `no_appsflyer_id` at once."""
-    found = explain(event(), settings=settings_of(BOTH, identity=Identity(hold_seconds=0)))
+    found = explain(event(), settings=settings_of(BOTH, identity=IdentityTable(hold_seconds=0)))
     assert outcomes(found) == [(1, "both", "dead_lettered", "no_appsflyer_id")]
 
 
 @pytest.mark.parametrize("hold_seconds", [0, 300])
 def test_an_id_that_is_none_is_named(hold_seconds: float) -> None:
     """Zero and malformed identifiers count as absent and are reported, where the event waits or is given up, too."""
-    settings = settings_of(BOTH, identity=Identity(hold_seconds=hold_seconds))
+    settings = settings_of(BOTH, identity=IdentityTable(hold_seconds=hold_seconds))
     found = explain(event(appsflyer_id="nonsense"), event(appsflyer_id="0000000000000-0000000"), settings=settings)
     assert [[warning.split(":")[0] for warning in each.as_json()["warnings"]] for each in found] == [
         ["malformed_identifier"],
@@ -219,7 +221,7 @@ def test_an_id_that_is_none_is_named(hold_seconds: float) -> None:
 
 def test_a_settling_event_says_what_it_waits_for() -> None:
     """It is not its id that it lacks."""
-    settings = settings_of(BOTH, identity=Identity(settle_seconds=30))
+    settings = settings_of(BOTH, identity=IdentityTable(settle_seconds=30))
     assert outcomes(explain(event(appsflyer_id=A), settings=settings)) == [(1, "both", "held", "settle_seconds")]
 
 
@@ -235,7 +237,7 @@ def test_a_duplicate_is_one() -> None:
 
 def test_what_does_not_fit_is_a_dead_letter() -> None:
     """The identifiers alone exceed the limit."""
-    settings = settings_of(BOTH, delivery=DeliverySettings(max_body_bytes=300))
+    settings = settings_of(BOTH, delivery=DeliveryTable(max_body_bytes=300))
     found = explain(event(appsflyer_id=A, user_id="u" * 400), settings=settings)
     assert outcomes(found) == [(1, "both", "dead_lettered", "too_large")]
 

@@ -14,7 +14,7 @@ from connectors.delivery.items import size_bytes
 from connectors.delivery.outbox import TAKEN_BACK_BYTES, Outbox
 from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
-from connectors.delivery.settings import PENDING_EVENT_BYTES, DeliverySettings
+from connectors.delivery.settings import PENDING_EVENT_BYTES, DeliveryTable
 from connectors.pace import Pace
 from connectors.secrets import Secret, SecretRef
 from connectors.state.journal import Journal
@@ -140,7 +140,7 @@ def test_large_dead_letters_are_written_a_few_at_a_time() -> None:
 
 def test_the_default_bound_is_80_mb() -> None:
     """As docs/security.md says."""
-    assert DeliverySettings().max_pending_bytes == 81_920_000
+    assert DeliveryTable().max_pending_bytes == 81_920_000
 
 
 def test_an_app_in_trouble_sets_aside_its_large_events_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_an_app_in_trouble_sets_aside_its_large_events_by_their_bytes(monkeypatc
     aside: list[Delivery] = []
     deliveries = [a_delivery(number, 40_000) for number in range(20)]
     sender = Sender(
-        DeliverySettings(),
+        DeliveryTable(),
         {"one": LaneSecrets("http://127.0.0.1:9", [Secret(SecretRef("env", "BYTES_KEY"))])},
         Report(
             delivered=lambda _: None,

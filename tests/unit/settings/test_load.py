@@ -13,9 +13,9 @@ from flows.domain.identifiers import ATTRIBUTES, DEFAULT_PATHS
 from flows.domain.sync import Condition, Operator, PropertyRules, Selection
 from flows.settings import SettingsError, load
 from flows.settings.file import parse
+from flows.settings.identity import IdentityPathsTable
 from flows.settings.model import Settings
 from flows.settings.sync_tables import FieldsTable
-from flows.settings.tables import IdentityPathsTable
 
 HERE = Path("/srv/stream/stream.toml")
 KAFKA = '[source]\nkind = "kafka"\nbootstrap_servers = "k:9092"\ntopic = "amplitude"\n'
@@ -36,9 +36,9 @@ def test_a_minimal_file_gets_every_default(tmp_path: Path) -> None:
     assert settings.path == path
     assert settings.state.directory == tmp_path / "state"
     assert settings.dead_letters == FileDeadLetters(tmp_path / "dead-letters")
-    assert settings.identity.paths == tuple(DEFAULT_PATHS.items())
-    assert settings.delivery.endpoint == "https://api3.appsflyer.com"
-    assert settings.delivery.endpoint_dev_key == "https://api2.appsflyer.com"
+    assert settings.identity.identifier_paths == DEFAULT_PATHS
+    assert settings.delivery.endpoint_of("s2s_key") == "https://api3.appsflyer.com"
+    assert settings.delivery.endpoint_of("dev_key") == "https://api2.appsflyer.com"
     assert settings.syncs[0].keys == (SecretRef("env", "KEY"),)
     assert settings.syncs[0].enabled
 
@@ -75,7 +75,9 @@ def test_wildcards_in_the_name_of_the_files_own_directory_stay_its_name() -> Non
 
 def test_an_endpoint_is_for_both_kinds_of_keys() -> None:
     settings = parse(KAFKA + '[delivery]\nendpoint = "http://127.0.0.1:8080/"\n' + SYNC + ALL, HERE)
-    assert settings.delivery.endpoint == settings.delivery.endpoint_dev_key == "http://127.0.0.1:8080"
+    assert (
+        settings.delivery.endpoint_of("s2s_key") == settings.delivery.endpoint_of("dev_key") == "http://127.0.0.1:8080"
+    )
 
 
 @pytest.mark.parametrize("host", ["127.9.9.9", "localhost", "[::1]:81"])
@@ -187,13 +189,13 @@ def test_the_tables_name_exactly_what_the_steps_read() -> None:
 
 def test_given_identifier_paths_replace_the_defaults_of_that_identifier_only() -> None:
     settings = parse(KAFKA + '[identity.paths]\nidfa = ["user_properties.my idfa"]\nimei = []\n' + SYNC + ALL, HERE)
-    assert dict(settings.identity.paths) == {**DEFAULT_PATHS, "idfa": ("user_properties.my idfa",), "imei": ()}
+    assert settings.identity.identifier_paths == {**DEFAULT_PATHS, "idfa": ("user_properties.my idfa",), "imei": ()}
 
 
 def test_names_of_platforms_are_added_to_the_usual_ones() -> None:
     settings = parse(KAFKA + '[identity.platforms]\nios = ["tvOS"]\nother = ["Electron", "Kiosk"]\n' + SYNC + ALL, HERE)
-    assert settings.identity.platforms == (("ios", ("tvOS",)), ("other", ("Electron", "Kiosk")))
-    assert parse(KAFKA + SYNC + ALL, HERE).identity.platforms == ()
+    assert settings.identity.platform_names == {"ios": ("tvOS",), "other": ("Electron", "Kiosk")}
+    assert parse(KAFKA + SYNC + ALL, HERE).identity.platform_names == {}
 
 
 def test_librdkafka_properties_become_text() -> None:
