@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 PARTITIONS: Final = 4
 LATE: Final = 30
 """From this user on nobody knows their AppsFlyer id before the end, so that their events wait."""
-PROCEDURE: Final = Path(__file__).parents[2] / "docs" / "scale.md"
+PROCEDURE: Final = Path(__file__).parents[2] / "docs" / "reslice.md"
 SLOW: Final[dict[str, Any]] = {"max_in_flight": 32, "timeout_seconds": 2, "drain_seconds": 3}
 """With answers after 0.3 s some hundred requests a second: at a stop most of what was read is pending."""
 
