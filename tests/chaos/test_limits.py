@@ -25,6 +25,8 @@ from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.runtime.process import now_ms
 
+pytestmark = pytest.mark.chaos
+
 BODY = b'{"eventName":"af_purchase"}'
 
 
