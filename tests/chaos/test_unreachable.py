@@ -1,11 +1,11 @@
 """The endpoint cannot be reached at all: no such name, or nobody listens."""
 
-import socket
 import time
 
 import pytest
 
 from tests.chaos.world import World, cpu_seconds
+from tests.fixtures.ports import free_port
 from tests.fixtures.stream import Identity
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
@@ -14,15 +14,9 @@ WAIT_SECONDS = 15.0
 CPU_SHARE = 0.05
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def test_nobody_listens_and_there_is_no_such_name(world: World, adds_up: Identity) -> None:
     """Nothing is given up, it waits nearly idle, and goes on by itself when somebody listens."""
-    port = _free_port()
+    port = free_port()
     world.configure(endpoint="https://nobody.invalid")
     world.produce(3000)
     run = world.start()

@@ -1,7 +1,6 @@
 """The quick start, typed as it stands, does what it says, up to where AppsFlyer and a Kafka of one's own are needed."""
 
 import re
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise, takewhile
@@ -12,6 +11,7 @@ import pytest
 from examples.sample_archive import generate
 from tests.docs.markdown import ROOT, Block, blocks, text_of
 from tests.docs.shell import Shell, is_like
+from tests.fixtures.ports import free_port
 
 PAGE = ROOT / "docs/quick-start.md"
 REAL = "## 5. One real event"
@@ -26,12 +26,6 @@ def shell(tmp_path: Path) -> Shell:
     (tmp_path / "run").mkdir()
     (tmp_path / "run/sample.zip").write_bytes(generate(end=datetime.now(UTC)).archive())
     return Shell(tmp_path)
-
-
-def _free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
 
 
 def _before_the_real_one() -> Iterator[Block]:
@@ -57,7 +51,7 @@ def _edit(settings: Path, part: str) -> None:
 
 
 def test_every_step_before_the_real_one_prints_what_the_page_says(shell: Shell) -> None:
-    port = _free_port()
+    port = str(free_port())
     running = []
     steps = [block._replace(text=block.text.replace("8080", port)) for block in _before_the_real_one()]
     try:

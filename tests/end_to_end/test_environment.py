@@ -13,6 +13,7 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from flows.runtime.environment import TAKEN_OUT
+from tests.fixtures.ports import free_port
 from tests.fixtures.stream import KEY, Run, Stream
 
 SETTINGS = """\
@@ -58,12 +59,6 @@ def _run(stream: Stream, url: str, more: str = "", port: int = 0, *, directly: b
     return stream.start(*(() if directly else ("-m", "flows", "run")), environment=variables)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.mark.parametrize("directly", [False, True], ids=["flows run", "bytewax.run"])
 def test_none_of_them_changes_where_it_connects_or_what_it_writes(
     stream: Stream, sandbox: SandboxServer, tmp_path: Path, *, directly: bool
@@ -81,7 +76,7 @@ def test_none_of_them_changes_where_it_connects_or_what_it_writes(
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
     }
     more = f'ca_file = "{sandbox.ca_file}"'
-    run = _run(stream, sandbox.url, more, _free_port(), directly=directly, **variables)
+    run = _run(stream, sandbox.url, more, free_port(), directly=directly, **variables)
     assert run.wait() == 0, run.log
     assert run.summary["syncs"]["production"]["delivered"] == 1
     assert not (tmp_path / "tls-keys").exists()
@@ -105,7 +100,7 @@ def test_no_proxy_does_not_lead_around_the_proxy_of_the_settings(stream: Stream)
 
 def test_bytewax_does_not_show_the_flow(stream: Stream) -> None:
     """It would listen on all addresses, and write what the flow looks like to a file."""
-    port, drawn = _free_port(), stream.directory / "flow.json"
+    port, drawn = free_port(), stream.directory / "flow.json"
     with SandboxServer.in_thread(keys=(KEY,)) as sandbox:
         sandbox.set_faults({"rule": [{"status": 503}]})
         run = _run(

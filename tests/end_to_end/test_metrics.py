@@ -3,7 +3,6 @@
 The judge is the stand-in AppsFlyer's own record of what arrived, and the summary that the process writes at its end.
 """
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from connectors.appsflyer.sandbox.app import SandboxServer
 from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.identifiers import PLATFORM_IDENTIFIERS
 from flows.observe.metrics import vocabulary as v
+from tests.fixtures.ports import free_port
 from tests.fixtures.scrape import Scrape, scrape
 from tests.fixtures.stream import Identity, Run, Stream
 
@@ -106,12 +106,6 @@ libcurl sends a request once more by itself where a kept connection turns out to
 
 HISTOGRAMS: Final = {each.name for each in v.EVERY if each.kind == "histogram"}
 MakeTopic = Callable[..., str]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 def _event(number: int, user: str, platform: str, **more: Any) -> dict[str, Any]:
@@ -257,7 +251,7 @@ def _classes(found: Scrape) -> dict[str, str]:
 def _start(
     stream: Stream, kafka: str, topic: str, sandbox: SandboxServer, hold_seconds: float = 1, **options: object
 ) -> tuple[Run, int]:
-    port = _free_port()
+    port = free_port()
     values = {"on_rejected": "pause", "retry_minutes": 0.1, "hold_seconds": hold_seconds} | options
     where = {"bootstrap": kafka, "topic": topic, "url": sandbox.url, "ca_file": sandbox.ca_file, "port": port}
     stream.configure(SETTINGS.format(**where, **values))

@@ -1,7 +1,6 @@
 """SIGHUP: the settings read again by a running stream, between a real Kafka and a stand-in AppsFlyer."""
 
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from tests.fixtures.ports import free_port
 from tests.fixtures.stream import Identity, Run, Stream
 
 pytestmark = pytest.mark.kafka
@@ -118,13 +118,6 @@ def scene(stream: Stream, kafka: str, make_topic: MakeTopic) -> Iterator[Scene]:
         yield Scene(stream, kafka, make_topic(partitions=2), sandbox)
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
 @contextmanager
 def _pid_kept(run: Run) -> Iterator[None]:
     yield
@@ -224,7 +217,7 @@ def test_a_new_sync_takes_a_restart_of_the_process_by_itself(scene: Scene, comma
 
 def test_what_is_outside_the_syncs_takes_a_restart_too(scene: Scene) -> None:
     """A changed [delivery] is in force after a restart; after it a filter changes in place again."""
-    scene.health_port = _free_port()
+    scene.health_port = free_port()
     scene.configure(ORDERS)
     run = scene.stream.start_recovering()
     scene.produce("Order", 20)

@@ -17,6 +17,7 @@ from typing import Final
 from urllib.request import urlopen
 
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
+from tests.fixtures.ports import free_port
 
 PACKAGES: Final = "nginx-light libnginx-mod-http-echo"
 _ECHO: Final = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
@@ -119,7 +120,7 @@ def running(directory: Path, log: str = COUNTS) -> Iterator[Endpoint]:
         raise EndpointError(f"nginx and its echo module are needed: apt-get install {PACKAGES}")
     directory.mkdir(parents=True, exist_ok=True)
     server_context(directory / "tls", "127.0.0.1")
-    port, status_port = _free_port(), _free_port()
+    port, status_port = free_port(), free_port()
     (directory / "nginx.conf").write_text(
         _CONFIGURATION.format(
             echo=_ECHO,
@@ -152,9 +153,3 @@ def _await(endpoint: Endpoint, process: subprocess.Popen[bytes]) -> None:
                 said = log.read_text(errors="replace")[-500:] if log.exists() else "nothing"
                 raise EndpointError(f"nginx does not start; its log says: {said}") from problem
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

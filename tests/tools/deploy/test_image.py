@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox import SandboxServer
-from tests.fixtures.kafka_container import _free_port
+from tests.fixtures.ports import free_port
 from tests.tools.deploy.engine import Engine
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image")]
@@ -148,7 +148,7 @@ def test_it_delivers_under_a_read_only_root_and_stops_cleanly(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "settings").mkdir()
-    port = _free_port()
+    port = free_port()
     with SandboxServer.in_thread(keys=(KEY,), tls=tmp_path / "tls", record=None, drop_bodies=True) as sandbox:
         (tmp_path / "settings" / "stream.toml").write_text(
             SETTINGS.format(bootstrap=kafka, topic=topic, endpoint=sandbox.url, port=port), encoding="utf-8"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
+from tests.fixtures.ports import free_port
 from tests.tools.load import endpoint_nginx
 from tests.tools.load.children import Child, python
 from tests.tools.load.waiting import await_listening
@@ -53,7 +54,7 @@ def run_endpoint(directory: Path, slices: int, answer_ms: int = 0, kind: str = "
 
 @contextmanager
 def _nginx(program: str, directory: Path, slices: int) -> Iterator[Endpoint]:
-    port = _free_port()
+    port = free_port()
     log = directory / "answers.log"
     settings = endpoint_nginx.write(directory, port, workers=(slices + 1) // 2, log=log)
     child = Child("nginx", [program, "-c", str(settings), "-p", str(directory)], directory / "nginx.out")
@@ -85,9 +86,3 @@ def _python(directory: Path, slices: int, answer_ms: int) -> Iterator[Endpoint]:
         what = f"aiohttp, {slices} process{'es' if slices > 1 else ''}, HTTP/1.1 over TLS{thinks}"
         pids = tuple(child.pid for child in children)
         yield Endpoint(f"https://{HOST}:{port}", directory / "tls" / CA_FILE, what, logs, pids)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
