@@ -55,7 +55,7 @@ def sender(url: str, delivered: Delivered, max_in_flight: int) -> Sender:
         attempted=lambda _delivery, _attempts: None,
         settled=lambda: None,
     )
-    settings = DeliveryTable(max_in_flight=max_in_flight, timeout_seconds=600)
+    settings = DeliveryTable(max_in_flight=max_in_flight, timeout_seconds=300)
     return Sender(
         settings,
         {"s": LaneSecrets(url, [Secret(SecretRef("env", "TURNS_KEY"))])},
