@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from flows.domain.event import Platform
 
@@ -31,6 +31,26 @@ class Operator(StrEnum):
 NUMERIC_OPERATORS = frozenset(
     {Operator.LESS_THAN, Operator.LESS_OR_EQUAL, Operator.GREATER_THAN, Operator.GREATER_OR_EQUAL}
 )
+
+OPERATOR_MEANINGS: Final[dict[Operator, str]] = {
+    Operator.IS: "is one of the values",
+    Operator.IS_NOT: "is none of the values",
+    Operator.CONTAINS: "contains one of the texts, in any case",
+    Operator.DOES_NOT_CONTAIN: "contains none of the texts, in any case",
+    Operator.STARTS_WITH: "starts with one of the texts, in any case",
+    Operator.DOES_NOT_START_WITH: "starts with none of the texts, in any case",
+    Operator.LESS_THAN: "is a number, or text that is one, below the value",
+    Operator.LESS_OR_EQUAL: "is a number, or text that is one, at most the value",
+    Operator.GREATER_THAN: "is a number, or text that is one, above the value",
+    Operator.GREATER_OR_EQUAL: "is a number, or text that is one, at least the value",
+    Operator.SET_IS: "as a set (an array's members, or the one value) is exactly the values",
+    Operator.SET_IS_NOT: "as a set is not exactly the values",
+    Operator.SET_CONTAINS: "as a set has all of the values",
+    Operator.SET_DOES_NOT_CONTAIN: "as a set has none of the values",
+    Operator.GLOB_MATCH: "matches one of the globs: `*` and `?` stop at `/`, `**` does not, `[0-9]`, `[!a-z]`",
+    Operator.GLOB_DOES_NOT_MATCH: "matches none of the globs",
+}
+"""What the property must be, in words."""
 
 Scalar = str | int | float | bool
 

@@ -6,7 +6,7 @@ from pydantic import Discriminator, Field, Tag, create_model
 
 from connectors.table import Table
 from connectors.values import Expects, Flag, Keys, Name, choice
-from flows.domain.sync import NUMERIC_OPERATORS, Operator
+from flows.domain.sync import NUMERIC_OPERATORS, OPERATOR_MEANINGS, Operator
 from flows.settings.values import (
     AndroidAppId,
     BundleId,
@@ -35,28 +35,12 @@ class _Condition(Table):
     as platform, country or app_version."""
 
 
-_MEANINGS: Final[dict[Operator, str]] = {
-    Operator.IS: "is one of the values",
-    Operator.IS_NOT: "is none of the values",
-    Operator.CONTAINS: "contains one of the texts, in any case",
-    Operator.DOES_NOT_CONTAIN: "contains none of the texts, in any case",
-    Operator.STARTS_WITH: "starts with one of the texts, in any case",
-    Operator.DOES_NOT_START_WITH: "starts with none of the texts, in any case",
-    Operator.LESS_THAN: "is a number, or text that is one, below the value",
-    Operator.LESS_OR_EQUAL: "is a number, or text that is one, at most the value",
-    Operator.GREATER_THAN: "is a number, or text that is one, above the value",
-    Operator.GREATER_OR_EQUAL: "is a number, or text that is one, at least the value",
-    Operator.SET_IS: "as a set (an array's members, or the one value) is exactly the values",
-    Operator.SET_IS_NOT: "as a set is not exactly the values",
-    Operator.SET_CONTAINS: "as a set has all of the values",
-    Operator.SET_DOES_NOT_CONTAIN: "as a set has none of the values",
-    Operator.GLOB_MATCH: "matches one of the globs: `*` and `?` stop at `/`, `**` does not, `[0-9]`, `[!a-z]`",
-    Operator.GLOB_DOES_NOT_MATCH: "matches none of the globs",
-}
 _OPERATOR_FIELDS: Final[dict[str, Any]] = {
     each.value: (
         (Numbers if each in NUMERIC_OPERATORS else Values) | None,
-        Field(None, description=f"Amplitude's «{each.value.replace('_', ' ')}»: the property {_MEANINGS[each]}."),
+        Field(
+            None, description=f"Amplitude's «{each.value.replace('_', ' ')}»: the property {OPERATOR_MEANINGS[each]}."
+        ),
     )
     for each in Operator
 }

@@ -97,7 +97,7 @@ PROCESS: Final = Row(
             states=GOOD,
         ),
         Panel(
-            "Shutdown",
+            "Stopping",
             "states",
             (v.STOPPING,),
             (Query(series(v.STOPPING), "{{instance}}"),),

@@ -11,7 +11,7 @@ import yaml
 
 from deploy.monitoring.dashboard.__main__ import text
 from deploy.monitoring.dashboard.panel import Panel
-from deploy.monitoring.dashboard.rows import ROWS
+from deploy.monitoring.dashboard.rows import ROWS, completed, standard_panel
 from flows.observe.metrics.amplitude_figures import figures
 from flows.observe.metrics.vocabulary import BUILD_INFO, EVERY, GROUPS, REQUESTS_BUILT
 from tests.tools.deploy.manifests import DEPLOY
@@ -45,6 +45,19 @@ def test_a_panel_names_only_what_exists_and_says_what_it_shows(panel: Panel) -> 
 def test_every_metric_is_shown_somewhere() -> None:
     shown = {metric for panel in PANELS for metric in panel.metrics}
     assert {each.name for each in EVERY} - {each.name for each in shown} == set()
+
+
+@pytest.mark.parametrize("kind", ["counter", "gauge", "histogram"])
+def test_a_new_metric_gets_a_panel_by_itself(kind: str) -> None:
+    """Its row is the one of its question; what it asks for has the labels that its legend names."""
+    known = next(each for each in EVERY if each.kind == kind)
+    new = known._replace(name=f"{known.name}_new")
+    rows = completed(ROWS, ((ROWS[3].question, (new,)),))
+    assert rows[:3] + rows[4:] == ROWS[:3] + ROWS[4:]
+    assert rows[3].panels[:-1] == ROWS[3].panels
+    assert rows[3].panels[-1].metrics == (new,)
+    for query in standard_panel(known).queries:
+        assert set(re.findall(r"\{\{(\w+)\}\}", query.legend)) <= labels_of(query.expression)
 
 
 def test_the_rows_are_the_questions_of_the_vocabulary() -> None:
