@@ -13,7 +13,7 @@ from collections import deque
 from math import ceil, inf, sqrt
 from typing import Final
 
-from connectors.delivery.spacing import BURST_SECONDS, Spacing
+from connectors.delivery.token_bucket import TokenBucket
 
 START: Final = 8
 """Where a start begins, and below which neither 503 nor slow answers lead: so few do not hold each other up."""
@@ -50,7 +50,7 @@ class AdaptiveLimit:
         """How long an answer took on average in the last round; 0 before the first."""
         self._normal_s = inf
         """How long at START, where requests do not hold each other up."""
-        self._spacing = Spacing(inf, BURST_SECONDS)
+        self._bucket = TokenBucket(inf)
         self._kept_until_s: deque[float] = deque()
         """A request that is refused at once keeps its place for as long as answers take, or others would storm in."""
         self._owed = 0
@@ -66,7 +66,7 @@ class AdaptiveLimit:
     @property
     def requests_per_second(self) -> float:
         """What may be sent; infinity where only the number at a time holds requests back."""
-        return 1 / self._spacing.interval_s if self._spacing.interval_s else inf
+        return 1 / self._bucket.interval_s if self._bucket.interval_s else inf
 
     def wait_seconds(self, now_s: float, in_flight: int) -> float | None:
         """Return how long until the next request may go, 0 is now; None: until one of those in flight is answered."""
@@ -76,13 +76,13 @@ class AdaptiveLimit:
         if in_flight + len(kept) >= self._limit:
             self._was_full = True
             return kept[0] - now_s if kept else None
-        wait_s = self._spacing.wait_seconds(now_s)
+        wait_s = self._bucket.wait_seconds(now_s)
         self._was_full = self._was_full or wait_s > 0
         return wait_s
 
     def take(self, now_s: float) -> None:
         """Count a request that goes now."""
-        self._spacing.take(now_s)
+        self._bucket.take(now_s)
 
     def passed(self, now_s: float, seconds: float) -> None:
         """Take note of an answer that shows no sign of too much load, and how long it took."""
@@ -145,7 +145,7 @@ class AdaptiveLimit:
     def _set(self, now_s: float, limit: float) -> None:
         self._limit = min(limit, self._highest)
         is_spaced = self._mean_s and self._limit < self._highest
-        self._spacing.interval_s = self._mean_s / (self._limit * _PACE) if is_spaced else 0.0
+        self._bucket.interval_s = self._mean_s / (self._limit * _PACE) if is_spaced else 0.0
         self._begin_round(now_s)
 
     def _begin_round(self, now_s: float) -> None:

@@ -21,12 +21,10 @@ from connectors.delivery.adaptive import AdaptiveLimit
 from connectors.delivery.delivery import Attempts, Delivery, dead_letter
 from connectors.delivery.items import size_bytes
 from connectors.delivery.lane import Circuit, Lane, Shipment
-from connectors.delivery.limiter import Limiter
-from connectors.delivery.ramp import Ramp
 from connectors.delivery.report import Report
 from connectors.delivery.retry import POISON_STATUS, delay_seconds, is_exhausted
 from connectors.delivery.settings import PENDING_EVENT_BYTES, DeliveryTable
-from connectors.delivery.throttle import Throttle
+from connectors.delivery.throttle import Limiter, Ramp, Throttle
 from connectors.limited_log import LimitedLog
 from connectors.ports import Answer, DeliveryEngine
 from connectors.secrets import Secret, SecretError
@@ -261,10 +259,8 @@ class Sender:
 
     def _throttle(self) -> Throttle:
         settings, (index, count) = self._settings, self._slice
-        # Slices of one host, and of hosts whose clocks agree, take turns by the time of day.
-        offset_s = time.time() - time.monotonic()
         return Throttle(
-            Limiter(settings.max_requests_per_second, index, count, offset_s),
+            Limiter(settings.max_requests_per_second, index, count),
             Ramp(settings.ramp_requests_per_second_per_minute, count),
             settings.max_in_flight,
             AdaptiveLimit(settings.max_in_flight) if settings.adaptive_limits else None,

@@ -26,8 +26,8 @@ class DeliveryTable(Table):
     """Events between the source and their fate, of 4 KB each on average; beyond it the source waits. Held events do not
     count."""
     max_requests_per_second: Annotated[float, number(0, 1_000_000)] = 0.0
-    """Per app id, divided among slices; 0 is no limit. AppsFlyer names no limit today; until 2023 it was 60,000 a
-    minute, which is 1000."""
+    """Per app id, divided among slices, so that it must be at least one for each; 0 is no limit. AppsFlyer names no
+    limit today; until 2023 it was 60,000 a minute, which is 1000."""
     ramp_requests_per_second_per_minute: Annotated[float, number(0, 1_000_000)] = 2000.0
     """By how much the rate to an app may rise each minute, as AppsFlyer advises for sending in bulk; the first step is
     taken at once, so that who sends less never meets it. Per app id, divided among slices; 0 is no ramp."""

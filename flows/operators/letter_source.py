@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.dead_letters import Letter, StoredLetter
-from connectors.delivery.limiter import Limiter
+from connectors.delivery.throttle import Limiter
 from connectors.pace import AT_ONCE, Pace
 from connectors.shutdown import Shutdown
 

@@ -35,10 +35,24 @@ def obstacles(settings: Settings, path: Path, part: Slice | None) -> list[str]:
     problems += [f"{path}: {each}" for each in _unreadable(settings)]
     if isinstance(settings.source, FilesSource) and part is not None and part.count > 1:
         problems.append(f"{path}: source.kind: slices divide Kafka's partitions, files have none; leave out --slice")
-    in_the_way = obstacle(settings.state.directory, part.count if part is not None else 1)
+    count = part.count if part is not None else 1
+    in_the_way = obstacle(settings.state.directory, count)
     if in_the_way is not None:
         problems.append(f"{path}: state.directory: {in_the_way}")
+    if (too_few := too_few_requests(settings, count)) is not None:
+        problems.append(f"{path}: {too_few}")
     return problems
+
+
+def too_few_requests(settings: Settings, slice_count: int) -> str | None:
+    """Say that the limit leaves some slice without a request per second, where that is so."""
+    most = settings.delivery.max_requests_per_second
+    if slice_count == 1 or not most or most >= slice_count:
+        return None
+    return (
+        f"delivery.max_requests_per_second: {most:g} cannot be divided among {slice_count} slices; expected at least 1 "
+        "for each; raise it, or start fewer slices"
+    )
 
 
 def unready_syncs(settings: Settings, path: Path) -> list[str]:

@@ -25,7 +25,7 @@ from flows.runtime import summary_file
 from flows.runtime.engine import cluster, recovery_directory
 from flows.runtime.greeting import greet
 from flows.runtime.logs import configure_logs
-from flows.runtime.obstacles import NOTHING_READ, nothing_to_read, unready_syncs
+from flows.runtime.obstacles import NOTHING_READ, nothing_to_read, too_few_requests, unready_syncs
 from flows.runtime.process import Process
 from flows.runtime.progress import Progress, interval_seconds
 from flows.runtime.reload import Reloader
@@ -56,6 +56,8 @@ def start() -> Process:
     in_the_way = obstacle(settings.state.directory, count)
     if in_the_way is not None:
         refuse(f"{path}: state.directory: {in_the_way}")
+    if (too_few := too_few_requests(settings, count)) is not None:
+        refuse(f"{path}: {too_few}")
     try:
         process = Process(settings, index, count, has_recovery=has_recovery, earlier_parts=earlier_parts, stored=stored)
     except (StateInUseError, DamagedStateError) as problem:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.dead_letters import Letter, LettersUnreadableError, StoredLetter, headers, parse
-from connectors.delivery.limiter import Limiter
+from connectors.delivery.throttle import Limiter
 from connectors.files.dead_letters import FileLetterWriter, read_letters
 from connectors.files.letter_reader import FileLetterReader, count_lines, file_ends
 from connectors.pace import AT_ONCE, Pace

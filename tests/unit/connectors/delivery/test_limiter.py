@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.delivery.limiter import SLACK_SECONDS, Limiter
-from connectors.delivery.spacing import BURST_SECONDS
+from connectors.delivery.throttle import SLACK_SECONDS, Limiter
+from connectors.delivery.token_bucket import BURST_SECONDS
 from tests.fixtures.examples import examples
 
 
@@ -48,6 +48,7 @@ def test_no_second_holds_more_than_the_limit_over_all_slices(
     rate: float, late_ms: list[float], start_s: float, slices: int, data: st.DataObject
 ) -> None:
     """Also where the slices begin at different moments, and their requests are on the way for different times."""
+    slices = min(slices, math.floor(rate))
     sent: list[float] = []
     for index in range(slices):
         begins_s = start_s + data.draw(st.floats(0, 1))
@@ -62,6 +63,7 @@ def test_at_least_nine_tenths_of_the_limit_are_used(
     rate: float, late_ms: list[float], start_s: float, slices: int
 ) -> None:
     """Under saturation, by threads that wake up as much as 2 ms late."""
+    slices = min(slices, math.floor(rate))
     seconds = max(3.0, 40 / rate)
     sent = sum(len(run(Limiter(rate, index, slices), late_ms, start_s, seconds)) for index in range(slices))
     assert sent >= 0.9 * math.floor(rate) * seconds - slices
@@ -86,6 +88,13 @@ def test_no_rate_is_no_limit(rate: float) -> None:
     for _ in range(1000):
         assert limiter.wait_seconds(5.0) == 0
         limiter.take(5.0)
+
+
+@pytest.mark.parametrize(("rate", "slices"), [(0.5, 2), (1.0, 3), (2.9, 3)])
+def test_a_limit_that_leaves_a_slice_without_a_request_is_refused(rate: float, slices: int) -> None:
+    """Rather than that this slice never sends, or that all of them send more than the limit."""
+    with pytest.raises(ValueError, match="divided"):
+        _ = [Limiter(rate, index, slices) for index in range(slices)]
 
 
 def test_the_first_request_goes_at_once() -> None:

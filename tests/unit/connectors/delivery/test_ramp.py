@@ -6,7 +6,7 @@ Source: AppsFlyer, S2S events API: bulk sending rises by some 2,000 requests per
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.delivery.ramp import Ramp
+from connectors.delivery.throttle import Ramp
 
 
 def sent_by_second(ramp: Ramp, wanted_per_second: int, seconds: int, start_s: float = 100.0) -> list[int]:
