@@ -24,15 +24,13 @@ from connectors.delivery.items import (
 from connectors.state.journal import DELIVERED, Journal
 from connectors.state.manifest import Manifest
 from connectors.state.spill import Mark, Spill
+from connectors.state.step_states import SinkState
 from flows.domain.fate import DeadLetter, DeadLetterReason
 from flows.domain.foreign import is_foreign
 from flows.domain.ledger import Ledger
 
 log = structlog.get_logger()
 
-STATE_VERSION: Final = 3
-READ_VERSIONS: Final = (1, 2, 3)
-"""The first version knew only where a spill stood, not what waits there; the second did not number snapshots."""
 MOST_SET_ASIDE: Final = 500_000
 """Per app; then the source waits for it. The ledger's entry of each stays in memory, some 150 bytes."""
 TAKEN_BACK_BYTES: Final = 8 << 20
@@ -192,14 +190,14 @@ class Outbox:
         return bool(self._disabled_lanes)
 
     def state(self) -> tuple[Any, ...]:
-        """Return everything as builtins: (version, items and attempts, where each spill stands, which snapshot).
+        """Return everything as builtins: see `SinkState`.
 
         What waits in a spill is durable then. Raises OSError.
         """
         with self._moving:
             items = [(pack(each.item), tuple(each.attempts)) for each in list(self._items.values())]
             marks = {lane: spill.mark() for lane, spill in self._spills.items()}
-            return (STATE_VERSION, items, marks, tuple(self._manifest.next_snapshot()))
+            return SinkState(items, marks, self._manifest.next_snapshot()).packed()
 
     def snapshot_taken(self) -> None:
         """Remove what no snapshot needs any more."""

@@ -14,11 +14,12 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from connectors.delivery.delivery import Attempts, Delivery, attempts_of
 from connectors.delivery.items import Item, Key, key_of, resume_items, unpack
-from connectors.delivery.outbox import READ_VERSIONS, STATE_VERSION, Outbox
+from connectors.delivery.outbox import Outbox
 from connectors.delivery.sender import Sender
 from connectors.pace import wait
 from connectors.shutdown import Shutdown
 from connectors.state.seal import seal, unseal
+from connectors.state.step_states import SinkState
 from flows.domain.ledger import Ledger
 
 log = structlog.get_logger()
@@ -40,11 +41,7 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         if resume_state is None:
             sink.outbox.forget_spills()
             return
-        version, packed, marks, *_ = unseal(resume_state)
-        if version not in READ_VERSIONS:
-            raise ValueError(
-                f"the recovery store is of version {version}; this is {STATE_VERSION}: use a new directory"
-            )
+        packed, marks, _ = SinkState.unpacked(unseal(resume_state))
         attempts = {key_of(unpack(each)): attempts_of(so_far) for each, so_far in packed}
         items = resume_items(sink.ledger, [each for each, _ in packed], attempts)
         sink.outbox.resume_spills(marks)

@@ -17,6 +17,8 @@ from rich.markup import escape as escape_markup
 
 from connectors.files.counted import Amount
 from connectors.files.damage import Damage
+from connectors.state.damage import DamagedStateError
+from connectors.state.engine_store import StoreError
 from connectors.state.user_segments import UserLogError
 from flows.domain.identifiers import APPSFLYER_ID, CANONICAL
 from flows.domain.printable import printable, printable_json
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     if args.state:
         try:
             remembered = Remembered(settings.state.directory)
-        except (NothingRememberedError, UserLogError) as problem:
+        except (NothingRememberedError, UserLogError, StoreError, DamagedStateError) as problem:
             sys.stderr.write(f"{args.settings}: state.directory: {problem}\n")
             return 2
     if STDIN_PATH in (args.files or [STDIN_PATH]) and sys.stdin.buffer.isatty():

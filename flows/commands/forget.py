@@ -10,13 +10,14 @@ something of theirs still waits to be delivered (start the stream, stop it, and 
 
 import argparse
 import os
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Final
 
 from connectors.files.settings import FileDeadLetters
 from connectors.kafka.settings import KafkaSource
+from connectors.state.engine_store import StoreError
+from connectors.state.layout import locked_below, stores_below
 from connectors.state.lock import StateInUseError, lock_directory
 from connectors.state.private import keep_private
 from flows.operations.forget import Person, count_pending, erase_delivered, erase_letters, erase_states
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         )
     try:
         return _forget(settings, people)
-    except (sqlite3.Error, OSError) as problem:
+    except (StoreError, OSError) as problem:
         sys.stderr.write(f"not everything is erased, do it again: {problem}\n")
         return _LEFT
     finally:
@@ -65,7 +66,7 @@ def _lock(directory: Path) -> list[int]:
     """Lock the directory of every slice and replay. Raises StateInUseError."""
     locks: list[int] = []
     try:
-        for place in sorted({each.parent for each in directory.rglob("lock")}):
+        for place in locked_below(directory):
             locks.append(lock_directory(place))  # noqa: PERF401 - those that were got must be let go of
     except StateInUseError:
         for lock in locks:
@@ -76,11 +77,11 @@ def _lock(directory: Path) -> list[int]:
 
 def _forget(settings: Settings, people: list[Person]) -> int:
     directory = settings.state.directory
-    stores = sorted(directory.rglob("recovery/part-*.sqlite3"))
+    stores = stores_below(directory)
     for store in stores:
         erase_delivered(store, people)
     states = erase_states(directory, people)
-    pending = count_pending(stores, sorted(directory.rglob("*.overflow")), people)
+    pending = count_pending(directory, people)
     print_line = sys.stdout.write
     print_line(f"recovery stores: {len(stores)} looked through, remembered in {states}, erased\n")
     letters = settings.dead_letters

@@ -7,14 +7,13 @@ Where each slice has a disk of its own, mount them all and name them in the slic
 """
 
 import argparse
-import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 
 from connectors.files.settings import FilesSource
 from connectors.state.damage import DamagedStateError
-from connectors.state.layout import Places
+from connectors.state.engine_store import StoreError
+from connectors.state.layout import Slices
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
 from flows.commands.program import program
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     except (SettingsError, StateError, StateInUseError, DamagedStateError) as problem:
         sys.stderr.write(f"{problem}\n")
         return _WRONG_USAGE
-    except (OSError, sqlite3.Error, subprocess.CalledProcessError) as problem:
+    except (OSError, StoreError) as problem:
         sys.stderr.write(f"not done, run it again: {problem}\n")
         return _FAILED
     if dealt is None:
@@ -71,11 +70,11 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _places(args: argparse.Namespace) -> Places:
+def _places(args: argparse.Namespace) -> Slices:
     settings = load(args.settings)
     if isinstance(settings.source, FilesSource):
         raise StateError(f"{args.settings}: source.kind: slices divide Kafka's partitions, files have none")
     most = max(args.before, args.after)
     if len(args.state) > 1 and len(args.state) != most:
         raise StateError(f"--state: found {len(args.state)}; expected one for each of {most} slices, or one for all")
-    return Places([each.absolute() for each in args.state] or [settings.state.directory])
+    return Slices([each.absolute() for each in args.state] or [settings.state.directory])

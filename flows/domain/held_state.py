@@ -4,14 +4,26 @@ Since version 2 an event that waits for an id does so by the time for which the 
 the users: hours in which nothing is read do not count. Version 1 stored when it was to be given up, by the wall clock.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flows.domain.user import STATE_VERSION, UserState
 
 READ_VERSIONS: Final = (1, STATE_VERSION)
 _BY_WALL_CLOCK: Final = 1
-_UNTIL: Final = 5
-_SETTLING: Final = 6
+
+
+class StoredHeld(NamedTuple):
+    """A held event; it is stored as a plain tuple."""
+
+    raw: bytes
+    key: bytes | None
+    received_ms: int
+    place: tuple[str, int, int, int]
+    """Its position."""
+    targets: tuple[tuple[str, int, str], ...]
+    """(sync, copy, the name to send it as)"""
+    until_ms: int
+    settling: bool
 
 
 def current_state(state: UserState, read_ms: int) -> UserState:
@@ -22,18 +34,22 @@ def current_state(state: UserState, read_ms: int) -> UserState:
     if state.version != _BY_WALL_CLOCK:
         return state
     heard_ms = state.touched_s * 1000
-    held = tuple(_waits_until(each, read_ms + max(each[_UNTIL] - heard_ms, 0)) for each in _each(state))
+    held = tuple(_waits_until(each, read_ms + max(each.until_ms - heard_ms, 0)) for each in held_events(state))
     return state._replace(version=STATE_VERSION, held=held)
 
 
 def shifted(state: UserState, shift_ms: int) -> UserState:
     """Return a state whose held events wait by another count of the time of reading, which is so much ahead."""
-    return state._replace(held=tuple(_waits_until(each, max(each[_UNTIL] + shift_ms, 0)) for each in _each(state)))
+    return state._replace(
+        held=tuple(_waits_until(each, max(each.until_ms + shift_ms, 0)) for each in held_events(state))
+    )
 
 
-def _each(state: UserState) -> tuple[tuple[Any, ...], ...]:
-    return state.held
+def held_events(state: UserState) -> list[StoredHeld]:
+    """Return the held events of a state."""
+    held: tuple[tuple[Any, ...], ...] = state.held
+    return [StoredHeld(*each) for each in held]
 
 
-def _waits_until(held: tuple[Any, ...], until_ms: int) -> tuple[Any, ...]:
-    return held if held[_SETTLING] else (*held[:_UNTIL], until_ms, *held[_UNTIL + 1 :])
+def _waits_until(held: StoredHeld, until_ms: int) -> tuple[object, ...]:
+    return tuple(held if held.settling else held._replace(until_ms=until_ms))

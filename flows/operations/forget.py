@@ -6,29 +6,24 @@ lines and sizes, which replays go by. What waits to be delivered is not touched:
 outcome; it is counted instead.
 """
 
-import pickle
-import sqlite3
-from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
-from connectors.delivery.items import Item, Key, key_of, unpack
+from connectors.delivery.items import Item, key_of, unpack
 from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
 from connectors.state.durable import write_anew
+from connectors.state.engine_store import change_sinks, count_naming
 from connectors.state.journal import read_segment
-from connectors.state.plain import load_plain
-from connectors.state.seal import seal, unseal
+from connectors.state.layout import Layout, spill_files_below, stores_below, user_logs_below
+from connectors.state.step_states import ANY_USERS
 from connectors.state.user_segments import erase, stored_records
 from flows.domain.decode import decode
 from flows.domain.event import Event, Position, Record
 from flows.domain.profile import devices_of_first_user
 from flows.operators.user_store import read_state, shard_of
-
-_SINKS: Final = "SELECT rowid, ser_change FROM snaps WHERE step_id LIKE '%.deliver' AND ser_change IS NOT NULL"
-_PENDING: Final = "SELECT count(*) FROM snaps WHERE step_id NOT LIKE '%.identify' AND instr(ser_change, ?) > 0"
 
 
 class Person(NamedTuple):
@@ -57,17 +52,6 @@ class Person(NamedTuple):
         return event.user_id == self.user_id if self.user_id is not None else event.device_id == self.device_id
 
 
-class Erased(NamedTuple):
-    """What was found of somebody."""
-
-    states: int
-    """Remembered in so many recovery stores."""
-    letters: int
-    """Dead letters that were blanked."""
-    pending: int
-    """Places that still hold something of theirs which is not delivered yet."""
-
-
 def erase_states(directory: Path, people: Sequence[Person]) -> int:
     """Delete what is remembered of them below a state directory, and overwrite it on the disk. Raises OSError.
 
@@ -75,54 +59,42 @@ def erase_states(directory: Path, people: Sequence[Person]) -> int:
     many logs of users somebody was remembered; also in those whose recovery store is gone.
     """
     keys = {person.key for person in people}
-    for log in sorted(directory.rglob("users/*/")):
+    for log in user_logs_below(directory):
         for key, state in stored_records(log):
             if state is not None and key in keys and key.startswith("u:"):
                 keys |= {f"d:{device_id}" for device_id in devices_of_first_user(read_state(state)[0].devices)}
     return sum(
         len(erase(log, keys))
         for shard in sorted({shard_of(key) for key in keys})
-        for log in sorted(directory.rglob(f"users/{shard}"))
+        for log in user_logs_below(directory, shard)
     )
 
 
-def erase_delivered(store: Path, people: Sequence[Person]) -> None:
-    """Take out of the sink's snapshot what the journal beside it knows to be final. Raises sqlite3.Error, OSError.
+def erase_delivered(layout: Layout, people: Sequence[Person]) -> None:
+    """Take out of the sink's snapshots what the journal beside them knows to be final. Raises StoreError, OSError.
 
     Bytewax takes no snapshot of a sink that got nothing new, so the last one may hold what was delivered long ago.
     """
-    journal = store.parent.parent / "journal"
     final = {
         (Position(source, partition, offset, place), sync, copy)
-        for segment in sorted(journal.glob("*.journal"))
+        for segment in layout.segments
         for source, partition, offset, place, sync, copy, _ in read_segment(segment)
     }
-    with closing(sqlite3.connect(store, isolation_level=None)) as database:
-        database.execute("PRAGMA secure_delete = ON")
-        for row, state in database.execute(_SINKS).fetchall():
-            version, items, *more = unseal(load_plain(state))
-            kept = [each for each in items if not _is_final(unpack(each[0]), final, people)]
-            if len(kept) < len(items):
-                fresh = pickle.dumps(seal((version, kept, *more)))
-                database.execute("UPDATE snaps SET ser_change = ? WHERE rowid = ?", (fresh, row))
-        # Older snapshots are in the write-ahead log, and in pages that are free again.
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        database.execute("VACUUM")
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def is_theirs(item: Item) -> bool:
+        return key_of(item) in final and any(person.as_json in item.value for person in people)
+
+    change_sinks(
+        layout.recovery,
+        lambda state: state._replace(items=[each for each in state.items if not is_theirs(unpack(each[0]))]),
+    )
 
 
-def _is_final(item: Item, final: Container[Key], people: Sequence[Person]) -> bool:
-    return key_of(item) in final and any(person.as_json in item.value for person in people)
-
-
-def count_pending(stores: Iterable[Path], spills: Iterable[Path], people: Sequence[Person]) -> int:
-    """Return in how many places something of theirs waits to be delivered. Raises sqlite3.Error, OSError."""
-    found = 0
-    for store in stores:
-        with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            for person in people:
-                found += database.execute(_PENDING, (person.as_json,)).fetchone()[0]
-    for path in spills:
+def count_pending(directory: Path, people: Sequence[Person]) -> int:
+    """Return in how many places something of theirs waits to be delivered. Raises StoreError, OSError."""
+    stores = [layout.recovery for layout in stores_below(directory)]
+    found = sum(count_naming(store, person.as_json, ANY_USERS) for store in stores for person in people)
+    for path in spill_files_below(directory):
         content = path.read_bytes()
         found += sum(person.as_json in content for person in people)
     return found

@@ -1,21 +1,18 @@
 """What a stream remembers of its users, read from its state directory by another process, while it runs or after."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from connectors.state.plain import load_plain
-from connectors.state.seal import unseal
+from connectors.state.engine_store import read_store
+from connectors.state.layout import Layout, layouts_of_slices
+from connectors.state.step_states import USERS, ShardState
 from connectors.state.user_segments import State, UserLogError, read_log
 from flows.domain.logins import Logins
 from flows.domain.rest import pack, unpack
 from flows.domain.user import UserState
-from flows.operators.user_store import KIND, read_state
+from flows.operators.user_store import read_state
 
-_STEP: Final = "stream.identify"
-_NEWEST: Final = "SELECT ser_change, max(snap_epoch) FROM snaps WHERE step_id = ? GROUP BY state_key"
 _TRIES: Final = 5
 
 
@@ -27,8 +24,11 @@ class Remembered:
     """Everybody whom the slices below a state directory remember: one, or one for each slice."""
 
     def __init__(self, directory: Path) -> None:
-        """Read it. Raises NothingRememberedError, UserLogError, or ValueError where another version has written it."""
-        stores = sorted(directory.glob("recovery/part-*.sqlite3")) + sorted(directory.glob("*/recovery/part-*.sqlite3"))
+        """Read it.
+
+        Raises NothingRememberedError, UserLogError, StoreError, or ValueError where another version has written it.
+        """
+        stores = [layout for layout in layouts_of_slices(directory) if layout.has_store]
         if not stores:
             raise NothingRememberedError(f"no recovery store below {directory}; it is made by `python -m flows run`")
         self._packed: dict[str, bytes] = {}
@@ -49,14 +49,14 @@ class Remembered:
         return None if packed is None else unpack(packed)[0]
 
 
-def _read_with_patience(store: Path) -> dict[str, bytes]:
+def _read_with_patience(layout: Layout) -> dict[str, bytes]:
     for _ in range(_TRIES - 1):
         with suppress(FileNotFoundError, UserLogError):  # a running stream may just have written its log anew
-            return _read(store)
-    return _read(store)
+            return _read(layout)
+    return _read(layout)
 
 
-def _read(store: Path) -> dict[str, bytes]:
+def _read(layout: Layout) -> dict[str, bytes]:
     everybody: dict[str, bytes] = {}
 
     def take(key: str, stored: State | None) -> None:
@@ -66,14 +66,8 @@ def _read(store: Path) -> dict[str, bytes]:
             state, partition = read_state(stored)
             everybody[key] = pack(state._replace(held=()), partition)
 
-    for shard, generation in _generations(store):
-        read_log(store.parent.parent / "users" / shard, generation, take)
+    for step, _, state in read_store(layout.recovery):
+        if step == USERS:
+            shard = ShardState.unpacked(state)
+            read_log(layout.user_log(shard.shard), shard.generation, take)
     return everybody
-
-
-def _generations(store: Path) -> Iterator[tuple[str, int]]:
-    with closing(sqlite3.connect(f"{store.resolve().as_uri()}?mode=ro", uri=True)) as database:
-        for serialized, _ in database.execute(_NEWEST, (_STEP,)):
-            state = unseal(load_plain(serialized)) if serialized is not None else None
-            if state is not None and state[0] == KIND:
-                yield state[2], state[3]

@@ -1,47 +1,45 @@
 """What a state directory keeps for syncs that the settings do not enable: at the next start it becomes dead letters."""
 
-import sqlite3
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
-from connectors.state.engine_store import read_store
+from connectors.delivery.delivery import Delivery
+from connectors.delivery.items import unpack
+from connectors.state.engine_store import StoreError, read_store
+from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.spill import count
+from connectors.state.step_states import SINK, USERS, WINDOW, ShardState, SinkState, unpacked_window
 from connectors.state.user_segments import State, UserLogError, read_log
-from flows.operators.user_store import KIND, read_state
-
-_WINDOW: Final = "stream.window"
-_SINK: Final = "stream.deliver"
-_IDENTIFY: Final = "stream.identify"
-_TARGETS: Final = 4
-"""The place of its targets in a held event."""
+from flows.domain.held_state import StoredHeld, held_events
+from flows.operators.user_store import read_state
 
 
 def waiting(directory: Path, enabled: Collection[str]) -> Counter[str]:
     """Return sync → how many events wait for it, of those that are not in `enabled`, as of the last snapshot.
 
     `directory` is that of the state: one slice's, or one of several slices'. Touches nothing, and may be called while a
-    stream runs. Raises sqlite3.Error, OSError, ValueError or UserLogError where a store cannot be read.
+    stream runs. Raises StoreError, OSError, ValueError or UserLogError where a store cannot be read.
     """
     found: Counter[str] = Counter()
-    for store in [directory / "recovery", *directory.glob("slice-*/recovery")]:
-        for step, _, state in read_store(store):
-            if step == _WINDOW:
-                found.update(_syncs(state[1]))
-            elif step == _SINK:
-                found.update(_syncs([packed for packed, _ in state[1]]))
-                found.update(_set_aside(store.parent / "overflow", state[2], enabled))
-            elif step == _IDENTIFY and state[0] == KIND:
-                found.update(_held(store.parent / "users" / state[2], state[3]))
+    for layout in layouts_of_slices(directory):
+        for step, _, state in read_store(layout.recovery):
+            if step == WINDOW:
+                found.update(_syncs(unpacked_window(state)))
+            elif step == SINK:
+                sink = SinkState.unpacked(state)
+                found.update(_syncs(item for item, _ in sink.items))
+                found.update(_set_aside(layout, sink, enabled))
+            elif step == USERS:
+                found.update(_held(layout, ShardState.unpacked(state)))
     return Counter({sync: events for sync, events in found.items() if sync not in enabled})
 
 
 def waiting_if_readable(directory: Path, enabled: Collection[str]) -> Counter[str]:
     """Return the same; nothing where a store cannot be read, which a start says better."""
-    with suppress(sqlite3.Error, OSError, ValueError, UserLogError, IndexError, TypeError, KeyError):
+    with suppress(StoreError, OSError, ValueError, UserLogError, IndexError, TypeError, KeyError):
         return waiting(directory, enabled)
     return Counter()
 
@@ -58,27 +56,27 @@ KEEP: Final = "to keep them waiting, leave it enabled with paused = true; a repl
 """What to do about them."""
 
 
-def _syncs(items: list[tuple[Any, ...]]) -> list[str]:
+def _syncs(items: Iterable[tuple[Any, ...]]) -> list[str]:
     """Return the sync of each request; a dead letter is one already."""
-    return [packed[1] for packed in items if packed[0] == "parcel"]
+    return [item.sync for each in items if isinstance(item := unpack(each), Delivery)]
 
 
-def _set_aside(directory: Path, marks: dict[str, Any], enabled: Collection[str]) -> Counter[str]:
+def _set_aside(layout: Layout, sink: SinkState, enabled: Collection[str]) -> Counter[str]:
     found: Counter[str] = Counter()
-    for lane, mark in marks.items():
+    for lane, mark in sink.marks.items():
         sync = lane.partition("/")[0]
         if sync not in enabled:
-            found[sync] += count(directory / quote(lane, safe=""), mark)
+            found[sync] += count(layout.spill(lane), mark)
     return found
 
 
-def _held(directory: Path, generation: int) -> Counter[str]:
-    held: dict[str, tuple[tuple[Any, ...], ...]] = {}
+def _held(layout: Layout, shard: ShardState) -> Counter[str]:
+    held: dict[str, list[StoredHeld]] = {}
 
     def take(key: str, stored: State | None) -> None:
         held.pop(key, None)
-        if stored is not None and (state := read_state(stored)[0]).held:
-            held[key] = state.held
+        if stored is not None and (events := held_events(read_state(stored)[0])):
+            held[key] = events
 
-    read_log(directory, generation, take)
-    return Counter(target[0] for events in held.values() for each in events for target in each[_TARGETS])
+    read_log(layout.user_log(shard.shard), shard.generation, take)
+    return Counter(sync for events in held.values() for each in events for sync, _, _ in each.targets)

@@ -12,6 +12,7 @@ from connectors.hearing import Hearing
 from connectors.limited_log import LimitedLog
 from connectors.shutdown import Shutdown
 from connectors.state.seal import Sealed, seal, unseal
+from connectors.state.step_states import ShardState, State
 from flows.domain.decision import Decision, GivenUp, Identified, Unwanted
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetter, Stage
@@ -22,7 +23,7 @@ from flows.domain.logins import Inherited, Logins
 from flows.domain.select import Target
 from flows.domain.user import Rules, User
 from flows.domain.warm_up import Lesson
-from flows.operators.user_store import GENERATION_VERSION, KIND, READ_GENERATIONS, SHARDS, Users, shard_of
+from flows.operators.user_store import SHARDS, Users, shard_of
 
 _log = LimitedLog()
 
@@ -31,8 +32,6 @@ Selected = tuple[Event, tuple[Target, ...], Identity | None]
 Keyed = tuple[str, Selected | Lesson | Inherited | Heard]
 """(user key, what is known of an event, or of a device that the user is the first or second on); or (shard, a mark)"""
 Outgoing = Identified | DeadLetter
-Generation = tuple[str, int, str, int, int] | tuple[str, int, str, int]
-"""What the engine stores: see `GENERATION_VERSION`."""
 
 
 def in_shard(key: str, value: Selected | Lesson | Inherited) -> tuple[str, Keyed]:
@@ -67,7 +66,7 @@ class Around(NamedTuple):
 class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
     """Feeds events to their users' state, and its decisions to the ledger or onwards."""
 
-    def __init__(self, stored: Generation | Sealed | None, around: Around) -> None:
+    def __init__(self, stored: State | Sealed | None, around: Around) -> None:
         """Take up a shard's users. Raises UserLogError, ValueError, OSError."""
         self._around = around
         self._shard = ""
@@ -80,20 +79,13 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         """Up to when all has come from every worker, in ms of reading; -1 before that is known."""
         resume_state = unseal(stored)
         if resume_state is not None:
-            if resume_state[0] != KIND or resume_state[1] not in READ_GENERATIONS:
-                raise ValueError(
-                    "the recovery store holds users as another version stores them: `python -m flows reslice` reads "
-                    "them, and stores them anew for another number of slices; or start with a new state directory, "
-                    "from the group's committed offsets"
-                )
-            _, _, shard, generation, *read_ms = resume_state
-            self._begin(shard, generation, *read_ms)
+            self._begin(ShardState.unpacked(resume_state))
 
     def on_batch(self, values: list[Keyed]) -> tuple[list[Outgoing], bool]:
         """Learn from the events, and decide on them; forget users who were not heard of for long."""
         if not self._shard:
             key, first = values[0]
-            self._begin(key if isinstance(first, Heard) else shard_of(key), 0)
+            self._begin(ShardState(key if isinstance(first, Heard) else shard_of(key), 0))
         now_ms = self._around.now_ms()
         read_ms = self._read_before_ms + self._around.hearing.now_ms()
         users = self._users
@@ -155,13 +147,13 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
     def snapshot(self) -> Sealed:
         """Store what has changed, and return what a start needs to find it."""
         read_ms = self._read_before_ms + self._around.hearing.read_ms
-        return seal((KIND, GENERATION_VERSION, self._shard, self._users.snapshot(self._around.now_ms()), read_ms))
+        return seal(ShardState(self._shard, self._users.snapshot(self._around.now_ms()), read_ms).packed())
 
-    def _begin(self, shard: str, generation: int, read_ms: int = 0) -> None:
+    def _begin(self, state: ShardState) -> None:
         around = self._around
         directory = around.directory
-        self._shard = shard
-        place = directory / shard if directory is not None else None
+        self._shard, generation, read_ms = state
+        place = directory / self._shard if directory is not None else None
         self._users = Users(around.rules, around.ledger, place, around.logins, around.state)
         around.shards.append(self._users)
         self._users.resume(generation, around.now_ms(), read_ms)

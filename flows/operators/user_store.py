@@ -17,7 +17,7 @@ from flows.domain.decision import GivenUp, Held
 from flows.domain.decode import Refused, decode
 from flows.domain.event import Position, Record
 from flows.domain.fate import SYNC_DISABLED_ERROR, DeadLetterReason
-from flows.domain.held_state import READ_VERSIONS, current_state
+from flows.domain.held_state import READ_VERSIONS, StoredHeld, current_state
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.rest import pack, unpack
@@ -27,15 +27,8 @@ from flows.operators.forgetting import Forgetting
 from flows.operators.reminders import Reminders
 
 _log: Final = LimitedLog()
-KIND: Final = "users"
-GENERATION_VERSION: Final = 2
-"""What the engine stores of a shard begins with these two: (kind, version, shard, generation of its log, for how long
-the source was read). Version 1 had no time of reading."""
-
-READ_GENERATIONS: Final = (1, GENERATION_VERSION)
 SHARDS: Final = 4
 """So many workers of one process can share the users."""
-_FIELDS: Final = len(UserState._fields)
 _SPARE_LISTED: Final = 100_000
 """So many who are not remembered any more may be listed to be forgotten."""
 _MOST_REMINDERS: Final = 100
@@ -189,7 +182,7 @@ class Users:
                 records.append((key, None))
                 continue
             user, partition = known
-            records.append((key, (*user.state(self._ledger.sync_names), key, partition)))
+            records.append((key, stored_state(key, user.state(self._ledger.sync_names), partition)))
         generation = self._log.save(records, now_ms // 1000) if self._log is not None else 0
         for key in self._quiet - self._changed:
             known = self._awake.get(key)
@@ -228,12 +221,12 @@ class Users:
         known = self._awake.get(key)
         if known is not None:
             user, partition = known
-            return (*user.state(self._ledger.sync_names), key, partition)
+            return stored_state(key, user.state(self._ledger.sync_names), partition)
         packed = self._resting.get(key)
         if packed is None:
             return None
         state, partition = unpack(packed)
-        return (*state, key, partition)
+        return stored_state(key, state, partition)
 
     def close(self) -> None:
         """Let go of the log."""
@@ -267,6 +260,11 @@ class Users:
         self._ledger.held(len(held), user.held_bytes)
 
 
+def stored_state(key: str, state: UserState, partition: int | None) -> State:
+    """Return a user as they are stored: their state, their key, and the partition that they were first heard of in."""
+    return (*state, key, partition)
+
+
 def read_state(stored: State) -> tuple[UserState, int | None]:
     """Return a user's state as it was stored, and the partition that they were first heard of in.
 
@@ -277,19 +275,20 @@ def read_state(stored: State) -> tuple[UserState, int | None]:
             f"the state directory holds users of version {stored[0]}; this is version {STATE_VERSION}: "
             "start with a new state directory, from the group's committed offsets"
         )
-    added: Sequence[Any] = stored[_FIELDS:]  # the user's key, and the partition; the first versions had neither
-    return UserState(*stored[:_FIELDS]), added[1] if len(added) > 1 else None
+    *state, _, partition = stored
+    return UserState(*state), partition
 
 
 def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held:
     """Return a held event as it was; only its bytes are stored, so it is decoded again."""
-    raw, key, received_ms, place, targets, until_ms, settling = packed
-    position = Position(*place)
-    event = decode(Record(raw, key, position.source, position.partition, position.offset, received_ms))[0]
-    known = tuple(Target(ledger.place_of(sync), copy, send_as) for sync, copy, send_as in targets)
+    stored = StoredHeld(*packed)
+    position = Position(*stored.place)
+    record = Record(stored.raw, stored.key, position.source, position.partition, position.offset, stored.received_ms)
+    event = decode(record)[0]
+    known = tuple(Target(ledger.place_of(sync), copy, send_as) for sync, copy, send_as in stored.targets)
     if isinstance(event, Refused):  # dropping it would leave it without an outcome
         raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type
             f"the state directory holds an event ({position}) that this version cannot read: {event.error}; "
             "go on with the version that wrote it, or start with a new state directory"
         )
-    return Held(event._replace(position=position), known, until_ms, settling)
+    return Held(event._replace(position=position), known, stored.until_ms, stored.settling)

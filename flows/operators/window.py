@@ -8,10 +8,10 @@ from bytewax.operators import StatefulBatchLogic
 from connectors.delivery.items import Item, pack_items
 from connectors.pace import AT_ONCE, Pace
 from connectors.state.seal import seal
+from connectors.state.step_states import packed_window
 from flows.domain.gauge import Level
 from flows.domain.histogram import Histogram
 
-STATE_VERSION: Final = 1
 _MOST_BYTES: Final = 1 << 20
 """A window whose events are more is full, however few they are."""
 
@@ -92,4 +92,4 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
 
     def snapshot(self) -> tuple[Any, ...]:
         """Return the items as builtins, sealed."""
-        return seal((STATE_VERSION, pack_items(self._items)))
+        return seal(packed_window(pack_items(self._items)))

@@ -40,6 +40,7 @@ from connectors.state.journal import Journal
 from connectors.state.lock import lock_directory, sign
 from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import Sealed, unseal
+from connectors.state.step_states import State, unpacked_window
 from flows.domain.brake import Brake
 from flows.domain.event import PLATFORMS
 from flows.domain.fate import DeadLetter
@@ -49,7 +50,7 @@ from flows.observe.heartbeat import Heartbeat
 from flows.observe.parts import Parts
 from flows.operators.earlier_parts import WithEarlierParts
 from flows.operators.heard_source import WithMarks
-from flows.operators.identify import Around, Generation, UsersLogic
+from flows.operators.identify import Around, UsersLogic
 from flows.operators.identity_rules import identity_rules, logins_of
 from flows.operators.stages import decode_records, refused_letters
 from flows.operators.sync_plan import Compiled
@@ -197,7 +198,7 @@ class Process:
         has_position = any(part.rpartition("/")[0] == source.topic for part in self._earlier_parts)
         return Kept(directory, source.topic, has_position=has_position)
 
-    def users_logic(self, resume_state: Generation | Sealed | None) -> UsersLogic:
+    def users_logic(self, resume_state: State | Sealed | None) -> UsersLogic:
         """Return the users of one shard; end the process where they cannot be taken up, with exit 2."""
         place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
         users = place if self._has_recovery else None
@@ -222,7 +223,9 @@ class Process:
         """Return the window of one lane."""
         window = self.settings.window
         try:
-            items: list[Item] = resume_items(self.ledger, unseal(resume_state)[1]) if resume_state is not None else []
+            items: list[Item] = (
+                resume_items(self.ledger, unpacked_window(unseal(resume_state))) if resume_state is not None else []
+            )
         except Exception as problem:  # noqa: BLE001 - as above
             refuse_state(problem)
         max_wait = window.max_wait_ms / 1000

@@ -3,7 +3,6 @@
 import atexit
 import gc
 import os
-import sqlite3
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,12 +12,12 @@ import structlog
 
 from connectors.kafka.errors import KafkaSetupError
 from connectors.state.damage import DamagedStateError, unusable
-from connectors.state.engine_store import SOURCE_STEP, stored_keys, stored_snapshot
-from connectors.state.engine_store_check import check_store, guard_store
+from connectors.state.engine_store import StoreError, check_store, guard_store, stored_keys, stored_snapshot
 from connectors.state.layout import obstacle
 from connectors.state.lock import StateInUseError
 from connectors.state.manifest import Snapshot
 from connectors.state.private import keep_private, take_from_others
+from connectors.state.step_states import SOURCE
 from flows.observe.addresses import of_health
 from flows.observe.server import HealthServer, listen
 from flows.runtime import summary_file
@@ -158,17 +157,17 @@ def _stored(recovery: Path | None, path: Path) -> tuple[list[str], Snapshot | No
         return [], None
     try:
         check_store(recovery)
-        return stored_keys(recovery, SOURCE_STEP), stored_snapshot(recovery)
+        return stored_keys(recovery, SOURCE), stored_snapshot(recovery)
     except DamagedStateError as problem:
         refuse(f"{path}: state.directory: {problem}")
-    except sqlite3.Error as problem:
+    except StoreError as problem:
         refuse(f"{path}: state.directory: the recovery store in {recovery} cannot be read ({problem})")
 
 
 def _guard(recovery: Path | None) -> None:
     """Let the store keep its numbers twice; to be asked once the state is locked, and before Bytewax opens it."""
     if recovery is not None:
-        with suppress(sqlite3.Error):  # a full disk: then at the next start
+        with suppress(StoreError):  # a full disk: then at the next start
             guard_store(recovery)
 
 

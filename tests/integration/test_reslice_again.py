@@ -13,13 +13,12 @@ import pytest
 from connectors.kafka.kept import KEPT
 from connectors.state.engine_store import read_store, stored_snapshot
 from connectors.state.journal import read_segment
-from connectors.state.layout import PARTS, STAGING, Places
+from connectors.state.layout import PARTS, STAGING, Slices
 from connectors.state.manifest import Listed, Manifest
 from connectors.state.spill import Spill
 from connectors.state.user_segments import State, read_log
 from flows.commands.main import main
 from flows.operations.rescale.handover import Handover
-from flows.operators.user_store import KIND
 from tests.upgrade import scene
 
 STATE: Final = Path(__file__).parents[1] / "upgrade" / "states" / "0.1.0.tar.xz"
@@ -34,7 +33,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     text = scene.SETTINGS.format(bootstrap="localhost:1", url="http://localhost:2")
     (tmp_path / "stream.toml").write_text(text, encoding="utf-8")
     # Once, so that users are stored as this version stores them: test_upgrade.py has what becomes of an earlier one's.
-    assert Handover(Places([tmp_path / "state"]), 1, 1).run() is not None
+    assert Handover(Slices([tmp_path / "state"]), 1, 1).run() is not None
     return tmp_path
 
 
@@ -45,7 +44,7 @@ def _stored(directory: Path) -> list[str]:
 
 def _everything(directory: Path) -> Iterator[Any]:
     for step, key, state in read_store(directory / "recovery"):
-        if step == "stream.identify" and state[0] == KIND:
+        if step == "stream.identify":
             users: dict[str, State | None] = {}
             read_log(directory / "users" / state[2], state[3], users.__setitem__)
             yield from users.items()
@@ -114,7 +113,7 @@ def test_broken_off_anywhere_the_same_command_goes_on(home: Path, renames: int) 
                 raise OSError(5, "the machine is gone")
         return real(path, target)
 
-    places = Places([state])
+    places = Slices([state])
     with patch.object(Path, "rename", breaks), pytest.raises(OSError, match="the machine is gone"):
         Handover(places, 1, 1).run()
     assert main(["run", "--settings", str(home / "stream.toml")]) == 2  # it would lose what is staged
@@ -131,9 +130,9 @@ def test_broken_off_before_everything_is_on_the_disk_nothing_is_changed(home: Pa
         patch("os.sync", side_effect=OSError(28, "the disk is full")),
         pytest.raises(OSError, match="the disk is full"),
     ):
-        Handover(Places([state]), 1, 1).run()
+        Handover(Slices([state]), 1, 1).run()
     assert _stored(state) == before
-    assert Handover(Places([state]), 1, 1).run() is not None
+    assert Handover(Slices([state]), 1, 1).run() is not None
     assert _stored(state) == before
 
 

@@ -19,8 +19,7 @@ import pytest
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.delivery.outbox import Outbox
 from connectors.state.damage import DamagedStateError
-from connectors.state.engine_store import read_store, stored_snapshot
-from connectors.state.engine_store_check import check_store
+from connectors.state.engine_store import check_store, read_store, stored_snapshot
 from connectors.state.journal import Journal, read_segment
 from connectors.state.manifest import MANIFEST, Manifest, Snapshot
 from connectors.state.spill import Spill

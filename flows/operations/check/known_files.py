@@ -1,7 +1,6 @@
 """Archives that are not what they were when they were read: what a start will make of them is said beforehand."""
 
 import pickle
-import sqlite3
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -13,7 +12,9 @@ from connectors.files.position import read_state
 from connectors.files.settings import FilesSource
 from connectors.files.source import PARTITION
 from connectors.state.damage import DamagedStateError
-from connectors.state.engine_store import SOURCE_STEP, stored_state
+from connectors.state.engine_store import StoreError, stored_state
+from connectors.state.layout import Layout
+from connectors.state.step_states import SOURCE
 from flows.operations.check.archives import matches
 from flows.operations.check.finding import Finding, Mark
 from flows.settings.model import Settings
@@ -80,7 +81,7 @@ def _fill(text: str, look: Look) -> str:
 def _known(settings: Settings) -> Known | None:
     """Return what the state directory knows; None if nothing, or if it cannot be read, which a start says."""
     try:
-        stored = stored_state(settings.state.slice_directory(0, 1) / "recovery", SOURCE_STEP, PARTITION)
+        stored = stored_state(Layout(settings.state.directory).recovery, SOURCE, PARTITION)
         return None if stored is None else read_state(stored)[0]
-    except (sqlite3.Error, OSError, pickle.UnpicklingError, DamagedStateError, ValueError, TypeError):
+    except (StoreError, OSError, pickle.UnpicklingError, DamagedStateError, ValueError, TypeError):
         return None

@@ -1,6 +1,5 @@
 """Whether the topic is the one that was read, and the state no older than the group: what a start makes of it."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,9 @@ from connectors.kafka.kept import KEPT, Kept
 from connectors.kafka.origin import Committed, ask_origin
 from connectors.kafka.settings import KafkaSource
 from connectors.state.damage import unusable
-from connectors.state.engine_store import SOURCE_STEP, stored_keys
+from connectors.state.engine_store import StoreError, stored_keys
+from connectors.state.layout import Layout
+from connectors.state.step_states import SOURCE
 from flows.operations.check.finding import Finding, Mark
 from flows.settings.model import Settings
 
@@ -53,6 +54,6 @@ def _made_again(source: KafkaSource, found: Committed, kept: dict[Path, Kept]) -
 
 def _has_position(directory: Path, topic: str) -> bool:
     try:
-        return any(key.rpartition("/")[0] == topic for key in stored_keys(directory / "recovery", SOURCE_STEP))
-    except sqlite3.Error:  # which a start says
+        return any(key.rpartition("/")[0] == topic for key in stored_keys(Layout(directory).recovery, SOURCE))
+    except StoreError:  # which a start says
         return False

@@ -5,38 +5,32 @@ users, events that wait and unfinished deliveries, and with the journal of what 
 """
 
 import pickle
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote
 
-from connectors.delivery import outbox
 from connectors.delivery.delivery import Attempts
 from connectors.delivery.items import unpack
 from connectors.delivery.sink import PART
 from connectors.state.damage import SEND_AGAIN, DamagedStateError
-from connectors.state.engine_store import SOURCE_STEP, NewStore, Stored, read_store, stored_snapshot
-from connectors.state.engine_store_check import check_store
+from connectors.state.engine_store import NewStore, Stored, check_store, read_store, stored_snapshot
 from connectors.state.journal import Journal, read_segment
-from connectors.state.layout import Places
+from connectors.state.layout import Layout, Slices
 from connectors.state.manifest import Manifest, check_listed, read_listed
 from connectors.state.plain import load_plain
 from connectors.state.spill import Spill
+from connectors.state.step_states import SINK, SOURCE, USERS, WINDOW, ShardState, SinkState, unpacked_window
 from connectors.state.user_segments import State, UserLogError, read_log, write_log
+from connectors.state.user_table import UserTable
 from flows.domain.event import Position
-from flows.domain.held_state import READ_VERSIONS, current_state, shifted
+from flows.domain.held_state import current_state, held_events, shifted
 from flows.domain.merging import merge_users
-from flows.domain.user import STATE_VERSION, UserState
-from flows.operators import window
-from flows.operators.user_store import GENERATION_VERSION, KIND, READ_GENERATIONS, shard_of
+from flows.operators.user_store import read_state, shard_of, stored_state
 
-_USERS, _WINDOW, _SINK = "stream.identify", "stream.window", "stream.deliver"
-_FIELDS: Final = len(UserState._fields)
 _FLUSH_FATES: Final = 10_000
 
-PackedItem = tuple[tuple[Any, ...], tuple[Any, ...]]
+PackedItem = tuple[State, State]
 """(item, attempts), as the sink's snapshot holds them."""
 
 
@@ -44,41 +38,41 @@ class StateError(Exception):
     """What is stored is not what this version can deal out; the message says why, and what to do."""
 
 
+@dataclass(slots=True)
+class Dealt:
+    """What was dealt out."""
+
+    users: int = 0
+    held: int = 0
+    outbox: int = 0
+    fates: int = 0
+    partitions: set[int] = field(default_factory=set)
+
+
 class NewSlice:
     """The state of one new slice while it is written. `close` ends it."""
 
-    def __init__(self, directory: Path) -> None:
-        """Begin. Raises OSError."""
-        directory.mkdir(parents=True)
-        self._directory = directory
-        self.store = NewStore(directory / "recovery")
-        self._users = sqlite3.connect(directory / "users.sqlite3", isolation_level=None)  # /tmp may be small
-        self._users.execute("PRAGMA journal_mode = OFF")
-        self._users.execute("PRAGMA synchronous = OFF")
-        self._users.execute("CREATE TABLE users (key TEXT PRIMARY KEY, bucket TEXT, state BLOB) WITHOUT ROWID")
-        self._users.execute("BEGIN")
-        self.journal = Journal(directory / "journal")
+    def __init__(self, layout: Layout) -> None:
+        """Begin. Raises OSError, StoreError."""
+        layout.path.mkdir(parents=True)
+        self._layout = layout
+        self.store = NewStore(layout.recovery)
+        self._users = UserTable(layout.path / "users.sqlite3")  # /tmp may be small
+        self.journal = Journal(layout.journal)
         self._fates = 0
-        self._items: list[PackedItem] = []
+        self.items: list[PackedItem] = []
+        """What is to be delivered."""
         self._spills: dict[str, Spill] = {}
 
-    def add_user(self, key: str, state: UserState, added: tuple[Any, ...]) -> None:
+    def add_user(self, key: str, state: State) -> None:
         """Add what is known of a user; to what another slice knew of them, too."""
-        there = self._users.execute("SELECT state FROM users WHERE key = ?", (key,)).fetchone()
-        if there is not None:
-            state = merge_users(UserState(*load_plain(there[0])[:_FIELDS]), state)
-        row = (key, shard_of(key), pickle.dumps((*state, *added)))
-        self._users.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?)", row)
-
-    def add_item(self, item: PackedItem) -> None:
-        """Add what was to be delivered."""
-        self._items.append(item)
+        self._users.add(key, shard_of(key), state, _merge)
 
     def add_set_aside(self, lane: str, item: PackedItem) -> None:
         """Add what was set aside on the disk."""
         spill = self._spills.get(lane)
         if spill is None:
-            spill = self._spills[lane] = Spill(self._directory / "overflow" / quote(lane, safe=""))
+            spill = self._spills[lane] = Spill(self._layout.spill(lane))
         spill.append(item)
 
     def add_fate(self, position: Position, sync: str | None, copy: int, fate: str) -> None:
@@ -91,96 +85,83 @@ class NewSlice:
     def close(self) -> None:
         """Write the rest."""
         marks = {lane: spill.mark() for lane, spill in self._spills.items()}
-        self.store.put(_SINK, PART, pickle.dumps((outbox.STATE_VERSION, self._items, marks, None)))
-        self._write_users()
+        self.store.put(SINK, PART, SinkState(self.items, marks, None).packed())
+        for shard in self._users.shards():
+            generation = write_log(self._layout.user_log(shard), self._users.of_shard(shard))
+            self.store.put(USERS, shard, ShardState(shard, generation).packed())
+        self._users.close()
         for spill in self._spills.values():
             spill.close()
         self.journal.close()
         self.store.close()
 
-    def _write_users(self) -> None:
-        for (shard,) in self._users.execute("SELECT DISTINCT bucket FROM users").fetchall():
-            rows = self._users.execute("SELECT key, state FROM users WHERE bucket = ?", (shard,))
-            records = ((key, load_plain(state)) for key, state in rows)
-            generation = write_log(self._directory / "users" / shard, records)
-            self.store.put(_USERS, shard, pickle.dumps((KIND, GENERATION_VERSION, shard, generation, 0)))
-        self._users.close()
-        (self._directory / "users.sqlite3").unlink()
-
 
 class Dealer:
-    """Deals `before` slices out to `after`. Counts what it deals, for a person to read."""
+    """Deals `before` slices out to `after`."""
 
-    def __init__(self, places: Places, before: int, after: int) -> None:
-        self._places = places
+    def __init__(self, slices: Slices, before: int, after: int) -> None:
+        self._slices = slices
         self._before = before
         self._after = after
-        self.users = self.held = self.outbox = self.fates = 0
-        self.partitions: set[int] = set()
+        self._new: Sequence[NewSlice] = ()
+        self._dealt = Dealt()
 
-    def deal(self) -> None:
-        """Write the new slices' state where it is staged. Raises StateError, OSError, sqlite3.Error."""
-        with ExitStack() as stack:
-            new = [
-                stack.enter_context(closing(NewSlice(self._places.staged(each, self._after))))
-                for each in range(self._after)
-            ]
-            for index in range(self._before):
-                self._deal_slice(index, new)
-        if self.partitions and self._after > len(self.partitions):
+    def deal(self) -> Dealt:
+        """Write the new slices' state where it is staged. Raises StateError, OSError, StoreError."""
+        dealt = self._dealt
+        try:
+            with ExitStack() as stack:
+                staged = [self._slices.staged(each, self._after) for each in range(self._after)]
+                self._new = [stack.enter_context(closing(NewSlice(each))) for each in staged]
+                for index in range(self._before):
+                    self._deal_slice(index, self._slices.of(index, self._before))
+        except (DamagedStateError, UserLogError, ValueError) as problem:
+            raise StateError(str(problem)) from problem
+        if dealt.partitions and self._after > len(dealt.partitions):
             raise StateError(
-                f"the topic has {len(self.partitions)} partitions, so {self._after} slices are too many; "
-                f"at most {len(self.partitions)} have something to read"
+                f"the topic has {len(dealt.partitions)} partitions, so {self._after} slices are too many; "
+                f"at most {len(dealt.partitions)} have something to read"
             )
+        return dealt
 
-    def _deal_slice(self, index: int, new: Sequence[NewSlice]) -> None:
-        directory = self._places.slice(index, self._before)
-        segments = _checked_segments(directory)
-        for stored in read_store(directory / "recovery"):
-            if stored.step == SOURCE_STEP:
-                self._deal_partition(index, stored, new)
-            elif stored.step == _USERS:
-                self._deal_users(directory, stored, new)
-            elif stored.step == _WINDOW:
-                _is_of(window.STATE_VERSION, stored)
-                self._deal_items([(item, tuple(Attempts())) for item in stored.state[1]], new)
-            elif stored.step == _SINK:
-                if stored.state[0] not in outbox.READ_VERSIONS:
-                    _is_of(outbox.STATE_VERSION, stored)
-                _, items, marks, *_ = stored.state
-                self._deal_items(items, new)
-                self._deal_spills(directory / "overflow", marks, new)
+    def _deal_slice(self, index: int, layout: Layout) -> None:
+        _check(layout)
+        for stored in read_store(layout.recovery):
+            if stored.step == SOURCE:
+                self._deal_partition(index, stored)
+            elif stored.step == USERS:
+                self._deal_users(layout, ShardState.unpacked(stored.state))
+            elif stored.step == WINDOW:
+                self._deal_items((item, tuple(Attempts())) for item in unpacked_window(stored.state))
+            elif stored.step == SINK:
+                sink = SinkState.unpacked(stored.state)
+                self._deal_items(sink.items)
+                self._deal_spills(layout, sink)
             else:
-                raise StateError(f"{directory}: it holds a step {stored.step!r}, which this version does not know")
-        for segment in segments:
+                raise StateError(f"{layout.path}: it holds a step {stored.step!r}, which this version does not know")
+        for segment in layout.segments:
             for source, partition, offset, place, sync, copy, fate in read_segment(segment):
-                self._of(new, partition).add_fate(Position(source, partition, offset, place), sync, copy, fate)
-                self.fates += 1
+                self._of(partition).add_fate(Position(source, partition, offset, place), sync, copy, fate)
+                self._dealt.fates += 1
 
-    def _of(self, new: Sequence[NewSlice], partition: int) -> NewSlice:
-        return new[partition % self._after]
+    def _of(self, partition: int) -> NewSlice:
+        return self._new[partition % self._after]
 
-    def _deal_partition(self, index: int, stored: Stored, new: Sequence[NewSlice]) -> None:
+    def _of_item(self, item: State) -> NewSlice:
+        self._dealt.outbox += 1
+        return self._of(unpack(item).position.partition)
+
+    def _deal_partition(self, index: int, stored: Stored) -> None:
         partition = int(stored.key.rpartition("/")[2])
         if partition % self._before != index:
             raise StateError(
                 f"slice {index} of {self._before} has read partition {partition}, which was another's to read"
             )
-        self.partitions.add(partition)
+        self._dealt.partitions.add(partition)
         if stored.state is not None:
-            self._of(new, partition).store.put(SOURCE_STEP, stored.key, pickle.dumps(stored.state))
+            self._of(partition).store.put(SOURCE, stored.key, stored.state)
 
-    def _deal_users(self, directory: Path, stored: Stored, new: Sequence[NewSlice]) -> None:
-        """Deal out a shard of users; or one user, as the first versions stored each."""
-        if stored.state[0] != KIND:
-            if stored.state[0] not in READ_VERSIONS:
-                _is_of(STATE_VERSION, stored)
-            self._deal_user(stored.key, stored.state, new, 0)
-            return
-        _, version, shard, generation, *rest = stored.state
-        if version not in READ_GENERATIONS:
-            raise StateError(f"{directory}: its users are of version {version}; this is version {GENERATION_VERSION}")
-        read_ms = rest[0] if rest else 0
+    def _deal_users(self, layout: Layout, shard: ShardState) -> None:
         newest: dict[str, bytes] = {}
 
         def take(key: str, state: State | None) -> None:
@@ -189,67 +170,46 @@ class Dealer:
             else:
                 newest[key] = pickle.dumps(state)
 
-        try:
-            read_log(directory / "users" / shard, generation, take)
-        except UserLogError as problem:
-            raise StateError(str(problem)) from problem
+        read_log(layout.user_log(shard.shard), shard.generation, take)
         for key, pickled in newest.items():
-            self._deal_user(key, load_plain(pickled), new, read_ms)
+            self._deal_user(key, load_plain(pickled), shard.read_ms)
 
-    def _deal_user(self, key: str, stored: tuple[Any, ...], new: Sequence[NewSlice], read_ms: int) -> None:
+    def _deal_user(self, key: str, stored: State, read_ms: int) -> None:
         """Give a user to the slice of the partition that they were heard of in, and each held event to its own.
 
         Each slice counts its own time of reading, and the new ones begin at 0: what waits keeps the time that is left.
         """
-        added = stored[_FIELDS:]
-        state = shifted(current_state(UserState(*stored[:_FIELDS]), read_ms), -read_ms)
-        partition = added[1] if len(added) > 1 else None
-        self.users += 1
-        self.held += len(state.held)
-        homes = set(range(self._after)) if partition is None else {partition % self._after}
-        held: dict[int, list[tuple[object, ...]]] = {home: [] for home in homes}
-        for each in state.held:
-            held.setdefault(Position(*each[3]).partition % self._after, []).append(each)  # type: ignore[misc]  # a position's values
+        state, partition = read_state(stored)
+        state = shifted(current_state(state, read_ms), -read_ms)
+        self._dealt.users += 1
+        self._dealt.held += len(state.held)
+        homes = range(self._after) if partition is None else [partition % self._after]
+        held: dict[int, list[tuple[Any, ...]]] = {home: [] for home in homes}
+        for each in held_events(state):
+            held.setdefault(Position(*each.place).partition % self._after, []).append(tuple(each))
         for home, waiting in held.items():
-            new[home].add_user(key, state._replace(held=tuple(waiting)), added)
+            self._new[home].add_user(key, stored_state(key, state._replace(held=tuple(waiting)), partition))
 
-    def _deal_items(self, items: Sequence[PackedItem], new: Sequence[NewSlice]) -> None:
+    def _deal_items(self, items: Iterable[PackedItem]) -> None:
         for item in items:
-            self._of(new, unpack(item[0]).position.partition).add_item(item)
-            self.outbox += 1
+            self._of_item(item[0]).items.append(item)
 
-    def _deal_spills(self, directory: Path, marks: dict[str, Any], new: Sequence[NewSlice]) -> None:
-        for lane, mark in marks.items():
-            try:
-                spill = Spill(directory / quote(lane, safe=""), mark)
-            except DamagedStateError as problem:
-                raise StateError(str(problem)) from problem
-            try:
-                for item in spill.peek():
-                    self._of(new, unpack(item[0]).position.partition).add_set_aside(lane, (item[0], item[1]))
-                    self.outbox += 1
-            finally:
-                spill.close()
+    def _deal_spills(self, layout: Layout, sink: SinkState) -> None:
+        for lane, mark in sink.marks.items():
+            with closing(Spill(layout.spill(lane), mark)) as spill:
+                for item, attempts in spill.peek():
+                    self._of_item(item).add_set_aside(lane, (item, attempts))
 
 
-def _is_of(version: int, stored: Stored) -> None:
-    if stored.state[0] != version:
-        raise StateError(
-            f"{stored.step} is of version {stored.state[0]}; this is version {version}: start and stop the slices with "
-            "this version first, if it can read them"
-        )
+def _merge(one: State, other: State) -> State:
+    (state, partition), (added, _) = read_state(one), read_state(other)
+    return stored_state(one[-2], merge_users(state, added), partition)
 
 
-def _checked_segments(directory: Path) -> list[Path]:
-    """Return the files of a slice's journal. Raises StateError where its state is not what a start would go on from."""
-    recovery, journal = directory / "recovery", directory / "journal"
-    segments = sorted(journal.glob("*.journal"))
-    try:
-        check_store(recovery)
-        files = Manifest(directory, stored_snapshot(recovery)).files
-        check_listed(journal, segments, files, SEND_AGAIN)
-        for segment in segments:
-            read_listed(segment, files, SEND_AGAIN)
-    except DamagedStateError as problem:
-        raise StateError(str(problem)) from None
-    return segments
+def _check(layout: Layout) -> None:
+    """Check whether a slice's state is what a start would go on from. Raises DamagedStateError, OSError, StoreError."""
+    check_store(layout.recovery)
+    files = Manifest(layout.path, stored_snapshot(layout.recovery)).files
+    check_listed(layout.journal, layout.segments, files, SEND_AGAIN)
+    for segment in layout.segments:
+        read_listed(segment, files, SEND_AGAIN)

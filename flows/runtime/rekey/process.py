@@ -1,7 +1,6 @@
 """What the threads of one rekeying share: the two ends in Kafka, the ledger between them, and the wish to stop."""
 
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -22,8 +21,10 @@ from connectors.kafka.sink import KafkaOutput
 from connectors.kafka.source import KafkaInput
 from connectors.kafka.target import Target, find_target
 from connectors.shutdown import Shutdown
-from connectors.state.engine_store import stored_keys
+from connectors.state.engine_store import StoreError, stored_keys
+from connectors.state.layout import Layout
 from connectors.state.lock import lock_directory
+from connectors.state.step_states import REKEY_SOURCE
 from flows.domain.event import Position, Record
 from flows.domain.ledger import Ledger
 from flows.domain.repartition import rekey
@@ -38,7 +39,6 @@ MOST_PENDING_BYTES: Final = 64 << 20
 """Of keys and values that Kafka has not acknowledged; what is fetched already may come on top."""
 COMMIT_SECONDS: Final = 1.0
 """What is read between two commits is written again after a crash."""
-_SOURCE_STEP: Final = "rekey.source"
 _WRITTEN: Final = 0
 """The ledger's one place: its entries are not syncs here but records to write."""
 
@@ -218,6 +218,6 @@ class Rekeying:
 def _has_position(directory: Path) -> bool:
     """Return whether the recovery store knows a position; to be asked before Bytewax opens it."""
     try:
-        return bool(stored_keys(directory / "recovery", _SOURCE_STEP))
-    except sqlite3.Error:  # which Bytewax says
+        return bool(stored_keys(Layout(directory).recovery, REKEY_SOURCE))
+    except StoreError:  # which Bytewax says
         return True

@@ -9,8 +9,7 @@ import structlog
 from connectors.kafka.errors import KafkaSetupError
 from connectors.secrets import SecretError
 from connectors.state.damage import DamagedStateError, unusable
-from connectors.state.engine_store import stored_snapshot
-from connectors.state.engine_store_check import check_store
+from connectors.state.engine_store import check_store, stored_snapshot
 from connectors.state.lock import StateInUseError, lock_directory
 from flows.runtime import summary_file
 from flows.runtime.logs import configure_logs

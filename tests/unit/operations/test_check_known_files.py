@@ -1,6 +1,5 @@
 """`check` tells which archives are not what they were when they were read."""
 
-import pickle
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,8 @@ from connectors.files.known import Known, Look
 from connectors.files.settings import FilesSource
 from connectors.files.source import PARTITION, FilesInput
 from connectors.shutdown import Shutdown
-from connectors.state.engine_store import SOURCE_STEP, NewStore
+from connectors.state.engine_store import NewStore
+from connectors.state.step_states import SOURCE
 from flows.operations.check.finding import Mark
 from flows.operations.check.known_files import known_files
 from flows.settings import load
@@ -55,7 +55,7 @@ def read_all(settings: Settings) -> None:
         with suppress(StopIteration):
             part.next_batch()
     store = NewStore(settings.state.directory / "recovery")
-    store.put(SOURCE_STEP, PARTITION, pickle.dumps(part.snapshot()))
+    store.put(SOURCE, PARTITION, part.snapshot())
     store.close()
 
 

@@ -1,6 +1,5 @@
 """What is remembered, seen from another process: of all slices, the newest of each user."""
 
-import pickle
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from connectors.state.engine_store import NewStore
-from connectors.state.layout import Places
+from connectors.state.layout import Slices
+from connectors.state.step_states import USERS, ShardState
 from connectors.state.user_segments import Record, State, UserLogError, read_log, write_log
 from flows.domain.user import STATE_VERSION, UserState
 from flows.operations.forget import Person, erase_states
 from flows.operations.remembered import NothingRememberedError, Remembered
 from flows.operations.rescale.deal import StateError
 from flows.operations.rescale.handover import Handover
-from flows.operators.user_store import GENERATION_VERSION, KIND, shard_of
+from flows.operators.user_store import shard_of
 
 ADA = "u:ada"
 
@@ -30,7 +30,7 @@ def slice_that_remembers(directory: Path, records: Sequence[Record]) -> None:
     shard = shard_of(ADA)
     store = NewStore(directory / "recovery")
     generation = write_log(directory / "users" / shard, records)
-    store.put("stream.identify", shard, pickle.dumps((KIND, GENERATION_VERSION, shard, generation)))
+    store.put(USERS, shard, ShardState(shard, generation).packed())
     store.close()
 
 
@@ -70,7 +70,7 @@ def test_slices_whose_users_are_lost_are_not_dealt_out(tmp_path: Path) -> None:
     slice_that_remembers(tmp_path, [(ADA, state(7))])
     shutil.rmtree(tmp_path / "users")
     with pytest.raises(StateError, match="not of the same run"):
-        Handover(Places([tmp_path]), 1, 2).run()
+        Handover(Slices([tmp_path]), 1, 2).run()
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["recovery"], "nothing was changed"
 
 

@@ -23,7 +23,7 @@ from flows.domain.ledger import Ledger
 from flows.domain.select import Target
 from flows.domain.user import Rules
 from flows.operators.identify import Around, Outgoing, UsersLogic
-from flows.operators.user_store import KIND, SHARDS, shard_of
+from flows.operators.user_store import SHARDS, shard_of
 
 NOW_MS = 1_795_000_000_000
 RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 3, 0, 1000, 100)
@@ -139,8 +139,8 @@ def test_what_the_engine_stores_is_small(tmp_path: Path) -> None:
     """However many users there are: it looks at all of its own rows with each snapshot."""
     world = World(directory=tmp_path)
     world.happen(0, user_id="ada")
-    assert unseal(world.logic.snapshot()) == (KIND, 2, shard_of("u:ada"), 1, 0)
-    assert unseal(world.logic.snapshot()) == (KIND, 2, shard_of("u:ada"), 1, 0), "nothing has changed"
+    assert unseal(world.logic.snapshot()) == ("users", 2, shard_of("u:ada"), 1, 0)
+    assert unseal(world.logic.snapshot()) == ("users", 2, shard_of("u:ada"), 1, 0), "nothing has changed"
 
 
 def test_a_user_rests_at_the_second_snapshot_after_the_last_event(tmp_path: Path) -> None:
@@ -250,8 +250,8 @@ def test_users_are_spread_over_the_shards() -> None:
 
 @pytest.mark.parametrize("state", [(1, {}, b"", {}, (), 5, "u:ada", 0), ("users", 3, "0", 7, 0)])
 def test_what_another_version_stored_is_refused_with_what_to_do(state: Any) -> None:
-    """Users under keys of their own, as the first versions stored them, or a later version's."""
-    with pytest.raises(ValueError, match=r"another version.* reslice"):
+    """Users under keys of their own, which no release stored, or a later version's."""
+    with pytest.raises(ValueError, match=r"another version.* new state directory"):
         World().start(state)
 
 

@@ -1,7 +1,6 @@
 """A recovery store that is not what was written is refused; a byte that nothing is read from may be any."""
 
 import os
-import pickle
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,8 +11,7 @@ from typing import Any
 import pytest
 
 from connectors.state.damage import DamagedStateError
-from connectors.state.engine_store import NewStore, read_store
-from connectors.state.engine_store_check import check_store, guard_store
+from connectors.state.engine_store import NewStore, check_store, guard_store, read_store
 from connectors.state.seal import seal, unseal
 
 SAID = r"part-\d+\.sqlite3.*; put it back as it was, or move recovery, users, overflow and manifest\.json out of"
@@ -24,9 +22,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a store with the states of some steps, one of which takes several pages."""
     directory = tmp_path_factory.mktemp("whole") / "recovery"
     store = NewStore(directory)
-    store.put("stream.source", "archives", pickle.dumps((1, ("a.zip",), "b.zip", "member", 17)))
-    store.put("stream.identify", "3", pickle.dumps(("users", 1, "3", 12)))
-    store.put("stream.deliver", "appsflyer", pickle.dumps((2, [("parcel", b"x" * 9000)], {})))
+    store.put("stream.source", "archives", (1, ("a.zip",), "b.zip", "member", 17))
+    store.put("stream.identify", "3", ("users", 1, "3", 12))
+    store.put("stream.deliver", "appsflyer", (2, [("parcel", b"x" * 9000)], {}))
     store.close()
     guard_store(directory)
     return directory

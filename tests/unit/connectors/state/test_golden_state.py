@@ -27,7 +27,7 @@ from flows.domain.ledger import Ledger
 from flows.domain.select import Target
 from flows.domain.user import Rules
 from flows.operators.identify import Around, UsersLogic
-from flows.operators.user_store import KIND, read_state, shard_of
+from flows.operators.user_store import read_state, shard_of
 from flows.operators.window import MicroBatch
 
 GOLDEN = (Path(__file__).parent / "golden" / "state-1.pickle").read_bytes()
@@ -54,12 +54,12 @@ class _World:
     def __init__(self, stored: tuple[Any, ...], directory: Path, of_shard: Any = None) -> None:
         self.ledger = Ledger(["one"], 100)
         shard = shard_of("u:u1")
-        generation = write_log(directory / shard, [("u:u1", stored)])
+        generation = write_log(directory / shard, [("u:u1", (*stored[:6], "u:u1", 0))])
         self.now_s = 0.0
         self.hearing = Hearing(0, clock=lambda: self.now_s)
         self.hearing.begin()
         around = Around(RULES, self.ledger, Shutdown(), lambda: 1_795_000_000_400, directory, [], hearing=self.hearing)
-        self.logic = UsersLogic(of_shard or (KIND, 1, shard, generation), around)
+        self.logic = UsersLogic(of_shard or ("users", 1, shard, generation), around)
 
     def read_for(self, read_ms: int) -> list[Any]:
         """Let the source be read for so long, and return what is given up then."""
