@@ -5,7 +5,6 @@ from collections.abc import Collection
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
 
 import structlog
 
@@ -22,6 +21,7 @@ from connectors.delivery.items import (
     unpack,
 )
 from connectors.state.journal import DELIVERED, Journal
+from connectors.state.layout import spill_directory
 from connectors.state.manifest import Manifest
 from connectors.state.spill import Mark, Spill
 from connectors.state.step_states import SinkState
@@ -231,4 +231,4 @@ class Outbox:
         return spill
 
     def _directory(self, lane: str) -> Path:
-        return self._spill_directory / quote(lane, safe="")
+        return spill_directory(self._spill_directory, lane)

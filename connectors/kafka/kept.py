@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.note import Note
 from connectors.state.durable import read_checked, write_checked
+from connectors.state.layout import SOURCE
 
-KEPT: Final = "source.json"
 _VERSION: Final = 1
 
-__all__ = ["KEPT", "IfOlder", "Kept", "Origin"]
+__all__ = ["IfOlder", "Kept", "Origin"]
 
 
 class Origin(NamedTuple):
@@ -61,7 +61,7 @@ class Kept:
         Raises:
             KafkaSetupError: the file is damaged.
         """
-        self._path = directory / KEPT
+        self._path = directory / SOURCE
         self._topic = topic
         self._has_position = has_position
         self._if_older = if_older

@@ -20,8 +20,8 @@ from connectors.limited_log import Clock, LimitedLog
 from connectors.secrets import resolve_properties
 from connectors.shutdown import Shutdown
 from connectors.state.durable import read_checked, write_checked
+from connectors.state.layout import TARGET
 
-KEPT_TARGET: Final = "target.json"
 _VERSION: Final = 1
 _POLL_SECONDS: Final = 1.0
 """How often librdkafka's lines are taken."""
@@ -34,7 +34,7 @@ def keep_target(directory: Path, target: Target, group_id: str) -> None:
         KafkaSetupError: it was deleted and made again, so that what was copied to it is gone; or the file is damaged,
             or cannot be written.
     """
-    path = directory / KEPT_TARGET
+    path = directory / TARGET
     if target.topic_id is None:
         return
     now = {"version": _VERSION, "topic_id": target.topic_id, "partitions": target.partitions}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from connectors.limited_log import Clock, LimitedLog
+from connectors.state.layout import BALLAST
 
 _MB: Final = 1_000_000
 RESERVE_BYTES: Final = 256 * _MB
@@ -25,7 +26,6 @@ _RESERVE_SHARE, _BALLAST_SHARE, _LEAST_SHARE = 4, 8, 16
 _LOOK_SECONDS: Final = 0.1
 _REMINDER_SECONDS: Final = 60.0
 _PATIENCE_SECONDS: Final = 0.5
-BALLAST: Final = "ballast"
 
 
 class Space(Protocol):

@@ -4,9 +4,8 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
-_NAME: Final = "lock"
+from connectors.state.layout import LOCK
 
 
 class StateInUseError(Exception):
@@ -19,7 +18,7 @@ def lock_directory(directory: Path) -> int:
     The descriptor is inherited by nothing. Raises StateInUseError, or OSError where the directory cannot be used.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(directory / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -41,7 +40,7 @@ def holder(directory: Path) -> int | None:
     must have the very file open.
     """
     try:
-        descriptor = os.open(directory / _NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(directory / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

@@ -18,10 +18,10 @@ import structlog
 
 from connectors.state.damage import READ_AGAIN, DamagedStateError
 from connectors.state.durable import read_checked, write_checked
+from connectors.state.layout import MANIFEST, Layout
 
 log = structlog.get_logger()
 
-MANIFEST: Final = "manifest.json"
 _VERSION: Final = 1
 KEPT_SNAPSHOTS: Final = 3
 """So many are fit for a start, the last one too: journal, spill and log of users keep what these need."""
@@ -162,6 +162,6 @@ class Manifest:
         if self._snapshot < self._oldest:
             found = f"goes on at snapshot {self._snapshot}" if self._snapshot else "has no snapshot"
             raise DamagedStateError(
-                f"the recovery store in {directory / 'recovery'} {found}, and {self._path} knows of snapshot "
+                f"the recovery store in {Layout(directory).recovery} {found}, and {self._path} knows of snapshot "
                 f"{self._oldest}: the store, or its file *.sqlite3-wal, is missing, cut or an older copy; {READ_AGAIN}"
             )

@@ -24,7 +24,8 @@ from connectors.state.damage import DamagedStateError, numbered_files
 from connectors.state.durable import sync_entries
 from connectors.state.earlier_fates import DELIVERED, Entry
 from connectors.state.frames import append_whole, frame, is_torn, next_frame, read_frames
-from connectors.state.manifest import MANIFEST, Listed, Manifest, check_listed, read_listed
+from connectors.state.layout import MANIFEST
+from connectors.state.manifest import Listed, Manifest, check_listed, read_listed
 from flows.domain.event import Position
 
 log = structlog.get_logger()

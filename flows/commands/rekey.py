@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from connectors.state.layout import Layout
 from connectors.state.private import keep_private
 from flows.commands.run import make_recovery_store
 from flows.domain.slice import parse_slice
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if where.hand_over and args.slice is not None and args.slice.count > 1:
         return _refuse("rekey: --hand-over is one process's; stop the slices, and leave out --slice")
     index, count = (args.slice.index, args.slice.count) if args.slice is not None else (0, 1)
-    directory = where.directory(index, count) / "recovery"
+    directory = Layout(where.directory(index, count)).recovery
     try:
         make_recovery_store(directory)
     except OSError as error:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+from connectors.state.layout import layouts_of_slices
 from connectors.state.lock import holder
 from flows.commands.program import program
 from flows.settings import SettingsError, load
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         return _WRONG_USAGE
     root = settings.state.directory
     asked = 0
-    for directory in (root, *sorted(root.glob("slice-*-of-*"))):
+    for directory in (each.path for each in layouts_of_slices(root)):
         pid = holder(directory)
         if pid is not None:
             os.kill(pid, signal.SIGHUP)

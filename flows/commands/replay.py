@@ -22,6 +22,7 @@ from connectors.dead_letters import LettersUnreadableError
 from connectors.kafka.errors import KafkaSetupError
 from connectors.secrets import SecretError
 from connectors.state.damage import DamagedStateError
+from connectors.state.layout import Layout
 from connectors.state.lock import StateInUseError, lock_directory
 from connectors.state.private import keep_private
 from flows.commands.run import make_recovery_store
@@ -140,7 +141,7 @@ class _RefusedError(Exception):
 
 def command(directory: Path, epoch_seconds: int) -> list[str]:
     """Return the command line of the replay, with recovery on."""
-    recovery = ["-r", str(directory / "recovery"), "-s", str(epoch_seconds), "-b", "0"]
+    recovery = ["-r", str(Layout(directory).recovery), "-s", str(epoch_seconds), "-b", "0"]
     return [sys.executable, "-m", "bytewax.run", f"{FLOW}:flow({str(directory)!r})", *recovery]
 
 
@@ -161,7 +162,7 @@ def _prepare(settings: Settings, filters: Filters, *, again: bool, letters_per_s
         else:
             log.info("going on with the replay that was interrupted; letters that came since then are not part of it")
             the_plan = replace(plan.take_up(interrupted, settings), letters_per_second=letters_per_second)
-        make_recovery_store(directory / "recovery")
+        make_recovery_store(Layout(directory).recovery)
         plan.save(the_plan, directory)
     finally:
         os.close(lock)

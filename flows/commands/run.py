@@ -14,6 +14,7 @@ from bytewax.recovery import init_db_dir
 
 from connectors.state.damage import READ_AGAIN
 from connectors.state.disk import await_room
+from connectors.state.layout import Layout, store_parts
 from connectors.state.private import keep_private
 from flows.domain.slice import Slice, parse_slice
 from flows.runtime.logs import configure_logs
@@ -83,19 +84,19 @@ def command(directory: Path, epoch_seconds: int) -> list[str]:
 def recovery_directory(settings: Settings, part: Slice | None) -> Path:
     """Return where Bytewax's recovery store is. A new number of slices has new ones: their partitions differ."""
     index, count = (0, 1) if part is None else (part.index, part.count)
-    return settings.state.slice_directory(index, count) / "recovery"
+    return Layout(settings.state.slice_directory(index, count)).recovery
 
 
 def is_no_store(directory: Path) -> bool:
     """Return whether something else than a recovery store is in its place: what is left of one, or no directory."""
-    if any(directory.glob("part-*.sqlite3")):
+    if store_parts(directory):
         return False
     return directory.is_symlink() or (directory.exists() and not (directory.is_dir() and not any(directory.iterdir())))
 
 
 def make_recovery_store(directory: Path) -> None:
     """Make the store if there is none: as a whole or not at all, for half a store cannot be resumed. Raises OSError."""
-    if any(directory.glob("part-*.sqlite3")):
+    if store_parts(directory):
         return
     directory.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".recovery-", ignore_cleanup_errors=True) as place:

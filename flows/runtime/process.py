@@ -37,6 +37,7 @@ from connectors.secrets import Secret
 from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk, await_room
 from connectors.state.journal import Journal
+from connectors.state.layout import Layout
 from connectors.state.lock import lock_directory, sign
 from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import Sealed, unseal
@@ -108,12 +109,13 @@ class Process:
         self._has_recovery = has_recovery
         self._earlier_parts = earlier_parts
         directory = settings.state.slice_directory(slice_index, slice_count)
+        layout = Layout(directory)
         await_room(directory)
         self._lock = lock_directory(directory)
         sign(self._lock)
         self._disk = StateDisk(directory)
         self.manifest = Manifest(directory, stored, has_recovery=has_recovery)
-        self.journal = Journal(directory / "journal", self.manifest)
+        self.journal = Journal(layout.journal, self.manifest)
         if isinstance(settings.source, FilesSource) and not has_recovery:
             self.journal.forget()  # without a recovery store the archives are read again from the beginning
         self.shutdown = Shutdown()
@@ -125,7 +127,7 @@ class Process:
             delivery.max_pending,
             Brake(delivery.brake_share, delivery.brake_events, _say_braked),
         )
-        self.outbox = Outbox(self.ledger, self.journal, directory / "overflow", self.manifest)
+        self.outbox = Outbox(self.ledger, self.journal, layout.overflow, self.manifest)
         self.damages: list[str] = []
         self._shards: list[Users] = []
         self._kafka: KafkaInput | None = None
@@ -200,7 +202,7 @@ class Process:
 
     def users_logic(self, resume_state: State | Sealed | None) -> UsersLogic:
         """Return the users of one shard; end the process where they cannot be taken up, with exit 2."""
-        place = self.settings.state.slice_directory(self.slice_index, self.slice_count) / "users"
+        place = Layout(self.settings.state.slice_directory(self.slice_index, self.slice_count)).users
         users = place if self._has_recovery else None
         state = self.manifest.state
         around = Around(

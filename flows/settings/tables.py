@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from connectors.delivery.settings import DeliveryTable
+from connectors.state.layout import slice_directory
 from connectors.table import Table
 from connectors.values import (
     FilePath,
@@ -112,7 +113,7 @@ class StateTable(Table):
 
     def slice_directory(self, index: int, count: int) -> pathlib.Path:
         """Return the directory of one slice; without slices, the directory itself."""
-        return self.directory if count == 1 else self.directory / f"slice-{index}-of-{count}"
+        return slice_directory(self.directory, index, count)
 
 
 class HealthTable(Table):

@@ -22,7 +22,8 @@ from connectors.delivery.outbox import Outbox
 from connectors.delivery.sink import PART, AppsFlyerSink
 from connectors.shutdown import Shutdown
 from connectors.state.journal import Journal
-from connectors.state.manifest import MANIFEST, Manifest, Snapshot
+from connectors.state.layout import MANIFEST
+from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import unseal
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, FilterReason

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from connectors.state.manifest import MANIFEST
+from connectors.state.layout import MANIFEST
 from tests.chaos.conftest import PARTITIONS
 from tests.chaos.world import MAX_IN_FLIGHT, UNWRITTEN_ANSWERS, World
 from tests.fixtures.stream import Identity

@@ -10,10 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from connectors.kafka.kept import KEPT
 from connectors.state.engine_store import read_store, stored_snapshot
 from connectors.state.journal import read_segment
-from connectors.state.layout import PARTS, STAGING, Slices
+from connectors.state.layout import PARTS, SOURCE, STAGING, Slices
 from connectors.state.manifest import Listed, Manifest
 from connectors.state.spill import Spill
 from connectors.state.user_segments import State, read_log
@@ -89,12 +88,12 @@ def test_two_slices_are_written_anew_as_two(home: Path) -> None:
     slices = [home / "state" / f"slice-{index}-of-2" for index in range(2)]
     before = [_stored(each) for each in slices]
     files = set().union(*map(_files, slices))
-    (slices[0] / KEPT).write_text("{}", encoding="utf-8")
+    (slices[0] / SOURCE).write_text("{}", encoding="utf-8")
     assert before[0] != before[1]
     assert _reslice(home, 2, 2) == 0
     assert [_stored(each) for each in slices] == before
     assert not files & set().union(*map(_files, slices))
-    assert not (slices[0] / KEPT).exists()
+    assert not (slices[0] / SOURCE).exists()
 
 
 @pytest.mark.parametrize("renames", range(4))

@@ -21,7 +21,8 @@ from connectors.delivery.outbox import Outbox
 from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import check_store, read_store, stored_snapshot
 from connectors.state.journal import Journal, read_segment
-from connectors.state.manifest import MANIFEST, Manifest, Snapshot
+from connectors.state.layout import MANIFEST
+from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.spill import Spill
 from connectors.state.user_segments import UserLogError, read_log
 from examples.sample_archive import settings_text

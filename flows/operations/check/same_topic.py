@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from connectors.kafka.errors import KafkaSetupError
-from connectors.kafka.kept import KEPT, Kept
+from connectors.kafka.kept import Kept
 from connectors.kafka.origin import Committed, ask_origin
 from connectors.kafka.settings import KafkaSource
 from connectors.state.damage import unusable
 from connectors.state.engine_store import StoreError, stored_keys
-from connectors.state.layout import Layout
+from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.step_states import SOURCE
 from flows.operations.check.finding import Finding, Mark
 from flows.settings.model import Settings
@@ -25,7 +25,7 @@ def same_topic(settings: Settings, source: KafkaSource, partitions: list[int]) -
         return
     directory = settings.state.directory
     try:
-        places = sorted({each.parent for each in (*directory.glob(KEPT), *directory.glob(f"slice-*/{KEPT}"))})
+        places = [each.path for each in layouts_of_slices(directory) if each.source.exists()]
         kept = {
             each: Kept(each, source.topic, has_position=each == directory and _has_position(each, source.topic))
             for each in places

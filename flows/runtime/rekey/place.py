@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.files.settings import FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.state.layout import rekey_directory
 from connectors.values import Topic
 from flows.settings.model import Settings
 from flows.settings.tables import StateTable
@@ -61,7 +62,7 @@ def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, h
     return Place(
         replace(source, topic=read, group_id=f"{source.group_id}-rekey-{written}"),
         written,
-        settings.state.model_copy(update={"directory": settings.state.directory / "rekey" / read / written}),
+        settings.state.model_copy(update={"directory": rekey_directory(settings.state.directory, read, written)}),
         source.group_id,
         hand_over=hand_over,
     )

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import structlog
@@ -14,6 +14,7 @@ from connectors.files.letter_reader import count_lines, file_ends
 from connectors.files.settings import FileDeadLetters
 from connectors.kafka.letter_reader import topic_bounds
 from connectors.kafka.letter_topic import letter_topic_id
+from connectors.state import layout
 from connectors.state.damage import DamagedStateError
 from connectors.state.durable import read_checked, sync_entries, write_checked
 from connectors.state.manifest import Manifest
@@ -22,10 +23,6 @@ from flows.operators.replay_filters import Filters
 from flows.settings.model import Settings
 
 log = structlog.get_logger()
-
-DIRECTORY: Final = "replay"
-MARKS: Final = "marks"
-_PLAN: Final = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +46,15 @@ class Plan:
 
 def replay_directory(settings: Settings) -> Path:
     """Return where all that replays keep is."""
-    return settings.state.directory / DIRECTORY
+    return layout.replay_directory(settings.state.directory)
 
 
 def marks(settings: Settings, plan: Plan) -> ReplayLog:
     """Return what earlier replays have brought to an end. Raises OSError, DamagedStateError."""
     directory = replay_directory(settings)
-    return ReplayLog(directory / MARKS, plan.run, again=plan.again, manifest=Manifest(directory, has_recovery=False))
+    return ReplayLog(
+        directory / layout.MARKS, plan.run, again=plan.again, manifest=Manifest(directory, has_recovery=False)
+    )
 
 
 def run_directory(settings: Settings, filters: Filters, *, again: bool) -> Path:
@@ -108,12 +107,12 @@ def save(plan: Plan, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     sync_entries(directory.parent)
     content = {**asdict(plan), "filters": _as_json(plan.filters)}
-    write_checked(directory / _PLAN, content)
+    write_checked(directory / layout.PLAN, content)
 
 
 def load(directory: Path) -> Plan | None:
     """Return the plan of an interrupted replay; None if there is none. Raises OSError, DamagedStateError."""
-    path = directory / _PLAN
+    path = directory / layout.PLAN
     try:
         stored = read_checked(path, may_lack_checksum=True)  # an earlier version's has none
         filters = stored.pop("filters")
@@ -140,4 +139,4 @@ def _as_json(filters: Filters) -> dict[str, Any]:
 
 def remove(directory: Path) -> None:
     """Say that the replay is done."""
-    (directory / _PLAN).unlink(missing_ok=True)
+    (directory / layout.PLAN).unlink(missing_ok=True)

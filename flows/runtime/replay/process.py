@@ -16,6 +16,7 @@ from connectors.files.letter_reader import FileLetterReader
 from connectors.files.settings import FileDeadLetters
 from connectors.hearing import Hearing
 from connectors.kafka.letter_reader import KafkaLetterReader
+from connectors.state.layout import Layout
 from connectors.state.manifest import Snapshot
 from flows.domain.fate import DeadLetter
 from flows.domain.select import compile_select
@@ -68,7 +69,7 @@ class Replay(Process):
         for earlier, today in the_plan.filters.renamed:
             earlier_names.setdefault(today, []).append(earlier)
         self.outbox = ReplayOutbox(
-            self.ledger, self.journal, directory / "overflow", self.manifest, self.marks, earlier_names
+            self.ledger, self.journal, Layout(directory).overflow, self.manifest, self.marks, earlier_names
         )
         self.rules = replay_rules(self.rules)
         self.progress = Progress(the_plan.total)

@@ -10,6 +10,7 @@ from connectors.kafka.errors import KafkaSetupError
 from connectors.secrets import SecretError
 from connectors.state.damage import DamagedStateError, unusable
 from connectors.state.engine_store import check_store, stored_snapshot
+from connectors.state.layout import Layout
 from connectors.state.lock import StateInUseError, lock_directory
 from flows.runtime import summary_file
 from flows.runtime.logs import configure_logs
@@ -38,8 +39,8 @@ def start(place: str) -> Replay:
         if the_plan is None:
             refuse(f"{directory} has no plan of a replay; start it with: python -m flows replay")
         lock_directory(plan.replay_directory(settings))
-        check_store(directory / "recovery")
-        process = Replay(settings, the_plan, directory, stored_snapshot(directory / "recovery"))
+        check_store(Layout(directory).recovery)
+        process = Replay(settings, the_plan, directory, stored_snapshot(Layout(directory).recovery))
     except (SettingsError, SecretError) as problem:
         refuse(str(problem))
     except DamagedStateError as problem:

@@ -9,8 +9,9 @@ import pytest
 
 from connectors.state.damage import unusable
 from connectors.state.journal import Journal
+from connectors.state.layout import MANIFEST
 from connectors.state.lock import lock_directory
-from connectors.state.manifest import MANIFEST, Manifest
+from connectors.state.manifest import Manifest
 from flows.commands.run import is_no_store
 from flows.runtime import refusal
 

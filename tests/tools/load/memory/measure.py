@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import psutil
 
-from connectors.state.disk import BALLAST
+from connectors.state.layout import BALLAST
 from tests.tools.load.answers import AnswerLog
 from tests.tools.load.children import Child
 from tests.tools.load.latencies import percentile

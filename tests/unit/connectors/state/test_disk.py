@@ -6,7 +6,8 @@ from typing import NamedTuple
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.state.disk import BALLAST, BALLAST_BYTES, LEAST_BYTES, RESERVE_BYTES, StateDisk, await_room
+from connectors.state.disk import BALLAST_BYTES, LEAST_BYTES, RESERVE_BYTES, StateDisk, await_room
+from connectors.state.layout import BALLAST
 
 BIG = 100 * RESERVE_BYTES
 

@@ -9,7 +9,8 @@ import orjson
 import pytest
 
 from connectors.state.journal import DELIVERED, Entry, Journal
-from connectors.state.manifest import MANIFEST, Manifest, Snapshot
+from connectors.state.layout import MANIFEST
+from connectors.state.manifest import Manifest, Snapshot
 from flows.domain.event import Position
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 
 from connectors.state.damage import DamagedStateError
 from connectors.state.journal import DELIVERED, Journal
-from connectors.state.manifest import MANIFEST, Manifest, Snapshot, read_listed
+from connectors.state.layout import MANIFEST
+from connectors.state.manifest import Manifest, Snapshot, read_listed
 from flows.domain.event import Position
 
 FATES = 6

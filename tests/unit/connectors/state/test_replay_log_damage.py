@@ -7,7 +7,8 @@ import pytest
 
 from connectors.state.damage import DamagedStateError
 from connectors.state.journal import DELIVERED
-from connectors.state.manifest import MANIFEST, Manifest
+from connectors.state.layout import MANIFEST
+from connectors.state.manifest import Manifest
 from connectors.state.replay_log import ReplayLog
 from flows.domain.event import Position
 from flows.operators.replay_filters import Filters
