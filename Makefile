@@ -114,7 +114,7 @@ hashes: ## what the image and `make setup` install, with hashes: after a change 
 	@[ -x $(PYTHON) ] || $(MAKE) setup
 	@[ -x .venv-tools/bin/python ] || $(PYTHON) -m venv .venv-tools
 	@.venv-tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@$(COMPILE_HASHES) --output-file deploy/requirements.txt >/dev/null
+	@$(COMPILE_HASHES) --extra tls --output-file deploy/requirements.txt >/dev/null
 	@$(COMPILE_HASHES) --group test --group editable --output-file requirements-test.txt >/dev/null
 	@$(COMPILE_HASHES) --group bench --output-file requirements-bench.txt >/dev/null
 
@@ -128,7 +128,7 @@ audit: .venv-tools/.complete ## the versions of constraints.txt against the know
 sbom: setup .venv-tools/.complete ## dist/sbom.json: every package that the image holds, as CycloneDX
 	@rm -rf dist/environment && mkdir -p dist && $(PYTHON) -m venv --without-pip dist/environment
 	@PIP_CONSTRAINT=constraints.txt $(PYTHON) -m pip --python dist/environment/bin/python install --quiet \
-		--disable-pip-version-check --no-compile .
+		--disable-pip-version-check --no-compile '.[tls]'
 	@.venv-tools/bin/cyclonedx-py environment dist/environment --pyproject pyproject.toml --output-format JSON \
 		--output-file dist/sbom.json
 	@rm -rf dist/environment

@@ -28,6 +28,7 @@ import asyncio
 import os
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tls",
         type=Path,
         metavar="DIR",
-        help="speak HTTPS; DIR/ca.pem is what clients verify it with, made if missing",
+        help="speak HTTPS, with the package cryptography; DIR/ca.pem is what clients verify it with, made if missing",
     )
     parser.add_argument(
         "--key", action="append", default=[], metavar="TOKEN", help="a key that is right; again for more (default: any)"
@@ -73,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code."""
+    if args.tls is not None and find_spec("cryptography") is None:
+        return _complain("--tls: a certificate needs one more package: pip install cryptography", _WRONG_USAGE)
     try:
         server = SandboxServer(
             host=args.host,

@@ -15,7 +15,6 @@ from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 import orjson
 from aiohttp import web
 
-from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
 from connectors.appsflyer.sandbox.checks import EVENTS_PATH, Rules
 from connectors.appsflyer.sandbox.control import Control
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan
@@ -63,6 +62,8 @@ class SandboxServer:
         self.port = options.get("port", 0)
         """The port; the real one once the server has started."""
         self._tls = options.get("tls")
+        self.ca_file: Path | None = None
+        """What clients verify it with, once it has started; None where it speaks plain HTTP."""
         plan = options.get("faults", FaultPlan())
         keep_requests = 0 if options.get("drop_bodies", False) else _KEEP_REQUESTS
         self.failed = asyncio.Event()
@@ -88,11 +89,6 @@ class SandboxServer:
         """The address without a path, such as `http://127.0.0.1:8080`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
-
-    @property
-    def ca_file(self) -> Path | None:
-        """The certificate authority to verify the sandbox with; None without TLS."""
-        return None if self._tls is None else self._tls / CA_FILE
 
     @property
     def failure(self) -> OSError | None:
@@ -136,7 +132,13 @@ class SandboxServer:
     async def start(self) -> None:
         """Listen. Raises OSError if the port is taken or the certificates cannot be written."""
         self._loop = asyncio.get_running_loop()
-        context = None if self._tls is None else server_context(self._tls, self.host)
+        context = None
+        if self._tls is not None:
+            # Only here: it needs a package of the extra `tls`, and nothing else does.
+            from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context  # noqa: PLC0415
+
+            context = server_context(self._tls, self.host)
+            self.ca_file = self._tls / CA_FILE
         server = web.Server(
             self._handle, handler_cancellation=True, access_log=None, auto_decompress=False, keepalive_timeout=3600
         )
