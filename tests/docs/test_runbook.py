@@ -43,6 +43,23 @@ def test_every_alert_has_the_entry_that_it_points_to(rule: Rule) -> None:
     assert re.search(rf"\b{rule['alert']}\b", RUNBOOK)
 
 
+def test_the_table_at_the_top_has_every_alert_with_its_severity() -> None:
+    """Critical ones first; the entry that a row leads to is the one that the alert points to."""
+    rows = re.findall(r"^\| `(Stream\w+)` \| (\w+) \| [^|]+ \| ([^|]+) \|$", RUNBOOK, re.MULTILINE)
+    assert {name: severity for name, severity, _ in rows} == {
+        rule["alert"]: rule["labels"]["severity"] for rule in alerts()
+    }
+    assert [severity for _, severity, _ in rows] == sorted(severity for _, severity, _ in rows)
+    leads_to = {name: re.findall(r"\(#([\w-]+)\)", entry) for name, _, entry in rows}
+    assert all(leads_to[rule["alert"]] == _points_to(rule) for rule in alerts())
+
+
+def test_the_contents_name_every_section() -> None:
+    contents = RUNBOOK.partition("## Contents")[2].partition("\n## ")[0]
+    sections = anchors(PAGE) - {name.lower() for name in ENTRIES} - {"runbook", "contents", "all-alerts", "two-rules"}
+    assert sections <= set(re.findall(r"\(#([\w-]+)\)", contents))
+
+
 def test_every_alert_that_is_named_exists() -> None:
     assert set(re.findall(r"\bStream[A-Z]\w+", RUNBOOK)) == {rule["alert"] for rule in alerts()}
 
