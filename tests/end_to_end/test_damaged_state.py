@@ -95,6 +95,7 @@ HARMS: list[tuple[str, Callable[[Path], None]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_start_refuses_what_was_not_written_and_goes_on_once_it_is_put_back(
     stream: Stream, adds_up: Callable[[dict[str, Any]], None]

@@ -26,8 +26,8 @@ group_id = "{topic}-group"
 [delivery]
 endpoint = "{url}"
 max_pending = 100
-drain_seconds = 4
-timeout_seconds = 2
+drain_seconds = 1
+timeout_seconds = 1
 
 [dead_letters]
 kind = "files"
@@ -104,7 +104,10 @@ def scene(stream: Stream, kafka: str, make_topic: MakeTopic) -> Iterator[Scene]:
         yield Scene(stream, kafka, make_topic(partitions=2), sandbox)
 
 
-@pytest.mark.parametrize("change", ["disabled", "renamed", "removed"])
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param("disabled", marks=pytest.mark.slow), "renamed", pytest.param("removed", marks=pytest.mark.slow)],
+)
 def test_what_waits_for_it_becomes_dead_letters_that_a_replay_sends(
     scene: Scene, adds_up: Identity, change: str
 ) -> None:

@@ -90,6 +90,7 @@ def _await_pending(run: Run) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_while_kafka_is_away_it_waits_with_as_much_as_it_may(
     stream: Stream, own_kafka: LocalKafka, own_topics: Topics
 ) -> None:
@@ -120,6 +121,7 @@ def test_while_kafka_is_away_it_waits_with_as_much_as_it_may(
     assert by_user(own_topics.stored()) == by_user(expected(records))
 
 
+@pytest.mark.slow
 def test_what_nobody_has_acknowledged_is_written_by_the_next_start(
     stream: Stream, own_kafka: LocalKafka, own_topics: Topics
 ) -> None:

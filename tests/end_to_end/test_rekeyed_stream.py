@@ -73,6 +73,7 @@ def test_slices_find_identities_across_what_were_several_partitions(
     world.conclude(fired=1, copies_allowed=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slices", "directory"), [(2, "state-by-user"), (1, "state")])
 def test_a_stream_that_runs_is_handed_over(
     world: World, make_topic: MakeTopic, adds_up: Identity, slices: int, directory: str

@@ -129,8 +129,9 @@ def test_what_was_refused_is_delivered_once_by_any_number_of_replays(
     assert sandbox.summary()["requests"] == 2 * rejected
 
 
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_killed_replay_loses_nothing_and_repeats_only_what_was_in_flight(
-    stream: Stream, sandbox: SandboxServer, letters_place: str
+    stream: Stream, sandbox: SandboxServer, letters_place: str, times: int
 ) -> None:
     """Kill -9 twice under load with some 503; the same command goes on, also with --again."""
     _configure(stream, sandbox, letters_place, 8000)
@@ -138,7 +139,7 @@ def test_a_killed_replay_loses_nothing_and_repeats_only_what_was_in_flight(
     few = f"[delivery]\nmax_pending = 100\nmax_in_flight = {IN_FLIGHT}\n"
     stream.configure(settings.replace("[delivery]\n", few))
     rejected = _fail(stream, sandbox)
-    for flags in (("--reason", "rejected"), ("--reason", "rejected", "--again")):
+    for flags in (("--reason", "rejected"), ("--reason", "rejected", "--again"))[:times]:
         sandbox.reset()
         sandbox.set_faults({"seed": 5, "rule": [{"rate": 0.1, "status": 503}, {"delay_ms": 20.0}]})
         for requests in (200, 700):
@@ -305,6 +306,7 @@ def test_a_missing_topic_is_said(stream: Stream, sandbox: SandboxServer, kafka: 
     assert "dead_letters.topic: there is no topic 'no-such-letters'" in run.log
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_not_there_is_said(stream: Stream, sandbox: SandboxServer) -> None:
     """Exit 1 within seconds: the operator is there to see it."""
     _configure(stream, sandbox, 'kind = "kafka"\nbootstrap_servers = "127.0.0.1:9"\ntopic = "letters"')

@@ -164,6 +164,7 @@ def test_from_one_slice_to_two_and_back(world: World, adds_up: Identity) -> None
     world.conclude(fired=1, copies_allowed=0)
 
 
+@pytest.mark.slow
 def test_after_kills(world: World) -> None:
     """Slices that were killed are resliced, too: what a restart of theirs would not send again, the new ones do not."""
     world.endpoint(faults={"rule": [{"delay_ms": 50.0}]})

@@ -327,6 +327,7 @@ def test_a_topic_that_is_deleted_while_the_stream_reads_ends_it(
         read(partition, 1)
 
 
+@pytest.mark.slow
 def test_a_broker_may_come_late_and_go_and_come_back(
     own_kafka: LocalKafka, lines: Lines, open_source: Callable[..., KafkaInput]
 ) -> None:

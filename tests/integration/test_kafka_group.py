@@ -2,9 +2,10 @@
 
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -22,11 +23,42 @@ from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput, KafkaPartition
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
-from tests.fixtures.kafka_local import LocalKafka
+from tests.fixtures.kafka_local import LocalKafka, made
 
 pytestmark = pytest.mark.kafka
 
 FAST = Intervals(chores=0.02, commit=0.05, watch_partitions=0.1)
+
+
+class Damageable(NamedTuple):
+    """A topic of a broker whose files a test may change."""
+
+    address: str
+    topic: str
+    segment: Path
+    """Of the first partition: three records, one of which is `DAMAGE-ME`."""
+    producer: Producer
+
+
+@pytest.fixture(scope="module")
+def damageable_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
+    broker = made(LocalKafka, tmp_path_factory.mktemp("damageable"))
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def damageable(damageable_kafka: LocalKafka) -> Damageable:
+    broker = damageable_kafka
+    topic = f"t{uuid.uuid4().hex[:8]}"
+    make_topic(broker.address, topic)
+    producer = Producer({"bootstrap.servers": broker.address, "linger.ms": 0, "batch.num.messages": 1})
+    for value in (b"first", b"DAMAGE-ME", b"last"):
+        producer.produce(topic, value, partition=0)
+        producer.flush(10)
+    [segment] = (broker.logs / f"{topic}-0").glob("*.log")
+    return Damageable(broker.address, topic, segment, producer)
 
 
 @pytest.fixture
@@ -103,21 +135,16 @@ def make_topic(address: str, topic: str) -> None:
             return
 
 
+@pytest.mark.xdist_group("damageable")
 def test_damaged_records_stop_their_partition_alone_and_are_read_when_they_are_whole_again(
-    own_kafka: LocalKafka, tmp_path: Path, opened: list[KafkaInput], monkeypatch: pytest.MonkeyPatch
+    damageable: Damageable, opened: list[KafkaInput], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(damage, "RETRY_SECONDS", 0.2)
-    own_kafka.start()
-    make_topic(own_kafka.address, "t")
-    producer = Producer({"bootstrap.servers": own_kafka.address, "linger.ms": 0, "batch.num.messages": 1})
-    for value in (b"first", b"DAMAGE-ME", b"last"):
-        producer.produce("t", value, partition=0)
-        producer.flush(10)
-    [segment] = (tmp_path / "logs" / "t-0").glob("*.log")
+    address, topic, segment, producer = damageable
     whole = segment.read_bytes()
     write_over(segment, whole, whole.replace(b"DAMAGE-ME", b"damaged!!"))
 
-    source = source_of(own_kafka.address, "t")
+    source = source_of(address, topic)
     opened.append(source)
     damaged, healthy = (source.build_part("source", each, None) for each in source.list_parts())
     records: list[Record] = []
@@ -131,7 +158,7 @@ def test_damaged_records_stop_their_partition_alone_and_are_read_when_they_are_w
     said = [each for each in logs if "damaged records" in each["event"]]
     assert [each["log_level"] for each in said] == ["error"]
 
-    producer.produce("t", b"other", partition=1)
+    producer.produce(topic, b"other", partition=1)
     producer.flush(10)
     found: list[Record] = []
     while not found:
@@ -145,10 +172,10 @@ def test_damaged_records_stop_their_partition_alone_and_are_read_when_they_are_w
     assert source.damaged == {}
 
 
+@pytest.mark.xdist_group("damageable")
 @pytest.mark.parametrize(("cut", "read_up_to"), [(3, 1), (1, 1)])
 def test_damage_before_the_offset_where_a_partition_ends_ends_it_and_is_told(
-    own_kafka: LocalKafka,
-    tmp_path: Path,
+    damageable: Damageable,
     opened: list[KafkaInput],
     monkeypatch: pytest.MonkeyPatch,
     cut: int,
@@ -156,17 +183,11 @@ def test_damage_before_the_offset_where_a_partition_ends_ends_it_and_is_told(
 ) -> None:
     """As for a hand-over: who waits for that end would wait for ever. Damage behind it is none of its business."""
     monkeypatch.setattr(damage, "RETRY_SECONDS", 0.2)
-    own_kafka.start()
-    make_topic(own_kafka.address, "t")
-    producer = Producer({"bootstrap.servers": own_kafka.address, "linger.ms": 0, "batch.num.messages": 1})
-    for value in (b"first", b"DAMAGE-ME", b"last"):
-        producer.produce("t", value, partition=0)
-        producer.flush(10)
-    [segment] = (tmp_path / "logs" / "t-0").glob("*.log")
+    address, topic, segment, _ = damageable
     whole = segment.read_bytes()
     write_over(segment, whole, whole.replace(b"DAMAGE-ME", b"damaged!!"))
 
-    source = source_of(own_kafka.address, "t", until={0: cut, 1: 0})
+    source = source_of(address, topic, until={0: cut, 1: 0})
     opened.append(source)
     part, empty = (source.build_part("source", each, None) for each in source.list_parts())
     with pytest.raises(StopIteration):

@@ -55,6 +55,8 @@ def test_what_only_looks_like_a_flag_is_none(monkeypatch: pytest.MonkeyPatch) ->
         (("-i0", "-alocalhost:1"), ["--process-id", "--addresses"]),
         (("--proc", "0", "--addr=x:1"), ["--process-id", "--addresses"]),
         (("-w2", "-ax:1"), ["--addresses"]),
+        (("-a", "127.0.0.1:2101"), ["--addresses"]),
+        (("--addr=localhost:1",), ["--addresses"]),
     ],
 )
 def test_a_cluster_is_seen_in_every_form(
