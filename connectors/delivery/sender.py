@@ -28,6 +28,7 @@ from connectors.delivery.throttle import Limiter, Ramp, Throttle
 from connectors.limited_log import LimitedLog
 from connectors.ports import Answer, DeliveryEngine
 from connectors.secrets import Secret, SecretError
+from flows.domain.slice import ALL, Slice
 
 log = structlog.get_logger()
 
@@ -61,15 +62,14 @@ class Sender:
         now_ms: Callable[[], int],
         *,
         lane_share: int | None = None,
-        slice_index: int = 0,
-        slice_count: int = 1,
+        part: Slice = ALL,
     ) -> None:
         self._settings = settings
         self._syncs = syncs
         self._report = report
         self._now_ms = now_ms
         self._lane_share = lane_share if lane_share is not None else settings.max_pending
-        self._slice = (slice_index, slice_count)
+        self._part = part
         self._throttles: dict[str, Throttle] = {}
         self._lanes: dict[str, Lane] = {}
         self._paused: frozenset[str] = frozenset()
@@ -258,10 +258,10 @@ class Sender:
         return lane
 
     def _throttle(self) -> Throttle:
-        settings, (index, count) = self._settings, self._slice
+        settings, part = self._settings, self._part
         return Throttle(
-            Limiter(settings.max_requests_per_second, index, count),
-            Ramp(settings.ramp_requests_per_second_per_minute, count),
+            Limiter(settings.max_requests_per_second, part),
+            Ramp(settings.ramp_requests_per_second_per_minute, part.count),
             settings.max_in_flight,
             AdaptiveLimit(settings.max_in_flight) if settings.adaptive_limits else None,
         )

@@ -8,6 +8,7 @@ from typing import Final
 
 from connectors.delivery.adaptive import AdaptiveLimit
 from connectors.delivery.token_bucket import BURST_SECONDS, TokenBucket
+from flows.domain.slice import ALL, Slice
 
 SLACK_SECONDS: Final = 0.05
 """By how much a request may come later to AppsFlyer than another one, and no second there holds too many yet."""
@@ -23,15 +24,15 @@ class Limiter:
     parts are whole numbers that add up to it. A part of n is used as n requests in 1.08 seconds.
     """
 
-    def __init__(self, requests_per_second: float, slice_index: int = 0, slice_count: int = 1) -> None:
+    def __init__(self, requests_per_second: float, part: Slice = ALL) -> None:
         """Take a part of a limit; 0 is no limit. Raises ValueError where a slice would have no part of it."""
-        part = max(requests_per_second, 0.0)
-        if part >= 1:
-            whole = floor(part)
-            part = (slice_index + 1) * whole // slice_count - slice_index * whole // slice_count
-        if requests_per_second > 0 and (not part or (part < 1 and slice_count > 1)):
-            raise ValueError(f"{requests_per_second:g} requests per second, divided among {slice_count} slices")
-        self.requests_per_second = part / _WINDOW_SECONDS
+        own = max(requests_per_second, 0.0)
+        if own >= 1:
+            whole = floor(own)
+            own = (part.index + 1) * whole // part.count - part.index * whole // part.count
+        if requests_per_second > 0 and (not own or (own < 1 and part.count > 1)):
+            raise ValueError(f"{requests_per_second:g} requests per second, divided among {part.count} slices")
+        self.requests_per_second = own / _WINDOW_SECONDS
         """How many go at the most, in the long run; 0 is no limit."""
         self._bucket = TokenBucket(self.requests_per_second or inf)
 

@@ -33,6 +33,7 @@ from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
 from connectors.secrets import resolve_properties
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
+from flows.domain.slice import ALL, Slice
 from flows.domain.warm_up import WarmUp
 
 _CONFIRMING_SECONDS: Final = 0.001
@@ -143,7 +144,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
 
 
 class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
-    """Reads the partitions p with p mod `slice_count` = `slice_index` of one topic.
+    """Reads the partitions of one topic that a slice owns.
 
     A partition begins at Bytewax's saved position, else at the group's committed offset, else at `settings.start`. If
     it begins at the group's offset with a `warm_up`, it reads `settings.warm_up_hours` of what is before it first. The
@@ -158,8 +159,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         room: how many events may be read now; at 0 or below nothing is.
         watermark: (topic, partition) → the lowest offset that is not final; None if nothing is known yet.
         stopping: ends the stream when requested; asked to restart the process when the topic gets new partitions.
-        slice_index: which slice this process is, from 0.
-        slice_count: how many slices there are.
+        part: which slice this process is; by default it owns all partitions.
         intervals: how often it commits and looks for new partitions.
         clock: a monotonic clock, in seconds.
         begun_anew: told (topic, partition) where reading goes back because the topic was made again, so that offsets
@@ -186,8 +186,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         room: Callable[[], int],
         watermark: Watermark,
         shutdown: Shutdown,
-        slice_index: int = 0,
-        slice_count: int = 1,
+        part: Slice = ALL,
         *,
         intervals: Intervals = EVERY,
         clock: Clock = time.monotonic,
@@ -221,8 +220,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         self._room = room
         self._watermark = watermark
         self._shutdown = shutdown
-        self._slice_index = slice_index
-        self._slice_count = slice_count
+        self._part = part
         self._intervals = intervals
         self._clock = clock
         self._lock = threading.Lock()
@@ -322,7 +320,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 self._settings,
                 cluster,
                 known=count,
-                owns=self._owns,
+                owns=self._part.owns,
                 shutdown=self._shutdown,
                 interval_seconds=self._intervals.watch_partitions,
                 now=self._clock(),
@@ -478,14 +476,11 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             lambda: self._room() > 0,
         )
 
-    def _owns(self, partition: int) -> bool:
-        return partition % self._slice_count == self._slice_index
-
     def _own(self, count: int) -> list[int]:
-        owned = [partition for partition in range(count) if self._owns(partition)]
+        owned = [partition for partition in range(count) if self._part.owns(partition)]
         if not owned:
             raise KafkaSetupError(
-                f"source.topic: {self._settings.topic!r} has {count} partitions, so slice {self._slice_index} of "
-                f"{self._slice_count} has none to read. Start at most {count} slices, or add partitions to the topic."
+                f"source.topic: {self._settings.topic!r} has {count} partitions, so slice {self._part.index} of "
+                f"{self._part.count} has none to read. Start at most {count} slices, or add partitions to the topic."
             )
         return owned

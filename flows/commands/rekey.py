@@ -13,7 +13,8 @@ from typing import NoReturn
 from connectors.state.layout import Layout
 from connectors.state.private import keep_private
 from flows.commands.run import make_recovery_store
-from flows.domain.slice import parse_slice
+from flows.commands.slices import add_slice
+from flows.domain.slice import ALL
 from flows.runtime.logs import configure_logs
 from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, Place, PlaceError, place
 from flows.runtime.signals import keep_waiting
@@ -40,13 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="copy up to where the stopped stream has read, let it go on in the other topic from there, and end",
     )
-    parser.add_argument(
-        "--slice",
-        type=parse_slice,
-        metavar="i/N",
-        default=os.environ.get("STREAM_SLICE") or None,
-        help="read the Kafka partitions p with p mod N = i, counted from 0 (default: $STREAM_SLICE, else all)",
-    )
+    add_slice(parser, "read")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,15 +57,15 @@ def run(args: argparse.Namespace) -> int:
         return _refuse(f"{args.settings}: {error}")
     if where.hand_over and args.slice is not None and args.slice.count > 1:
         return _refuse("rekey: --hand-over is one process's; stop the slices, and leave out --slice")
-    index, count = (args.slice.index, args.slice.count) if args.slice is not None else (0, 1)
-    directory = Layout(where.directory(index, count)).recovery
+    part = args.slice or ALL
+    directory = Layout(where.directory(part)).recovery
     try:
         make_recovery_store(directory)
     except OSError as error:
         reason = f"cannot make {directory} ({error.strerror})"
         return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")
     os.environ["STREAM_SETTINGS"] = str(settings.path)
-    os.environ["STREAM_SLICE"] = f"{index}/{count}"
+    os.environ["STREAM_SLICE"] = str(part)
     return _become(where, directory)
 
 

@@ -16,7 +16,8 @@ from connectors.state.damage import READ_AGAIN
 from connectors.state.disk import await_room
 from connectors.state.layout import Layout, store_parts
 from connectors.state.private import keep_private
-from flows.domain.slice import Slice, parse_slice
+from flows.commands.slices import add_slice
+from flows.domain.slice import ALL, Slice
 from flows.runtime.logs import configure_logs
 from flows.runtime.obstacles import NOTHING_READ, nothing_to_read, obstacles
 from flows.runtime.signals import keep_waiting, let_reload_wait
@@ -29,13 +30,7 @@ _WRONG_USAGE = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
-    parser.add_argument(
-        "--slice",
-        type=parse_slice,
-        metavar="i/N",
-        default=os.environ.get("STREAM_SLICE") or None,
-        help="own the Kafka partitions p with p mod N = i, counted from 0 (default: $STREAM_SLICE, else all)",
-    )
+    add_slice(parser, "own")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,8 +78,7 @@ def command(directory: Path, epoch_seconds: int) -> list[str]:
 
 def recovery_directory(settings: Settings, part: Slice | None) -> Path:
     """Return where Bytewax's recovery store is. A new number of slices has new ones: their partitions differ."""
-    index, count = (0, 1) if part is None else (part.index, part.count)
-    return Layout(settings.state.slice_directory(index, count)).recovery
+    return Layout(settings.state.slice_directory(part or ALL)).recovery
 
 
 def is_no_store(directory: Path) -> bool:

@@ -22,6 +22,7 @@ from flows.domain.event import PLATFORMS, Platform
 from flows.domain.gauge import Level
 from flows.domain.histogram import Histogram
 from flows.domain.ledger import Ledger
+from flows.domain.slice import Slice
 from flows.observe.heartbeat import Heartbeat
 from flows.observe.metrics.vocabulary import BATCH_BOUNDS
 from flows.settings.model import Settings
@@ -55,8 +56,7 @@ class Parts:
     """The parts of one process; those that are made later than others are None until then."""
 
     settings: Settings
-    slice_index: int
-    slice_count: int
+    part: Slice
     ledger: Ledger
     outbox: Outbox
     journal: Journal
@@ -127,7 +127,7 @@ class Parts:
         lane = self.lane(app)
         if lane is not None:
             return lane.throttle.requests_per_second
-        return self.settings.delivery.max_requests_per_second / self.slice_count or float("inf")
+        return self.settings.delivery.max_requests_per_second / self.part.count or float("inf")
 
     def concurrency_limit(self, app: App) -> int:
         """Return how many requests to an app may be under way at a time."""

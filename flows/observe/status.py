@@ -34,7 +34,7 @@ def _status(parts: Parts, recent: Recent) -> dict[str, Any]:
     return {
         "name": PACKAGE,
         "versions": {"package": version(PACKAGE), "bytewax": version("bytewax"), "python": python_version()},
-        "slice": {"index": parts.slice_index, "count": parts.slice_count},
+        "slice": {"index": parts.part.index, "count": parts.part.count},
         "started": _iso(parts.started),
         "uptime_seconds": round(parts.heartbeat.clock() - parts.heartbeat.started_at, 1),
         "alive": alive,

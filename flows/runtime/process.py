@@ -46,6 +46,7 @@ from flows.domain.brake import Brake
 from flows.domain.event import PLATFORMS
 from flows.domain.fate import DeadLetter
 from flows.domain.ledger import Ledger
+from flows.domain.slice import ALL, Slice
 from flows.domain.warm_up import WarmUp
 from flows.observe.heartbeat import Heartbeat
 from flows.observe.parts import Parts
@@ -92,8 +93,7 @@ class Process:
     def __init__(
         self,
         settings: Settings,
-        slice_index: int = 0,
-        slice_count: int = 1,
+        part: Slice = ALL,
         *,
         has_recovery: bool = False,
         earlier_parts: Sequence[str] = (),
@@ -105,10 +105,10 @@ class Process:
         on at, None where it has none.
         """
         self.settings = settings
-        self.slice_index, self.slice_count = slice_index, slice_count
+        self.part = part
         self._has_recovery = has_recovery
         self._earlier_parts = earlier_parts
-        directory = settings.state.slice_directory(slice_index, slice_count)
+        directory = settings.state.slice_directory(part)
         layout = Layout(directory)
         await_room(directory)
         self._lock = lock_directory(directory)
@@ -143,8 +143,7 @@ class Process:
         self.refused_letters = refused_letters(now_ms)
         self.parts = Parts(
             settings,
-            slice_index,
-            slice_count,
+            part,
             self.ledger,
             self.outbox,
             self.journal,
@@ -179,8 +178,7 @@ class Process:
             self._room,
             self.ledger.watermark,
             self.shutdown,
-            self.slice_index,
-            self.slice_count,
+            self.part,
             intervals=Intervals(watch_partitions=source.watch_partitions_seconds),
             begun_anew=self.journal.forget_partition,
             warm_up=self.warm_up if self._has_recovery and source.warm_up_hours else None,
@@ -196,13 +194,13 @@ class Process:
         return kafka
 
     def _kept(self, source: KafkaSource) -> Kept:
-        directory = self.settings.state.slice_directory(self.slice_index, self.slice_count)
+        directory = self.settings.state.slice_directory(self.part)
         has_position = any(part.rpartition("/")[0] == source.topic for part in self._earlier_parts)
         return Kept(directory, source.topic, has_position=has_position)
 
     def users_logic(self, resume_state: State | Sealed | None) -> UsersLogic:
         """Return the users of one shard; end the process where they cannot be taken up, with exit 2."""
-        place = Layout(self.settings.state.slice_directory(self.slice_index, self.slice_count)).users
+        place = Layout(self.settings.state.slice_directory(self.part)).users
         users = place if self._has_recovery else None
         state = self.manifest.state
         around = Around(
@@ -271,8 +269,7 @@ class Process:
             open_engine(delivery),
             now_ms,
             lane_share=self._lane_share(),
-            slice_index=self.slice_index,
-            slice_count=self.slice_count,
+            part=self.part,
         )
         sender.pause(self.settings.paused_syncs)
         self._say_paused()

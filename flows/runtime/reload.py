@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from flows.domain.fate import DeadLetterReason
-from flows.domain.slice import Slice
 from flows.observe.parts import Parts, Reload
 from flows.operators.sync_plan import Compiled
 from flows.runtime.restart import obstacles_here, topics_missing
@@ -100,7 +99,7 @@ class Reloader:
         self._compiled = compiled
         self._path = path
         self._has_recovery = has_recovery
-        self._part = Slice(parts.slice_index, parts.slice_count)
+        self._part = parts.part
         # Its `put` may interrupt itself, as nothing else that threads wait for: a signal's handler may call it.
         self._wishes: SimpleQueue[None] = SimpleQueue()
         parts.reload = handed_over()

@@ -4,7 +4,7 @@ from connectors.files.settings import FilesSource
 from connectors.kafka.probe import Probe, ProbeError
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import SecretError
-from flows.domain.slice import Slice
+from flows.domain.slice import ALL, Slice
 from flows.observe.server import why_not_listen
 from flows.runtime.obstacles import nothing_to_read, obstacles
 from flows.settings.model import Settings
@@ -17,7 +17,7 @@ def obstacles_here(new: Settings, part: Slice, own_port: int, *, has_recovery: b
     It asks nobody over the network, so that /status can say it. `own_port` is where this process serves its health, 0
     if nowhere.
     """
-    problems = obstacles(new, new.path, part if part.count > 1 else None)
+    problems = obstacles(new, new.path, part if part != ALL else None)
     further = [nothing_to_read(new), _unavailable(new.health, part.index, own_port)]
     if isinstance(new.source, FilesSource) and not has_recovery:
         further.append(
@@ -32,7 +32,7 @@ def topics_missing(old: Settings, new: Settings, part: Slice) -> list[str]:
     if isinstance(new.source, KafkaSource) and new.source != old.source:
         problems += _without_topic("source", new.source, part)
     if isinstance(new.dead_letters, KafkaDeadLetters) and new.dead_letters != old.dead_letters:
-        problems += _without_topic("dead_letters", new.dead_letters, Slice(0, 1))
+        problems += _without_topic("dead_letters", new.dead_letters, ALL)
     return [f"{new.path}: {each}" for each in problems]
 
 
@@ -59,6 +59,6 @@ def _without_topic(table: str, place: KafkaSource | KafkaDeadLetters, part: Slic
         return [f"{table}: Kafka cannot be used: {problem}"]
     if partitions is None:
         return [f"{table}.topic: there is no topic {place.topic}"]
-    if not any(each % part.count == part.index for each in partitions):
+    if not any(part.owns(each) for each in partitions):
         return [f"{table}.topic: {place.topic} has no partition for slice {part}"]
     return []

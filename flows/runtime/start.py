@@ -18,6 +18,7 @@ from connectors.state.lock import StateInUseError
 from connectors.state.manifest import Snapshot
 from connectors.state.private import keep_private, take_from_others
 from connectors.state.step_states import SOURCE
+from flows.domain.slice import ALL, Slice, read_slice
 from flows.observe.addresses import of_health
 from flows.observe.server import HealthServer, listen
 from flows.runtime import summary_file
@@ -51,21 +52,21 @@ def start() -> Process:
     recovery = recovery_directory()
     has_recovery = recovery is not None
     earlier_parts, stored = _stored(recovery, path)
-    index, count = slice_of_environment()
-    in_the_way = obstacle(settings.state.directory, count)
+    part = slice_of_environment()
+    in_the_way = obstacle(settings.state.directory, part.count)
     if in_the_way is not None:
         refuse(f"{path}: state.directory: {in_the_way}")
-    if (too_few := too_few_requests(settings, count)) is not None:
+    if (too_few := too_few_requests(settings, part.count)) is not None:
         refuse(f"{path}: {too_few}")
     try:
-        process = Process(settings, index, count, has_recovery=has_recovery, earlier_parts=earlier_parts, stored=stored)
+        process = Process(settings, part, has_recovery=has_recovery, earlier_parts=earlier_parts, stored=stored)
     except (StateInUseError, DamagedStateError) as problem:
         refuse(f"{path}: state.directory: {problem}")
     except OSError as problem:
         refuse(f"{path}: state.directory: {unusable(problem, settings.state.directory)}")
     _guard(recovery)
     process.stop_on_signals()
-    take_from_others(settings.state.slice_directory(process.slice_index, process.slice_count))
+    take_from_others(settings.state.slice_directory(process.part))
     reloader = _reloader(process, has_recovery=has_recovery)
     progress = Progress(process.parts, interval_seconds())
     process.before_summary = progress.stop
@@ -112,7 +113,7 @@ def _serve_health(path: Path, process: Process) -> str | None:
     Returns the address; None where none is served.
     """
     health = process.settings.health
-    port = health.port_of(process.slice_index)
+    port = health.port_of(process.part.index)
     if not port:
         return None
     try:
@@ -125,7 +126,7 @@ def _serve_health(path: Path, process: Process) -> str | None:
         return None
     process.parts.health_port = port
     atexit.register(HealthServer(process.parts, listening).stop)
-    return of_health(health, process.slice_index + 1)[-1]
+    return of_health(health, process.part.index + 1)[-1]
 
 
 def _collect_garbage_rarely() -> None:
@@ -135,12 +136,12 @@ def _collect_garbage_rarely() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def slice_of_environment() -> tuple[int, int]:
-    """Return (index, count) as STREAM_SLICE has it. Exits with 2 where it is none."""
-    index, _, count = os.environ.get("STREAM_SLICE", "0/1").partition("/")
-    if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
-        refuse("STREAM_SLICE: expected i/N with i from 0 to N-1, such as 0/4")
-    return int(index), int(count)
+def slice_of_environment() -> Slice:
+    """Return the slice that STREAM_SLICE names. Exits with 2 where it names none."""
+    try:
+        return read_slice(os.environ.get("STREAM_SLICE", str(ALL)))
+    except ValueError as problem:
+        refuse(f"STREAM_SLICE: {problem}, such as 0/4")
 
 
 def _stored(recovery: Path | None, path: Path) -> tuple[list[str], Snapshot | None]:

@@ -26,6 +26,7 @@ from connectors.values import (
     number,
     whole,
 )
+from flows.domain.slice import Slice
 from flows.settings.identity import IdentityTable
 from flows.settings.problems import closest
 from flows.settings.sync_tables import PropertyTable, SyncTable
@@ -111,9 +112,9 @@ class StateTable(Table):
     """Seconds between two snapshots. A crash goes back to the last one: fewer seconds are less to do again, and more
     to write."""
 
-    def slice_directory(self, index: int, count: int) -> pathlib.Path:
+    def slice_directory(self, part: Slice) -> pathlib.Path:
         """Return the directory of one slice; without slices, the directory itself."""
-        return slice_directory(self.directory, index, count)
+        return slice_directory(self.directory, part.index, part.count)
 
 
 class HealthTable(Table):

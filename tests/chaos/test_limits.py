@@ -23,6 +23,7 @@ from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
+from flows.domain.slice import Slice
 from flows.runtime.process import now_ms
 
 pytestmark = pytest.mark.chaos
@@ -120,8 +121,7 @@ def send_for(server: Server, seconds: float, delivery: DeliveryTable, slices: in
             report,
             open_engine(delivery),
             now_ms,
-            slice_index=index,
-            slice_count=slices,
+            part=Slice(index, slices),
         )
         for index in range(slices)
     ]

@@ -28,6 +28,7 @@ from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput, KafkaPartition
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
+from flows.domain.slice import ALL, Slice
 from tests.fixtures.kafka_local import LocalKafka
 
 pytestmark = pytest.mark.kafka
@@ -64,14 +65,14 @@ def open_source() -> Iterator[Callable[..., KafkaInput]]:
 
     def make(address: str, topic: str, shutdown: Shutdown | None = None, **settings: Any) -> KafkaInput:
         committed = settings.pop("committed", None)
-        slices = settings.pop("slices", (0, 1))
+        part = settings.pop("part", ALL)
         begun_anew = settings.pop("begun_anew", lambda *_: None)
         source = KafkaInput(
             KafkaSource(bootstrap_servers=address, topic=topic, group_id=f"group-of-{topic}", **settings),
             lambda: 1000,
             lambda _topic, partition: committed if partition == 0 else None,
             shutdown or Shutdown(),
-            *slices,
+            part,
             intervals=FAST,
             begun_anew=begun_anew,
         )
@@ -156,7 +157,7 @@ def test_more_slices_than_partitions_are_refused(
     kafka: str, make_topic: Callable[..., str], open_source: Callable[..., KafkaInput]
 ) -> None:
     with pytest.raises(KafkaSetupError, match="slice 2 of 3 has none to read"):
-        open_source(kafka, make_topic(partitions=2), slices=(2, 3)).connect()
+        open_source(kafka, make_topic(partitions=2), part=Slice(2, 3)).connect()
 
 
 def test_while_no_broker_answers_it_waits_and_a_stop_ends_the_wait_at_once(
@@ -306,13 +307,13 @@ def test_new_partitions_of_other_slices_are_left_to_them(
     kafka: str, kafka_admin: AdminClient, topic: str, open_source: Callable[..., KafkaInput]
 ) -> None:
     shutdown = Shutdown()
-    partition = begin(open_source(kafka, topic, shutdown, slices=(0, 2)))
+    partition = begin(open_source(kafka, topic, shutdown, part=Slice(0, 2)))
     kafka_admin.create_partitions([NewPartitions(topic, 6)])[topic].result(timeout=20)
     with pytest.raises(StopIteration):
         read(partition, 1, seconds=10)
     shutdown = Shutdown()
     kafka_admin.create_partitions([NewPartitions(topic, 7)])[topic].result(timeout=20)
-    assert read(begin(open_source(kafka, topic, shutdown, slices=(1, 2))), 1, seconds=0.5) == []
+    assert read(begin(open_source(kafka, topic, shutdown, part=Slice(1, 2))), 1, seconds=0.5) == []
     assert not shutdown.requested
 
 

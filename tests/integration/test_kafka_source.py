@@ -20,6 +20,7 @@ from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
+from flows.domain.slice import ALL, Slice
 
 pytestmark = pytest.mark.kafka
 
@@ -73,12 +74,12 @@ class Reader:
         on_record: Callable[[Record], None] = lambda _: None,
         room: Callable[[], int] = lambda: 1_000_000,
         watermark: Watermark = no_watermark,
-        slices: tuple[int, int] = (0, 1),
+        part: Slice = ALL,
     ) -> list[Record]:
         """Return everything that came until the stop, which `limit` records ask for."""
         shutdown = self.shutdown = Shutdown()
         self.watchdog(shutdown)
-        source = KafkaInput(self.settings, room, watermark, shutdown, *slices, intervals=FAST)
+        source = KafkaInput(self.settings, room, watermark, shutdown, part, intervals=FAST)
         out: list[Record] = []
 
         def note(record: Record) -> Record:
@@ -198,8 +199,8 @@ def test_slices_own_disjoint_partitions_that_cover_the_topic(
     topic = make_topic(partitions=5)
     for partition in range(5):
         produce(topic, partition, 10)
-    assert {each.partition for each in reader(topic).read(30, slices=(0, 2))} == {0, 2, 4}
-    assert {each.partition for each in reader(topic).read(20, slices=(1, 2))} == {1, 3}
+    assert {each.partition for each in reader(topic).read(30, part=Slice(0, 2))} == {0, 2, 4}
+    assert {each.partition for each in reader(topic).read(20, part=Slice(1, 2))} == {1, 3}
 
 
 def test_a_record_brings_its_value_key_time_and_place(kafka: str, topic: str, reader: Callable[..., Reader]) -> None:

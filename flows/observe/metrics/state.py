@@ -37,9 +37,9 @@ def _read_disk(to: Readings, parts: Parts) -> None:
 
 def read_process(to: Readings, parts: Parts) -> None:
     """Put what runs, and whether it goes on."""
-    labels = (version(v.PACKAGE), version("bytewax"), python_version(), str(parts.slice_index), str(parts.slice_count))
+    labels = (version(v.PACKAGE), version("bytewax"), python_version(), str(parts.part.index), str(parts.part.count))
     to.put(v.BUILD_INFO, 1, *labels)
-    to.put(v.SLICES, parts.slice_count)
+    to.put(v.SLICES, parts.part.count)
     to.put(v.SETTINGS_TAKEN, parts.reload is None or parts.reload.ok)
     beats = parts.heartbeat
     now = beats.clock()

@@ -10,6 +10,7 @@ from connectors.files.settings import FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.state.layout import rekey_directory
 from connectors.values import Topic
+from flows.domain.slice import Slice
 from flows.settings.model import Settings
 from flows.settings.tables import StateTable
 
@@ -35,9 +36,9 @@ class Place:
     hand_over: bool = False
     """End where that group stands, and let it go on in the other topic from there."""
 
-    def directory(self, index: int, count: int) -> Path:
+    def directory(self, part: Slice) -> Path:
         """Return where a slice keeps its position."""
-        return self.state.slice_directory(index, count)
+        return self.state.slice_directory(part)
 
 
 def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, hand_over: bool = False) -> Place:

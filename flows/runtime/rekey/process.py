@@ -28,6 +28,7 @@ from connectors.state.step_states import REKEY_SOURCE
 from flows.domain.event import Position, Record
 from flows.domain.ledger import Ledger
 from flows.domain.repartition import rekey
+from flows.domain.slice import Slice
 from flows.runtime.rekey import report
 from flows.runtime.rekey.counts import Counts
 from flows.runtime.rekey.place import Place
@@ -53,14 +54,14 @@ _IF_OLDER: Final = IfOlder(
 class Rekeying:
     """Builds the parts of the flow; keeps what they share."""
 
-    def __init__(self, place: Place, delivery: DeliveryTable, slice_index: int, slice_count: int) -> None:
+    def __init__(self, place: Place, delivery: DeliveryTable, part: Slice) -> None:
         """Build them. Raises StateInUseError, or OSError where the state directory cannot be used."""
         self.shutdown = Shutdown()
         self.counts = Counts()
         self.before_summary: Callable[[], None] = lambda: None
         """Called once, before the summary is printed."""
         self.ledger = Ledger(["written"], delivery.max_pending)
-        self._directory = place.directory(slice_index, slice_count)
+        self._directory = place.directory(part)
         self._lock = lock_directory(self._directory)
         self._place = place
         self._drain_seconds = delivery.drain_seconds
@@ -79,8 +80,7 @@ class Rekeying:
             self._room,
             self.ledger.watermark,
             self.shutdown,
-            slice_index,
-            slice_count,
+            part,
             intervals=Intervals(commit=COMMIT_SECONDS, watch_partitions=place.source.watch_partitions_seconds),
             with_headers=True,
             begun=self._begun,

@@ -41,10 +41,10 @@ def start(from_topic: str, to_topic: str, *, hand_over: bool) -> Rekeying:
         refuse(str(problem))
     except PlaceError as problem:
         refuse(f"{path}: {problem}")
-    index, count = slice_of_environment()
-    directory = place.directory(index, count)
+    part = slice_of_environment()
+    directory = place.directory(part)
     try:
-        process = Rekeying(place, settings.delivery, index, count)
+        process = Rekeying(place, settings.delivery, part)
     except StateInUseError as problem:
         refuse(f"{path}: state.directory: {problem}")
     except OSError as problem:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from connectors.delivery.settings import DeliveryTable
-from flows.domain.slice import Slice, parse_slice
+from flows.commands.slices import parse_slice
+from flows.domain.slice import Slice
 
 UNITS = sorted((Path(__file__).parents[3] / "deploy/systemd").glob("*.service"))
 SINGLE, TEMPLATE = UNITS

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.commands.main import main
+from flows.domain.slice import ALL
 from flows.runtime.rekey.place import place
 from flows.settings import load
 
@@ -78,7 +79,7 @@ def test_each_target_has_a_position_of_its_own() -> None:
     settings = load(Path("stream.toml"))
     one, other = (place(settings, None, to) for to in ("one", "other"))
     assert (one.source.group_id, other.source.group_id) == ("stream-rekey-one", "stream-rekey-other")
-    assert one.directory(0, 1) != other.directory(0, 1)
+    assert one.directory(ALL) != other.directory(ALL)
 
 
 def test_topics_may_come_from_the_environment(execs: Execs, monkeypatch: pytest.MonkeyPatch) -> None:

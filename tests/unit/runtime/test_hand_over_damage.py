@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flows.domain.slice import ALL
 from flows.runtime.rekey.place import place
 from flows.runtime.rekey.process import Rekeying
 from flows.settings import load
@@ -45,7 +46,7 @@ def test_where_a_partition_is_damaged_before_the_cut_nothing_is_handed_over(
     monkeypatch.setenv("STREAM_TEST_KEY", "a-key")
     Path("stream.toml").write_text(SETTINGS)
     settings = load(Path("stream.toml"))
-    process: Any = Rekeying(place(settings, None, "by-user", hand_over=True), settings.delivery, 0, 1)
+    process: Any = Rekeying(place(settings, None, "by-user", hand_over=True), settings.delivery, ALL)
     process.kafka = SimpleNamespace(unreadable=unreadable)
     process._until = {0: 3, 1: 20, 2: 0}
     process._hand_over = HandOver()

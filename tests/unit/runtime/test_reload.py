@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from connectors.shutdown import Shutdown
 from flows.domain.event import Position
 from flows.domain.ledger import Ledger
-from flows.domain.slice import Slice
+from flows.domain.slice import ALL, Slice
 from flows.observe.parts import Reload
 from flows.observe.server import listen, why_not_listen
 from flows.runtime.reload import How, Reloader, hand_over, handed_over, weigh
@@ -241,8 +241,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
         parts: Any = SimpleNamespace(
             settings=parse(TEXT, path),
             shutdown=Shutdown(),
-            slice_index=0,
-            slice_count=1,
+            part=ALL,
             reload=None,
             note_settings=lambda: None,
             ledger=Ledger(["one"], 100),

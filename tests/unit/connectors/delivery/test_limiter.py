@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.delivery.throttle import SLACK_SECONDS, Limiter
 from connectors.delivery.token_bucket import BURST_SECONDS
+from flows.domain.slice import Slice
 from tests.fixtures.examples import examples
 
 
@@ -53,7 +54,7 @@ def test_no_second_holds_more_than_the_limit_over_all_slices(
     for index in range(slices):
         begins_s = start_s + data.draw(st.floats(0, 1))
         on_the_way_s = data.draw(st.floats(0, SLACK_SECONDS * 0.9))
-        sent += [each + on_the_way_s for each in run(Limiter(rate, index, slices), late_ms, begins_s, 3)]
+        sent += [each + on_the_way_s for each in run(Limiter(rate, Slice(index, slices)), late_ms, begins_s, 3)]
     assert most_in_a_second(sorted(sent)) <= math.floor(rate)
 
 
@@ -65,7 +66,7 @@ def test_at_least_nine_tenths_of_the_limit_are_used(
     """Under saturation, by threads that wake up as much as 2 ms late."""
     slices = min(slices, math.floor(rate))
     seconds = max(3.0, 40 / rate)
-    sent = sum(len(run(Limiter(rate, index, slices), late_ms, start_s, seconds)) for index in range(slices))
+    sent = sum(len(run(Limiter(rate, Slice(index, slices)), late_ms, start_s, seconds)) for index in range(slices))
     assert sent >= 0.9 * math.floor(rate) * seconds - slices
 
 
@@ -94,7 +95,7 @@ def test_no_rate_is_no_limit(rate: float) -> None:
 def test_a_limit_that_leaves_a_slice_without_a_request_is_refused(rate: float, slices: int) -> None:
     """Rather than that this slice never sends, or that all of them send more than the limit."""
     with pytest.raises(ValueError, match="divided"):
-        _ = [Limiter(rate, index, slices) for index in range(slices)]
+        _ = [Limiter(rate, Slice(index, slices)) for index in range(slices)]
 
 
 def test_the_first_request_goes_at_once() -> None:
