@@ -6,8 +6,6 @@ from pathlib import Path
 
 import orjson
 
-from flows.commands.parser import COMMANDS
-from flows.domain.fate import DeadLetterReason, FilterReason, Outcome
 from flows.settings import load
 from tests.docs.markdown import ROOT
 from tests.docs.shell import Shell
@@ -52,19 +50,3 @@ def test_the_five_steps_lead_to_a_request(tmp_path: Path) -> None:
     assert line["outcome"] == "would_deliver"
     assert orjson.loads(line["request"]["body"]["eventValue"])["af_revenue"] == "9.99"
     assert "would deliver" in shell.run(asked).stdout
-
-
-def test_every_outcome_and_reason_is_explained() -> None:
-    """The table of outcomes is complete."""
-    table = (ROOT / "docs/outcomes.md").read_text(encoding="utf-8")
-    for word in (*Outcome, *FilterReason, *DeadLetterReason):
-        assert f"`{word.value}`" in table
-
-
-def test_every_command_is_in_the_table() -> None:
-    table = README[README.index("## Commands") : README.index("## How fast")]
-    assert sorted(re.findall(r"^\| `python -m flows ([a-z-]+)`", table, re.MULTILINE)) == sorted(COMMANDS)
-
-
-def test_it_can_be_read_in_one_sitting() -> None:
-    assert len(README.split()) <= 1200
