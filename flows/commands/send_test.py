@@ -19,8 +19,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from connectors.appsflyer.advice import advice
-from connectors.appsflyer.answers import Verdict, classify
+from connectors.appsflyer.answers import Verdict, judge
+from connectors.delivery.engines.no_answer import advice_on
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.sender import scrub
 from connectors.delivery.settings import DeliveryTable
@@ -215,7 +215,7 @@ def _send(delivery: DeliveryTable, endpoint: Endpoint, body: bytes) -> Answer:
 
 
 def _is_delivered(answer: Answer) -> bool:
-    return classify(answer.status, answer.text, answer.is_html).verdict is Verdict.DELIVERED
+    return judge(answer.status, answer.text, answer.is_html).verdict is Verdict.DELIVERED
 
 
 def _show_answer(console: Console, answer: Answer, key: str) -> None:
@@ -226,7 +226,8 @@ def _show_answer(console: Console, answer: Answer, key: str) -> None:
     console.print(
         Text(f"answer: {status} after {answer.seconds:.2f} s: {said}", "bold green" if is_fine else "bold red")
     )
-    for line in advice(answer.status, answer.text, answer.is_html):
+    explained = None if answer.status else advice_on(answer.text)
+    for line in explained or judge(answer.status, answer.text, answer.is_html).advice:
         console.print(Text(f"  {line}"))
 
 
