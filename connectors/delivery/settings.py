@@ -15,46 +15,47 @@ class DeliveryTable(Table):
     """How AppsFlyer is called."""
 
     endpoint: Endpoint | None = None
-    """https://api3.appsflyer.com (api2 for a dev_key) unless given; http:// only for a loopback host."""
+    """The default is https://api3.appsflyer.com (for a dev_key, api2). http:// is allowed for a loopback host only."""
     timeout_seconds: Annotated[float, number(0, 300, above=True)] = 15.0
-    """How long one request may take, from connecting to its answer. One that takes longer may have arrived: it is sent
-    again, and may count twice."""
+    """How long a request may take, from connecting to the answer. A request that takes longer is sent again. AppsFlyer
+    may then count it twice, because the first one may have arrived."""
     max_in_flight: Annotated[int, whole(1, 10_000)] = 256
-    """Requests at the same time, at the most: as many may be sent twice after a crash. One of several apps takes at
-    most four fifths of them, so that one that does not answer leaves room for the others."""
+    """How many requests may be in flight at the same time. After a crash so many may be sent twice. One of several apps
+    uses at most four fifths of them, so that an app without answers leaves room for the others."""
     max_pending: Annotated[int, whole(1, 10_000_000)] = 20_000
-    """Events between the source and their fate, of 4 KB each on average; beyond it the source waits. Held events do not
-    count."""
+    """How many events may be without an outcome, with 4 KB each on average. Above it, the source waits. Events that
+    wait for an identifier do not count."""
     max_requests_per_second: Annotated[float, number(0, 1_000_000)] = 0.0
     """Per app id, divided among slices, so that it must be at least one for each; 0 is no limit. AppsFlyer names no
     limit today; until 2023 it was 60,000 a minute, which is 1000."""
     ramp_requests_per_second_per_minute: Annotated[float, number(0, 1_000_000)] = 2000.0
-    """By how much the rate to an app may rise each minute, as AppsFlyer advises for sending in bulk; the first step is
-    taken at once, so that who sends less never meets it. Per app id, divided among slices; 0 is no ramp."""
+    """How much the rate to an app may rise each minute, in requests per second. AppsFlyer advises such a ramp for bulk
+    sending. The rate may start at this value, so a lower rate is never limited. Per app id, divided among slices; 0 is
+    no ramp."""
     adaptive_limits: Flag = False
     """Find out from an app's answers (429, 503, and answers that become slow) how many requests at a time it takes, and
-    send no more. It is off by default, because AppsFlyer has no such limit that a slice would meet. Where 503 come
-    whatever the load, as few as eight requests go at a time; where 429 do, one in four response times."""
+    send no more. It is off by default, because a slice does not reach a limit of AppsFlyer. If AppsFlyer answers 503 at
+    any load, the stream goes down to eight requests at a time; with 429, down to one request in four response times."""
     retry_minutes: Annotated[float, number(0, 10_080)] = 240.0
-    """How long an event is tried again before it becomes a dead letter. Time in which nothing at all gets through to
-    its app does not count."""
+    """How long a failed event is sent again before it becomes a dead letter. Time in which no request to its app
+    succeeds does not count."""
     on_rejected_credentials: Annotated[Literal["pause", "park"], choice("pause", "park")] = "pause"
-    """When AppsFlyer rejects the key, app id or plan: "pause" stops sending to that app until it is right again and
-    loses nothing; "park" makes dead letters, to be replayed."""
+    """When AppsFlyer rejects the key, app id or plan: "pause" stops sending to that app until it is accepted again, and
+    loses nothing; "park" makes dead letters that you can replay."""
     max_body_bytes: Annotated[int, whole(64, 1_048_576)] = 1024
-    """AppsFlyer takes up to 1 KB, so leave it; longer bodies lose properties in a fixed order."""
+    """Do not change it, because AppsFlyer takes up to 1 KB. Longer bodies lose properties in a fixed order."""
     brake_share: Annotated[float, number(0, 1)] = 0.5
-    """Stop when more than this share of the last brake_events was refused, as after a bad deploy; 1 is never. It takes
-    a restart to go on."""
+    """The stream stops when more than this share of the last brake_events was refused, for example after a bad release.
+    1 turns it off. Restart the stream to continue."""
     brake_events: Annotated[int, whole(10, 1_000_000)] = 1000
     """How many events the brake looks at."""
     drain_seconds: Annotated[float, number(0, 3600)] = 25.0
-    """How long a stop waits for requests that are under way. Above timeout_seconds, nothing is sent twice; what stops
-    the process from outside (systemd, Kubernetes) must allow a few seconds more."""
+    """How long a stop waits for requests in flight. If it is longer than timeout_seconds, nothing is sent twice.
+    systemd or Kubernetes must give the process a few seconds more."""
     ca_file: FilePath | None = None
-    """Certificates to trust instead of the system's, as PEM: for a proxy that looks into TLS."""
+    """Certificates to trust instead of the system's, as PEM, for example those of a proxy that decrypts TLS."""
     proxy: Proxy | None = None
-    """A proxy for requests to AppsFlyer; proxies in the environment are not used."""
+    """A proxy for requests to AppsFlyer. The stream ignores proxies in the environment."""
 
     def endpoint_of(self, key_kind: Literal["s2s_key", "dev_key"]) -> str:
         """Return where requests go that are sent with a key of this kind."""

@@ -19,9 +19,9 @@ class IdentityPathsTable(Table):
     """
 
     appsflyer_id: SomeEventPaths | None = None
-    """AppsFlyer's own id of the install, which the SDK returns from `getAppsFlyerUID()`. No event is sent without."""
+    """AppsFlyer's own id of the install; the SDK returns it from `getAppsFlyerUID()`. No event is sent without it."""
     idfa: EventPaths | None = None
-    """iOS: the advertising id, which exists where the user has allowed tracking."""
+    """iOS: the advertising id. It exists when the user has allowed tracking."""
     idfv: EventPaths | None = None
     """iOS: the vendor's id."""
     att: EventPaths | None = None
@@ -33,7 +33,7 @@ class IdentityPathsTable(Table):
     amazon_aid: EventPaths | None = None
     """Android on Amazon's devices: their advertising id."""
     imei: EventPaths | None = None
-    """Android: the IMEI, where an app may read it."""
+    """Android: the IMEI, if the app may read it."""
     app_set_id: EventPaths | None = None
     """Android: the app set id, as text or as `{scope, id}`."""
 
@@ -41,7 +41,7 @@ class IdentityPathsTable(Table):
 class IdentityPlatformsTable(Table):
     """Names that events state as their `platform` or `os_name`, beside the built-in ones, in any case.
 
-    A name that is neither here nor built in is taken for the sender's, such as a server's, and tells no platform.
+    The stream takes any other name for the name of a server that sends the event, and learns no platform from it.
     """
 
     ios: PropertyNames = Field(default_factory=list)
@@ -57,29 +57,29 @@ class IdentityTable(Table):
     """What is remembered of each user."""
 
     remember_days: Annotated[float, number(0, 3650, above=True)] = 90.0
-    """Days after which a user who sends nothing is forgotten. A remembered user takes up to about 1 KB of
-    memory."""
+    """A user is forgotten so many days after the last event. A remembered user takes up to about 1 KB of memory."""
     remember_users: Annotated[int, whole(4, 1_000_000_000)] = 10_000_000
-    """How many users and anonymous devices a process remembers at the most; beyond it those who were not heard of for
-    longest are forgotten. Two million fit into 2 GB."""
+    """How many users and anonymous devices a process remembers. Above this number it forgets those whose last event is
+    oldest. Two million fit into 2 GB."""
     remember_insert_ids: Annotated[int, whole(0, 10_000)] = 100
-    """Insert ids kept per user to recognise duplicates, 8 bytes each; 0 lets every event through."""
+    """How many insert ids are kept for each user to recognise duplicates, 8 bytes each. 0 turns this off."""
     hold_seconds: Annotated[float, number(0, 604_800)] = 300.0
-    """How long an event waits for its user's AppsFlyer id or platform, before it is a dead letter. Set it to the time
-    that your app takes to tell Amplitude the id, or longer; 0 waits for nothing. Time in which the source is not read
-    does not count, and what has come by then is read first."""
+    """How long an event waits for the AppsFlyer id or the platform of its user. Then it becomes a dead letter. Set at
+    least the time that your app needs to tell Amplitude the id; with 0 no event waits. Time in which the stream does
+    not read its source does not count. Before an event is given up, the stream reads everything that has arrived."""
     settle_seconds: Annotated[float, number(0, 86_400)] = 0.0
-    """How old the first events of a new AppsFlyer id must be before they are sent. AppsFlyer may count events that come
-    within 20 to 30 seconds of an install as organic: 30 keeps them from it."""
+    """How old the first events of a new AppsFlyer id must be before they are sent. AppsFlyer may count events as
+    organic that come within 20 to 30 seconds of an install; 30 avoids this."""
     hold_events: Annotated[int, whole(1, 100_000)] = 100
-    """Events held per user at the most, of 10 KB each on average; one more gives up the oldest."""
+    """How many events may wait for one user, with 10 KB each on average. When one more comes, the user's oldest waiting
+    event becomes a dead letter."""
     hold_megabytes: Annotated[int, whole(1, 1_000_000)] = 256
-    """What the held events of all users of a process may take in memory; beyond it those that wait longest are dead
-    letters."""
+    """How much memory the waiting events of all users of a process may take. Above it, the events that have waited
+    longest become dead letters."""
     paths: IdentityPathsTable = Field(default_factory=IdentityPathsTable)
     """Where identifiers are read from."""
     platforms: IdentityPlatformsTable = Field(default_factory=IdentityPlatformsTable)
-    """What your events call their platform, if it is none of the usual names."""
+    """The names of platforms in your events, if they are not the usual ones."""
 
     @property
     def identifier_paths(self) -> dict[str, tuple[str, ...]]:

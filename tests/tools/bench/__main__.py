@@ -26,7 +26,7 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "compare": compare,
     "stages": stages,
     "profile": profile,
-    "courier": sender,
+    "sender": sender,
     "slices": slices,
     "latency": latency,
 }

@@ -153,7 +153,7 @@ def main(settings: str, expected: int, result: str) -> int:
     used = {
         **hand.cpu,
         "driver": main_seconds - sum(hand.cpu.values()),
-        "courier": sender,
+        "sender": sender,
         "librdkafka": time.process_time() - all_began - main_seconds - sender,
     }
     bookkeeping = bookkeeping_seconds(hand.process, expected)

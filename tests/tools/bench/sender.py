@@ -15,7 +15,7 @@ from tests.tools.bench.this_stream import REPOSITORY
 from tests.tools.bench.workplace import ready
 
 TARGET: Final = 0.9
-_NAME: Final = "courier"
+_NAME: Final = "sender"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,19 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Measure, and print how they compare."""
-    field = [Contestant(_NAME, "the courier alone", _sender), *chosen(LIMIT)]
+    field = [Contestant(_NAME, "the sender alone", _sender), *chosen(LIMIT)]
     with ready(traffic.Shape(arguments.events), console) as place:
         results = rounds.run(field, arguments.rounds, place)
     figures = {name: Figures.of(measurements) for name, measurements in results.items()}
     console.print(table.table(field, figures, f"{arguments.rounds} rounds: median (least-most)"))
     compared = ratio(results[_NAME], results[LIMIT])
     said = (
-        f"The courier alone does {compared.median:.0%} ({compared.least:.0%}-{compared.most:.0%}) of bare libcurl's "
+        f"The sender alone does {compared.median:.0%} ({compared.least:.0%}-{compared.most:.0%}) of bare libcurl's "
         f"requests per CPU-second; the target is {TARGET:.0%}."
     )
     console.print(f"\n{said}")
     if arguments.document:
-        document.write(document.PERFORMANCE, "courier", said)
+        document.write(document.PERFORMANCE, "sender", said)
     return 0
 
 

@@ -23,8 +23,8 @@ _WORDS: Final = {
     "identify": "the user's devices, duplicates",
     "translate": "the body: revenue, properties, identifiers, at most 1 KB",
     "window": "micro-batches by lane",
-    "sink": "unfinished events, hand-over to the courier",
-    "courier": "requests, answers, ledger, journal; libcurl, HTTP/2 and TLS",
+    "sink": "unfinished events, passing them to the sender",
+    "sender": "requests, answers, ledger, journal; libcurl, HTTP/2 and TLS",
     "engine": "Bytewax, its grouping by key, snapshots, recovery store (the difference to the whole stream)",
 }
 
@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     bare_us = 1e6 / whole[LIMIT].per_cpu_second * whole[LIMIT].requests / shape.events
     books_us = hand.bookkeeping_seconds / shape.events * 1e6
     note = (
-        f"Of the courier's {_of(rows, 'courier'):.1f} µs, bare libcurl takes {bare_us:.1f} for the same requests. "
-        f"Ledger, journal and the list of what is unfinished take {books_us:.1f} µs, within decode, sink and courier."
+        f"Of the sender's {_of(rows, 'sender'):.1f} µs, bare libcurl takes {bare_us:.1f} for the same requests. "
+        f"Ledger, journal and the list of what is unfinished take {books_us:.1f} µs, within decode, sink and sender."
     )
     table = Table(title=f"{shape.events:,} events, CPU time for each", title_justify="left", box=None)
     for name in ("", "µs", "share"):

@@ -70,9 +70,9 @@ def test_two_slices_that_need_no_more_cpu_for_an_event_do_twice_the_work() -> No
 
 
 def test_the_budget_adds_up_to_what_the_whole_stream_takes_for_an_event() -> None:
-    hand = Hand(read=1250, cpu_seconds={"decode": 0.02, "courier": 0.1, "driver": 9.0}, bookkeeping_seconds=0.01)
+    hand = Hand(read=1250, cpu_seconds={"decode": 0.02, "sender": 0.1, "driver": 9.0}, bookkeeping_seconds=0.01)
     rows = budget(hand, ONE, events=1250)
     whole_us = ONE.cpu_seconds / ONE.counted * ONE.requests / 1250 * 1e6
     assert sum(row.per_event_us for row in rows) == pytest.approx(whole_us)
-    assert [row.name for row in rows] == ["decode", "courier", "engine"]
+    assert [row.name for row in rows] == ["decode", "sender", "engine"]
     assert rows[0].per_event_us == pytest.approx(16.0)
