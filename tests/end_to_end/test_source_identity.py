@@ -4,46 +4,19 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import orjson
 import pytest
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from tests.fixtures.events import order, produce
 from tests.fixtures.kafka import make_again
+from tests.fixtures.settings import kafka_source, settings_text
 from tests.fixtures.stream import KEY, Run, Stream
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
-
-SETTINGS = """\
-[source]
-kind = "kafka"
-bootstrap_servers = "{bootstrap}"
-topic = "{topic}"
-group_id = "{topic}-group"
-{more}
-
-[delivery]
-endpoint = "{url}"
-
-[state]
-directory = "{directory}"
-
-[dead_letters]
-kind = "files"
-directory = "{directory}/letters"
-
-[health]
-port = 0
-
-[[sync]]
-name = "production"
-ios_app_id = "id123456789"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-"""
 
 
 class World:
@@ -54,32 +27,22 @@ class World:
         self.sent = 0
         self.configure("state")
 
-    def configure(self, state: str, more: str = 'start = "earliest"') -> None:
-        """Write the settings, for the state directory of that name."""
+    def configure(self, state: str, start: str = "earliest", **more: Any) -> None:
+        """Write the settings, for the state directory of that name; `more` is for the source."""
         self.state = self.stream.directory / state
-        text = SETTINGS.format(
-            bootstrap=self.kafka, topic=self.topic, more=more, url=self.sandbox.url, directory=self.state
+        text = settings_text(
+            kafka_source(self.kafka, self.topic, start=start, **more),
+            delivery={"endpoint": self.sandbox.url},
+            state={"directory": str(self.state)},
+            dead_letters={"kind": "files", "directory": f"{self.state}/letters"},
         )
         self.stream.configure(text)
 
     def produce(self, count: int, *, unknown: bool = False, partition: int = 0) -> None:
         """Write events that differ from all before; unknown ones lack the AppsFlyer id, and so are held."""
-        producer = Producer({"bootstrap.servers": self.kafka, "linger.ms": 5})
-        for number in range(self.sent, self.sent + count):
-            user = f"user-{number}" if unknown else "user"
-            event = {
-                "event_type": f"event {number}",
-                "user_id": user,
-                "device_id": user,
-                "platform": "iOS",
-                "insert_id": str(number),
-                "time": int(time.time() * 1000),
-                "event_properties": {"number": number},
-            }
-            if not unknown:
-                event["user_properties"] = {"appsflyer_id": "1700000000000-1234567"}
-            producer.produce(self.topic, orjson.dumps(event), user.encode(), partition=partition)
-        assert producer.flush(30) == 0
+        who: dict[str, Any] = {"user_properties": None} if unknown else {"user_id": "user"}
+        numbers = range(self.sent, self.sent + count)
+        produce(self.kafka, self.topic, (order(each, event_type=f"event {each}", **who) for each in numbers), partition)
         self.sent += count
 
     def make_again(self) -> None:
@@ -124,7 +87,7 @@ def test_a_topic_made_again_while_the_stream_is_stopped_is_read_from_its_first_r
     world.make_again()
     world.produce(200)
     assert "made again since it was read; a start reads the new one from its first record" in world.check()
-    world.configure("state", f'start = "{start}"')
+    world.configure("state", start)
     run = world.run()
     world.delivered(300)
     assert run.stop() == 0, run.log
@@ -159,7 +122,7 @@ def test_a_topic_made_again_while_the_stream_runs_is_read_from_its_first_record(
 def test_a_partition_that_was_added_is_read_from_its_first_record_though_a_start_reads_the_latest(
     world: World, *, is_running: bool
 ) -> None:
-    world.configure("state", 'start = "latest"\nwatch_partitions_seconds = 1')
+    world.configure("state", "latest", watch_partitions_seconds=1)
     world.produce(10)
     run = world.run()
     run.wait_for_log("reading a partition")
