@@ -9,45 +9,32 @@ A snapshot waits for the disk four times, in an order that a crash at any moment
 fresh segment before the manifest lists it; the ended one is on the disk before the manifest lists it as closed; and the
 manifest is there, itself and its name, before a file that it no longer lists is removed. None of it is under the lock,
 so that the sender goes on writing, to the fresh segment, meanwhile.
-
-Format of a segment: frames (see `frames.py`); the payload is a JSON list of
-`[source, partition, place, sync, copy, fate, [first offset, and how much further each next one is]]`, where fate is
-`delivered` or a dead letter's reason: some five bytes an entry under load, fifty where each is written alone. The first
-frame has the id of the state directory in the place of a fate, and no offset, so that an earlier version, which writes
-none, reads over it.
 """
 
-import os
 import time
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple
 
-import orjson
 import structlog
 
-from connectors.state.damage import SEND_AGAIN, DamagedStateError, numbered_files
+from connectors.state.damage import SEND_AGAIN
 from connectors.state.durable import sync_entries
 from connectors.state.earlier_fates import DELIVERED, EarlierFates, Entry
-from connectors.state.frames import append_whole, frame, is_torn, next_frame, read_frames
+from connectors.state.journal_segment import head, packed, read_content
+from connectors.state.layout import JOURNAL_SEGMENTS
 from connectors.state.manifest import KEPT_SNAPSHOTS, Listed, Manifest, check_listed, read_listed
+from connectors.state.segment_log import SegmentFile
 from flows.domain.event import Position
 
-__all__ = ["DELIVERED", "Entry", "Journal", "Released", "read_segment"]
+__all__ = ["DELIVERED", "Entry", "Journal", "Released"]
 
 log = structlog.get_logger()
 
-_SUFFIX: Final = ".journal"
 _UNKNOWN: Final = Listed(0, 0, is_closed=False)
 """How much of a segment is on the disk is not known: it is written to, or could not be synced."""
-_HEAD: Final = b'[["",'
-"""What the first frame's payload begins with."""
-
 Released = Mapping[tuple[str, int], int]
 """Source partition → the offset below which no start would read again, however it finds its place."""
 
@@ -86,15 +73,14 @@ class Journal:
         self._snapshots = 0
         self._clean_at = time.monotonic()
         number = 0
-        paths = numbered_files(directory, _SUFFIX)
+        paths = JOURNAL_SEGMENTS.paths(directory)
         check_listed(directory, paths, manifest.files if manifest is not None else {}, SEND_AGAIN)
         for path in paths:
             number = int(path.stem)
             self._sealed.append(self._load(path))
         self._next_number = number + 1
-        self._size = self._crc32 = 0
-        """Of the segment that is written to."""
-        self._segment, self._descriptor = self._begin()
+        self._file = self._begin()
+        self._segment = _Segment(self._file.path, {})
         self._list()
 
     def __len__(self) -> int:
@@ -121,26 +107,12 @@ class Journal:
         with self._lock:
             if not self._buffer:  # another thread has written it
                 return
-            groups: dict[tuple[str, int, int, str | None, int, str], list[int]] = {}
-            for ((source, partition, offset, place), sync, copy), fate in self._buffer:
-                group = (source, partition, place, sync, copy, fate)
-                if group in groups:
-                    groups[group].append(offset)
-                else:
-                    groups[group] = [offset]
-            highest = self._segment.highest.copy()
-            records = []
-            for group, offsets in groups.items():
-                offsets.sort()
-                highest[group[:2]] = max(offsets[-1], highest.get(group[:2], -1))
-                steps = [after - before for before, after in pairwise(offsets)]
-                records.append((*group, [offsets[0], *steps]))
-            data = frame(orjson.dumps(records))
-            if not self._size and self._manifest is not None:
-                data = frame(orjson.dumps([("", 0, 0, None, 0, self._manifest.state, [])])) + data
-            append_whole(self._descriptor, data)
-            self._size, self._crc32 = self._size + len(data), zlib.crc32(data, self._crc32)
-            self._segment.highest.update(highest)
+            data, highest = packed(self._buffer)
+            if not self._file.size and self._manifest is not None:
+                data = head(self._manifest.state) + data
+            self._file.append(data)
+            for place, offset in highest.items():
+                self._segment.highest[place] = max(offset, self._segment.highest.get(place, -1))
             self._buffer.clear()
             self._clean_at = time.monotonic()
 
@@ -184,7 +156,7 @@ class Journal:
     def size_bytes(self) -> int:
         """Return the size of all segments."""
         size = 0
-        for path in self._directory.glob(f"*{_SUFFIX}"):
+        for path in self._directory.glob(f"*{JOURNAL_SEGMENTS.suffix}"):
             with suppress(OSError):  # removed in between
                 size += path.stat().st_size
         return size
@@ -207,12 +179,12 @@ class Journal:
         """Write the rest and let go of the file."""
         try:
             self.flush()
-            os.fdatasync(self._descriptor)
+            self._file.sync()
             self._sealed.append(self._ended())
             self._list()
         except OSError as problem:
             log.error("the journal's end could not be written; a start may repeat that much", why=problem.strerror)
-        os.close(self._descriptor)
+        self._file.close()
 
     def _seal(self) -> None:
         """Add nothing more to the segment, unless there is no room for another."""
@@ -222,41 +194,32 @@ class Journal:
             fresh = self._begin()
         except OSError:
             with suppress(OSError):
-                os.fdatasync(self._descriptor)
+                self._file.sync()
             return
         with self._lock:
-            ended, descriptor = self._ended(), self._descriptor
+            ended, file = self._ended(), self._file
             self._sealed = [*self._sealed, ended._replace(listed=_UNKNOWN)]
-            self._segment, self._descriptor = fresh
-            self._size = self._crc32 = 0
+            self._segment, self._file = _Segment(fresh.path, {}), fresh
         try:
-            os.fdatasync(descriptor)
+            file.sync()
             self._sealed[-1] = ended
         except OSError as problem:  # it is read as one that a crash has left
             log.error("the journal could not be synced; a crash of the machine may repeat it", why=problem.strerror)
         finally:
-            os.close(descriptor)
+            file.close()
 
     def _ended(self) -> _Segment:
         """Return the segment that is written to as one to which nothing is added."""
-        listed = Listed(self._size, self._crc32, is_closed=True)
-        return self._segment._replace(needed_at=self._snapshots, listed=listed)
+        return self._segment._replace(needed_at=self._snapshots, listed=self._file.ended())
 
     def _list(self) -> None:
         """Let the manifest know of every segment. Raises OSError."""
         if self._manifest is not None:
             self._manifest.write({each.path.name: each.listed for each in (self._segment, *self._sealed)})
 
-    def _begin(self) -> tuple[_Segment, int]:
-        path = self._directory / f"{self._next_number:012d}{_SUFFIX}"
-        self._next_number += 1
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            sync_entries(self._directory)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return _Segment(path, {}), descriptor
+    def _begin(self) -> SegmentFile:
+        number, self._next_number = self._next_number, self._next_number + 1
+        return SegmentFile.begin(JOURNAL_SEGMENTS.path(self._directory, number))
 
     def _load(self, path: Path) -> _Segment:
         files = self._manifest.files if self._manifest is not None else {}
@@ -267,66 +230,10 @@ class Journal:
             if listed is None or not listed.is_closed:  # one that is closed is as it was when it was listed
                 state = self._manifest.state
         highest: dict[tuple[str, int], int] = {}
-        for source, partition, offset, place, sync, copy, fate in _read(content, path, state):
+        for source, partition, offset, place, sync, copy, fate in read_content(content, path, state):
             self._known.add((Position(source, partition, offset, place), sync, copy), fate)
             highest[source, partition] = max(offset, highest.get((source, partition), -1))
-        return _Segment(path, highest, Listed(len(content), zlib.crc32(content), is_closed=True))
-
-
-def read_segment(path: Path) -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
-    """Yield (source, partition, offset, place, sync, copy, fate).
-
-    A torn end is left out, and said. So is a part that is damaged; what stands behind it is read. Raises
-    DamagedStateError where it is whole, and no journal.
-    """
-    yield from _read(path.read_bytes(), path)
-
-
-def _read(content: bytes, path: Path, state: str = "") -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
-    """Yield as `read_segment` does; with the id of a state, what is damaged or of another state is refused, too."""
-    file = BytesIO(content)
-    end = 0
-    while True:
-        for payload, end in read_frames(file):  # noqa: B007 - the last one is asked for below
-            try:
-                if payload.startswith(_HEAD):
-                    _check_state(orjson.loads(payload)[0][5], state, path)
-                else:
-                    yield from _entries(payload)
-            except (ValueError, TypeError, IndexError) as problem:
-                raise DamagedStateError(f"{path} is no journal; move it out of the state directory") from problem
-        if end == len(content):
-            return
-        behind = next_frame(content, end, b"[[")
-        if behind is None and is_torn(content[end:]):
-            log.warning("the journal's end is torn, as after a crash", segment=path.name, bytes=len(content) - end)
-            return
-        if state:
-            raise DamagedStateError(f"{path} is damaged at byte {end}; {SEND_AGAIN}")
-        log.error(
-            "the journal is damaged: what was delivered and stood there may be sent twice",
-            file=str(path),
-            at_byte=end,
-            bytes=(len(content) if behind is None else behind) - end,
-            do="look after the disk; see docs/runbook.md, «Damaged state»",
-        )
-        if behind is None:
-            return
-        end = behind
-        file.seek(end)
-
-
-def _check_state(found: str, state: str, path: Path) -> None:
-    if state and found != state:
-        raise DamagedStateError(f"{path} is of another state directory ({found}, this is {state}); {SEND_AGAIN}")
-
-
-def _entries(payload: bytes) -> Iterator[tuple[str, int, int, int, str | None, int, str]]:
-    for source, partition, place, sync, copy, fate, steps in orjson.loads(payload):
-        offset = 0
-        for step in steps:
-            offset += step
-            yield source, partition, offset, place, sync, copy, fate
+        return _Segment(path, highest, Listed.whole(content))
 
 
 def _is_below(segment: _Segment, released: Released) -> bool:

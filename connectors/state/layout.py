@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
+
+from connectors.state.damage import DamagedStateError
 
 LOCK: Final = "lock"
 BALLAST: Final = "ballast"
@@ -28,6 +30,37 @@ _READY: Final = "ready"
 _SLICES: Final = "slice-*-of-*"
 
 
+class Segments(NamedTuple):
+    """The names of a log's files: `NUMBER.suffix`."""
+
+    suffix: str
+    digits: int
+
+    def path(self, directory: Path, number: int) -> Path:
+        """Return where the segment of that number is."""
+        return directory / f"{number:0{self.digits}d}{self.suffix}"
+
+    def paths(self, directory: Path) -> list[Path]:
+        """Return the segments that are there, lowest number first.
+
+        Raises DamagedStateError where another file has that suffix.
+        """
+        paths = list(directory.glob(f"*{self.suffix}"))
+        for path in paths:
+            is_number = path.stem.isascii() and path.stem.isdecimal() and len(path.stem) >= _LEAST_DIGITS
+            if not (is_number and path.is_file()):
+                raise DamagedStateError(f"{path} is no file of the stream's; move it out of the state directory")
+        return sorted(paths, key=lambda path: int(path.stem))
+
+
+JOURNAL_SEGMENTS: Final = Segments(".journal", 12)
+MARK_SEGMENTS: Final = Segments(".marks", 12)
+USER_SEGMENTS: Final = Segments(".users", 9)
+SPILL_SEGMENTS: Final = Segments(".overflow", 9)
+_LEAST_DIGITS: Final = 9
+"""With fewer it is another name of the same number."""
+
+
 class Layout:
     """The state of one slice, or of one replay or rekeying, in a directory of its own."""
 
@@ -47,7 +80,7 @@ class Layout:
     @property
     def segments(self) -> list[Path]:
         """The files of the journal, oldest first."""
-        return sorted(self.journal.glob("*.journal"))
+        return sorted(self.journal.glob(f"*{JOURNAL_SEGMENTS.suffix}"))
 
     @property
     def has_store(self) -> bool:
@@ -130,7 +163,7 @@ def user_logs_below(root: Path, shard: str = "*") -> list[Path]:
 
 def spill_files_below(root: Path) -> list[Path]:
     """Return the files of all queues below a state directory."""
-    return sorted(root.rglob("*.overflow"))
+    return sorted(root.rglob(f"*{SPILL_SEGMENTS.suffix}"))
 
 
 def obstacle(root: Path, count: int) -> str | None:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import structlog
 
@@ -44,6 +44,11 @@ class Listed(NamedTuple):
     """Of these."""
     is_closed: bool
     """Nothing was added since."""
+
+    @classmethod
+    def whole(cls, content: bytes) -> Self:
+        """Return how a file of that content is listed when nothing is added to it."""
+        return cls(len(content), zlib.crc32(content), is_closed=True)
 
     def fits(self, content: bytes) -> bool:
         """Return whether a file's content is what was written."""

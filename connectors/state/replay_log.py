@@ -4,15 +4,12 @@ A mark stands for an event, the sync and the copy: `delivered` is the end for al
 became a dead letter again is the end for those that were replayed, and not for the new one, which says that it was
 replayed once more. So letters may be moved to other files, and one that a crash has stored twice is replayed once.
 
-Format of a file: frames (see `frames.py`); the payload is a JSON list of `[source, partition, offset, place, sync,
+Format of a file: frames (see `segment_log.py`); the payload is a JSON list of `[source, partition, offset, place, sync,
 copy, fate, replays, run]`. Marks are never removed by the program: some 100 bytes for each letter that was replayed.
 They are of no use any more when the letters are gone: then all of it may be deleted, `manifest.json` beside it, too.
 """
 
-import os
 import sys
-import zlib
-from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -20,17 +17,15 @@ from typing import Final
 import orjson
 import structlog
 
-from connectors.state.damage import DamagedStateError, numbered_files
-from connectors.state.durable import sync_entries
+from connectors.state.damage import DamagedStateError
 from connectors.state.earlier_fates import DELIVERED, Entry
-from connectors.state.frames import append_whole, frame, is_torn, next_frame, read_frames
-from connectors.state.layout import MANIFEST
+from connectors.state.layout import MANIFEST, MARK_SEGMENTS
 from connectors.state.manifest import Listed, Manifest, check_listed, read_listed
+from connectors.state.segment_log import SegmentFile, frame, read_json_frames
 from flows.domain.event import Position
 
 log = structlog.get_logger()
 
-_SUFFIX: Final = ".marks"
 _FOR_GOOD: Final = sys.maxsize
 _NOT: Final = (0, "")
 
@@ -49,8 +44,6 @@ class ReplayLog:
         """
         self._manifest = manifest
         self._files: dict[str, Listed] = {}
-        self._size = self._crc32 = 0
-        """Of the file that is written to."""
         self._directory = directory
         self._run = run
         self._lock = Lock()
@@ -59,8 +52,8 @@ class ReplayLog:
         self.of_this_run: set[Entry] = set()
         """What this run had brought to an end before it was interrupted."""
         self._next_number = 1
-        self._descriptor: int | None = None
-        paths = numbered_files(directory, _SUFFIX)
+        self._file: SegmentFile | None = None
+        paths = MARK_SEGMENTS.paths(directory)
         check_listed(directory, paths, manifest.files if manifest is not None else {}, self._way_out())
         for path in paths:
             self._next_number = int(path.stem) + 1
@@ -87,55 +80,50 @@ class ReplayLog:
         if not self._buffer:
             return
         with self._lock:
-            if self._descriptor is None:
-                self._descriptor = self._begin()
-            data = frame(orjson.dumps(self._buffer))
-            append_whole(self._descriptor, data)
-            self._size, self._crc32 = self._size + len(data), zlib.crc32(data, self._crc32)
+            if self._file is None:
+                self._file = self._begin()
+            self._file.append(frame(orjson.dumps(self._buffer)))
             self._buffer = []
 
     def close(self) -> None:
         """Write the rest and let go of the file."""
         self.flush()
-        if self._descriptor is not None:
-            os.fdatasync(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = None
-            self._list(Listed(self._size, self._crc32, is_closed=True))
+        if self._file is not None:
+            self._file.sync()
+            self._file.close()
+            self._list(self._file.path, self._file.ended())
+            self._file = None
 
     def _note(self, entry: Entry, replays: int, fate: str) -> None:
         ended = (_FOR_GOOD if fate == DELIVERED else replays, fate)
         self._ended[entry] = max(ended, self._ended.get(entry, _NOT))
 
-    def _begin(self) -> int:
+    def _begin(self) -> SegmentFile:
         self._directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path(), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        sync_entries(self._directory)
-        self._list(Listed(0, 0, is_closed=False))
-        return descriptor
+        file = SegmentFile.begin(MARK_SEGMENTS.path(self._directory, self._next_number))
+        self._list(file.path, Listed(0, 0, is_closed=False))
+        return file
 
-    def _path(self) -> Path:
-        return self._directory / f"{self._next_number:012d}{_SUFFIX}"
-
-    def _list(self, current: Listed) -> None:
+    def _list(self, path: Path, current: Listed) -> None:
         """Let the manifest know of every file. Raises OSError."""
         if self._manifest is not None:
-            self._manifest.write({**self._files, self._path().name: current})
+            self._manifest.write({**self._files, path.name: current})
 
     def _load(self, path: Path, *, again: bool) -> None:
         content = read_listed(path, self._manifest.files if self._manifest is not None else {}, self._way_out())
-        self._files[path.name] = Listed(len(content), zlib.crc32(content), is_closed=True)
-        end = 0
-        for payload, end in read_frames(BytesIO(content)):  # noqa: B007 - the last one is asked for below
+        self._files[path.name] = Listed.whole(content)
+
+        def torn(size_bytes: int) -> None:
+            log.warning("the marks' end is torn, as after a crash", file=path.name, bytes=size_bytes)
+
+        def damaged(start: int, _: int) -> None:
+            raise DamagedStateError(f"{path} is damaged at byte {start}; {self._way_out()}")
+
+        for payload in read_json_frames(content, torn, damaged):
             try:
                 self._take(payload, again=again)
             except (ValueError, TypeError) as problem:
                 raise DamagedStateError(f"{path} is no file of marks; move it out of the state directory") from problem
-        if end == len(content):
-            return
-        if next_frame(content, end, b"[[") is not None or not is_torn(content[end:]):
-            raise DamagedStateError(f"{path} is damaged at byte {end}; {self._way_out()}")
-        log.warning("the marks' end is torn, as after a crash", file=path.name, bytes=len(content) - end)
 
     def _take(self, payload: bytes, *, again: bool) -> None:
         for source, partition, offset, place, sync, copy, fate, replays, run in orjson.loads(payload):

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from connectors.state.damage import READ_AGAIN, DamagedStateError, numbered_files
+from connectors.state.damage import READ_AGAIN, DamagedStateError
 from connectors.state.durable import sync_entries
-from connectors.state.frames import frame, read_frames
+from connectors.state.layout import SPILL_SEGMENTS
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from connectors.state.plain import load_plain
+from connectors.state.segment_log import SegmentFile, frame, read_frames
 
 _SEGMENT_BYTES: Final = 16 << 20
-_SUFFIX: Final = ".overflow"
 _WHERE: Final = struct.Struct(">QQI")
 _ALL_BITS: Final = (1 << 64) - 1
 
@@ -45,10 +45,12 @@ class Spill:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         sync_entries(directory.parent)
-        (self._read_segment, self._read_offset), (self._segment, self._offset) = mark[0], mark[1]
-        paths = numbered_files(directory, _SUFFIX)
-        self.size, self._checksum = self._measure()
+        (self._read_segment, self._read_offset), (self._segment, end) = mark[0], mark[1]
+        paths = SPILL_SEGMENTS.paths(directory)
+        self.size = self._checksum = 0
         """How many items wait."""
+        for each in _waiting(directory, mark[0], mark[1]):
+            self._count(1, _check(*each))
         if len(mark) > 2 and (self.size, self._checksum) != mark[2:]:  # noqa: PLR2004 - the first version's has two
             raise DamagedStateError(
                 f"{directory} holds {self.size} events that wait, and the recovery store knows of {mark[2]} "
@@ -57,8 +59,7 @@ class Spill:
         for path in paths:
             if not self._read_segment <= int(path.stem) <= self._segment:
                 path.unlink()
-        self._writer: BinaryIO = self._path(self._segment).open("ab")
-        self._writer.truncate(self._offset)
+        self._writer = SegmentFile.resume(self._path(self._segment), end)
         self._is_unsynced = True
         """Whether something was written that the disk may not have."""
         self._reader: BinaryIO = self._path(self._read_segment).open("rb")
@@ -68,21 +69,15 @@ class Spill:
     def append(self, item: tuple[Any, ...]) -> None:
         """Add an item of builtins. Raises OSError, and has then added nothing."""
         payload = pickle.dumps(item)
-        data = frame(payload)
-        try:
-            self._writer.write(data)
-            self._writer.flush()
-        except OSError:
-            self._writer.truncate(self._offset)
-            raise
+        offset = self._writer.size
+        self._writer.append(frame(payload))
         self._is_unsynced = True
-        self._count(1, _check(self._segment, self._offset, payload))
-        self._offset += len(data)
-        if self._offset >= _SEGMENT_BYTES:
-            os.fdatasync(self._writer.fileno())
+        self._count(1, _check(self._segment, offset, payload))
+        if self._writer.size >= _SEGMENT_BYTES:
+            self._writer.sync()
             self._writer.close()
-            self._segment, self._offset = self._segment + 1, 0
-            self._writer = self._path(self._segment).open("ab")
+            self._segment += 1
+            self._writer = SegmentFile(self._path(self._segment))
 
     def take(self, most: int, most_bytes: int = 1 << 62) -> list[tuple[Any, ...]]:
         """Take up to so many items off its front, the first one however large it is, and none beyond so many bytes.
@@ -106,7 +101,7 @@ class Spill:
                     raise _damaged(path, self._read_offset)
                 self._reader.close()
                 self._read_segment, self._read_offset = self._read_segment + 1, 0
-                self._reader = self._open(self._read_segment)
+                self._reader = _open(self._path(self._read_segment))
                 continue
         self._reader.seek(self._read_offset)
         return taken
@@ -114,15 +109,15 @@ class Spill:
     def mark(self) -> Mark:
         """Make durable what waits, and return where it stands, for a snapshot. Raises OSError."""
         if self._is_unsynced:
-            os.fdatasync(self._writer.fileno())
+            self._writer.sync()
             sync_entries(self._directory)
             self._is_unsynced = False
-        return (self._read_segment, self._read_offset), (self._segment, self._offset), self.size, self._checksum
+        return *self._places(), self.size, self._checksum
 
     def snapshot_taken(self) -> None:
         """Remove the segments that neither this snapshot nor the kept ones before it need."""
         self._kept.append(self._read_segment)
-        for path in numbered_files(self._directory, _SUFFIX):
+        for path in SPILL_SEGMENTS.paths(self._directory):
             if int(path.stem) < self._kept[0]:
                 path.unlink()
 
@@ -133,46 +128,52 @@ class Spill:
 
     def peek(self) -> Iterator[tuple[Any, ...]]:
         """Yield all that waits, without taking it. Raises DamagedStateError."""
-        for segment, _, payload in self._waiting():
+        for segment, _, payload in _waiting(self._directory, *self._places()):
             yield _load(payload, self._path(segment))
 
-    def _waiting(self) -> Iterator[tuple[int, int, bytes]]:
-        """Yield (segment, offset, payload) of all that waits; up to where writing stands, and no further."""
-        if (self._read_segment, self._read_offset) == (self._segment, self._offset):
-            return
-        for segment in range(self._read_segment, self._segment + 1):
-            path = self._path(segment)
-            offset = self._read_offset if segment == self._read_segment else 0
-            with self._open(segment) as file:
-                end = self._offset if segment == self._segment else os.fstat(file.fileno()).st_size
-                file.seek(offset)
-                for payload, behind in read_frames(file):
-                    if offset == end:
-                        break
-                    yield segment, offset, payload
-                    offset = behind
-                if offset != end:
-                    raise _damaged(path, offset)
-
-    def _measure(self) -> tuple[int, int]:
-        size = checksum = 0
-        for each in self._waiting():
-            size, checksum = size + 1, checksum + _check(*each)
-        return size, checksum & _ALL_BITS
+    def _places(self) -> tuple[Place, Place]:
+        return (self._read_segment, self._read_offset), (self._segment, self._writer.size)
 
     def _count(self, change: int, check: int) -> None:
         self.size += change
         self._checksum = (self._checksum + change * check) & _ALL_BITS
 
-    def _open(self, segment: int) -> BinaryIO:
-        path = self._path(segment)
-        try:
-            return path.open("rb")
-        except FileNotFoundError:
-            raise DamagedStateError(f"{path} is missing, and events wait in it; {READ_AGAIN}") from None
-
     def _path(self, segment: int) -> Path:
-        return self._directory / f"{segment:09d}{_SUFFIX}"
+        return SPILL_SEGMENTS.path(self._directory, segment)
+
+
+def count(directory: Path, mark: Mark) -> int:
+    """Return how many items wait in the queue of a directory, for one who has not opened it.
+
+    Raises DamagedStateError, OSError.
+    """
+    return mark[2] if len(mark) > 2 else sum(1 for _ in _waiting(directory, mark[0], mark[1]))  # noqa: PLR2004 - as above
+
+
+def _waiting(directory: Path, read: Place, written: Place) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (segment, offset, payload) of all that waits; up to where writing stands, and no further."""
+    if read == written:
+        return
+    for segment in range(read[0], written[0] + 1):
+        path = SPILL_SEGMENTS.path(directory, segment)
+        offset = read[1] if segment == read[0] else 0
+        with _open(path) as file:
+            end = written[1] if segment == written[0] else os.fstat(file.fileno()).st_size
+            file.seek(offset)
+            for payload, behind in read_frames(file):
+                if offset == end:
+                    break
+                yield segment, offset, payload
+                offset = behind
+            if offset != end:
+                raise _damaged(path, offset)
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise DamagedStateError(f"{path} is missing, and events wait in it; {READ_AGAIN}") from None
 
 
 def _check(segment: int, offset: int, payload: bytes) -> int:
@@ -190,16 +191,3 @@ def _load(payload: bytes, path: Path) -> tuple[Any, ...]:
     except Exception as problem:  # whatever pickle meets in bytes that are none of its own
         raise DamagedStateError(f"{path} holds what no stream has written ({problem}); {READ_AGAIN}") from problem
     return item
-
-
-def count(directory: Path, mark: Mark) -> int:
-    """Return how many items wait in the queue of a directory, for one who has not opened it. Raises OSError."""
-    if len(mark) > 2:  # noqa: PLR2004 - the first version's has two
-        return mark[2]
-    (segment, offset), (last, end) = mark[0], mark[1]
-    found = 0
-    for number in range(segment, last + 1):
-        with (directory / f"{number:09d}{_SUFFIX}").open("rb") as file:
-            file.seek(offset if number == segment else 0)
-            found += sum(1 for _, behind in read_frames(file) if number < last or behind <= end)
-    return found

@@ -5,7 +5,6 @@ beyond some ten thousand users that is all that a process would do. So the users
 how far this log was written: a generation. A start goes back to the generation that the engine goes back to.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from connectors.state.durable import sync_entries
-from connectors.state.frames import append_whole
+from connectors.state.layout import USER_SEGMENTS
 from connectors.state.manifest import KEPT_SNAPSHOTS
+from connectors.state.segment_log import SegmentFile
 from connectors.state.user_segments import (
     Record,
     Segment,
@@ -23,7 +23,6 @@ from connectors.state.user_segments import (
     generation_frames,
     read_log,
     remove_floor,
-    segment_path,
     set_floor,
     state_frame,
 )
@@ -72,7 +71,7 @@ class UserLog:
         self._number = 0
         self._records = 0
         """Of the segment that is written to."""
-        self._descriptor = -1
+        self._file: SegmentFile | None = None
         self._rewriting: Iterator[str] | None = None
         self._share = 0
         self._rewritten_from = 0
@@ -102,9 +101,8 @@ class UserLog:
             return
         last_segment = self._sealed.pop()
         self._number, self._records = int(last_segment.path.stem), last_segment.records
-        self._descriptor = os.open(last_segment.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        os.ftruncate(self._descriptor, end)
-        os.fsync(self._descriptor)
+        self._file = SegmentFile.resume(last_segment.path, end)
+        self._file.sync()
         sync_entries(self._directory)  # else what was removed may come back, behind what is written now
 
     def save(self, changed: Sequence[Record], now_s: int) -> int:
@@ -114,9 +112,10 @@ class UserLog:
         records = [*changed, *self._rewritten(len(changed), now_s)]
         generation = self._generation + 1
         try:
-            head = state_frame(self._state) if self._state and not os.fstat(self._descriptor).st_size else b""
-            append_whole(self._descriptor, head + b"".join(generation_frames(generation, records)))
-            os.fdatasync(self._descriptor)
+            file = self._file or self._begin()
+            head = state_frame(self._state) if self._state and not file.size else b""
+            file.append(head + b"".join(generation_frames(generation, records)))
+            file.sync()
         except OSError:
             if self._rewriting is not None:  # its part is in no log yet
                 self._rewriting = iter(self._everybody.keys())
@@ -128,18 +127,20 @@ class UserLog:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def _rewritten(self, changed: int, now_s: int) -> list[Record]:
         """Return the next part of everybody where the log is being written anew; begin with that where it is time."""
         if self._rewriting is None:
             if self._outdated or not self._is_to_be_rewritten(changed, now_s):
                 return []
-            self._sealed.append(Segment(segment_path(self._directory, self._number), self._records))
-            self.close()
+            ended, sealed = self._file, Segment(USER_SEGMENTS.path(self._directory, self._number), self._records)
             self._begin()
+            self._sealed.append(sealed)
+            if ended is not None:
+                ended.close()
             self._rewritten_from = self._generation + 1
             keys = self._everybody.keys()
             self._rewriting = iter(keys)
@@ -173,9 +174,7 @@ class UserLog:
         self._sealed[:0] = self._outdated  # who was forgotten must not come back: the oldest goes first, or none
         self._outdated = []
 
-    def _begin(self) -> None:
-        self._number += 1
-        self._records = 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(segment_path(self._directory, self._number), flags, 0o600)
-        sync_entries(self._directory)  # else a crash of the machine may take the file with all that was written to it
+    def _begin(self) -> SegmentFile:
+        file = SegmentFile.begin(USER_SEGMENTS.path(self._directory, self._number + 1))
+        self._number, self._records, self._file = self._number + 1, 0, file
+        return file

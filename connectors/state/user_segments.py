@@ -1,6 +1,6 @@
 """Segments: the files of a log of users, their format, and what is done to them while no flow writes them.
 
-A segment consists of frames (see `connectors/state/frames.py`); the payload is a pickle of builtins,
+A segment consists of frames (see `connectors/state/segment_log.py`); the payload is a pickle of builtins,
 `(generation, [(key, state or None for a user that is forgotten), …])`. The last frame of a generation has no records:
 without it a generation is not whole. Each generation is the one before and 1, so that a part that is gone is noticed.
 The first frame of a segment is `("state", the id of the state directory)`; an earlier version's has none.
@@ -14,12 +14,12 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from connectors.state.damage import DamagedStateError, numbered_files
+from connectors.state.damage import DamagedStateError
 from connectors.state.durable import write_anew
-from connectors.state.frames import frame, read_frames
+from connectors.state.layout import USER_SEGMENTS
 from connectors.state.plain import load_plain
+from connectors.state.segment_log import frame, read_frames
 
-_SUFFIX: Final = ".users"
 _FLOOR: Final = "floor"
 """The file that holds the lowest generation that can be gone back to, and its CRC-32; an earlier version's has none."""
 _STATE: Final = "state"
@@ -52,11 +52,6 @@ class Extent(NamedTuple):
     """Where the generation ends in the last of them, in bytes."""
     behind: list[Path]
     """Segments of later generations alone."""
-
-
-def segment_path(directory: Path, number: int) -> Path:
-    """Return where the segment of that number is."""
-    return directory / f"{number:09d}{_SUFFIX}"
 
 
 def generation_frames(generation: int, records: Iterable[Record]) -> Iterator[bytes]:
@@ -112,7 +107,7 @@ def write_log(directory: Path, records: Iterable[Record]) -> int:
     """Write a log that no flow has used yet; return the generation to resume it from. Raises OSError."""
     directory.mkdir(parents=True)
     generation = 1
-    with segment_path(directory, 1).open("xb") as file:
+    with USER_SEGMENTS.path(directory, 1).open("xb") as file:
         file.writelines(generation_frames(generation, records))
         file.flush()
         os.fsync(file.fileno())
@@ -204,16 +199,16 @@ def _check_floor(directory: Path, generation: int) -> int:
 def _paths(directory: Path) -> list[Path]:
     """Return the segments, oldest first. Raises UserLogError where one is missing or foreign."""
     try:
-        paths = numbered_files(directory, _SUFFIX)
+        paths = USER_SEGMENTS.paths(directory)
     except DamagedStateError as problem:
         raise UserLogError(str(problem)) from problem
     numbers = [int(path.stem) for path in paths]
     if numbers and numbers[0] != 1 and not (directory / _FLOOR).exists():  # it begins with the first
-        missing = f"{segment_path(directory, 1)} or {directory / _FLOOR}"
+        missing = f"{USER_SEGMENTS.path(directory, 1)} or {directory / _FLOOR}"
         raise UserLogError(f"{missing} is missing; {_BACK_OR_ANEW}")
     for number, following in pairwise(numbers):
         if following != number + 1:
-            raise UserLogError(f"{segment_path(directory, number + 1)} is missing; {_BACK_OR_ANEW}")
+            raise UserLogError(f"{USER_SEGMENTS.path(directory, number + 1)} is missing; {_BACK_OR_ANEW}")
     return paths
 
 

@@ -16,7 +16,7 @@ from connectors.delivery.items import Item, key_of, unpack
 from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
 from connectors.state.durable import write_anew
 from connectors.state.engine_store import change_sinks, count_naming
-from connectors.state.journal import read_segment
+from connectors.state.journal_segment import read_segment
 from connectors.state.layout import Layout, spill_files_below, stores_below, user_logs_below
 from connectors.state.step_states import ANY_USERS
 from connectors.state.user_segments import erase, stored_records

@@ -4,7 +4,6 @@ The real classes work on real files, without the engine and without threads; hyp
 crash drops what is in memory and goes back to the last snapshot or the one before, as the engine does.
 """
 
-import os
 import pickle
 import shutil
 import tempfile
@@ -210,7 +209,7 @@ class Fates(RuleBasedStateMachine):
     def lose_the_store(self) -> None:
         """Kill -9 without a recovery store, or it is gone: the source begins at the group's offset."""
         assert self.journal is not None
-        os.close(self.journal._descriptor)
+        self.journal._file.close()
         self._let_go()
         self.model.lose_the_store(self.committed)
         (self.directory / MANIFEST).unlink()  # as the runbook says
@@ -221,7 +220,7 @@ class Fates(RuleBasedStateMachine):
     def crash_and_restore(self, committed: int) -> None:
         """Kill -9; the engine goes back to its last snapshot, or to the one before if that one was not committed."""
         assert self.journal is not None
-        os.close(self.journal._descriptor)
+        self.journal._file.close()
         self._let_go()
         place = max(len(self.stored) - committed, 0)
         self.model.crash(place)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from connectors.state.engine_store import read_store, stored_snapshot
-from connectors.state.journal import read_segment
+from connectors.state.journal_segment import read_segment
 from connectors.state.layout import PARTS, SOURCE, STAGING, Slices
 from connectors.state.manifest import Listed, Manifest
 from connectors.state.spill import Spill

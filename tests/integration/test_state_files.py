@@ -20,7 +20,8 @@ from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.delivery.outbox import Outbox
 from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import check_store, read_store, stored_snapshot
-from connectors.state.journal import Journal, read_segment
+from connectors.state.journal import Journal
+from connectors.state.journal_segment import read_segment
 from connectors.state.layout import MANIFEST
 from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.spill import Spill

@@ -15,7 +15,8 @@ from connectors.delivery.items import unpack
 from connectors.delivery.sink import PART
 from connectors.state.damage import SEND_AGAIN, DamagedStateError
 from connectors.state.engine_store import NewStore, Stored, check_store, read_store, stored_snapshot
-from connectors.state.journal import Journal, read_segment
+from connectors.state.journal import Journal
+from connectors.state.journal_segment import read_segment
 from connectors.state.layout import Layout, Slices
 from connectors.state.manifest import Manifest, check_listed, read_listed
 from connectors.state.plain import load_plain

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.state.journal import DELIVERED, Entry, Journal, read_segment
+from connectors.state.journal import DELIVERED, Entry, Journal
+from connectors.state.journal_segment import read_segment
 from connectors.state.lock import StateInUseError, lock_directory
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from flows.domain.event import Position
@@ -169,10 +170,10 @@ def test_a_failed_write_loses_nothing_and_leaves_no_half_frame(tmp_path: Path, m
             return write(descriptor, data[:8])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("connectors.state.frames.os.write", half)
+    monkeypatch.setattr("connectors.state.segment_log.os.write", half)
     with pytest.raises(OSError, match="No space"):
         journal.flush()
-    monkeypatch.setattr("connectors.state.frames.os.write", write)
+    monkeypatch.setattr("connectors.state.segment_log.os.write", write)
     journal.record(_entry(2), DELIVERED)
     journal.flush()
     following = Journal(tmp_path)
@@ -199,8 +200,8 @@ def test_a_full_disk_at_a_snapshot_or_at_the_end_is_no_error(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as full:
-        full.setattr("connectors.state.frames.os.write", refuse)
-        full.setattr("connectors.state.journal.os.open", refuse)
+        full.setattr("connectors.state.segment_log.os.write", refuse)
+        full.setattr("connectors.state.segment_log.os.open", refuse)
         for _ in range(KEPT_SNAPSHOTS):
             journal.snapshot_taken({("events", 0): 2})
         assert _read_all(tmp_path) == [2]
@@ -208,6 +209,6 @@ def test_a_full_disk_at_a_snapshot_or_at_the_end_is_no_error(tmp_path: Path, mon
     assert _read_all(tmp_path) == [2, 3]
     journal.record(_entry(4), DELIVERED)
     with monkeypatch.context() as full:
-        full.setattr("connectors.state.frames.os.write", refuse)
+        full.setattr("connectors.state.segment_log.os.write", refuse)
         journal.close()
     assert _read_all(tmp_path) == [2, 3]

@@ -311,6 +311,30 @@ def test_a_full_disk_while_it_is_rewritten_loses_nobody(tmp_path: Path, monkeypa
 
 
 @pytest.mark.usefixtures("_often")
+def test_a_full_disk_where_the_rewriting_begins_leaves_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number without a file would be refused as a part that is gone."""
+    log, people = opened(tmp_path)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    refused = 0
+    while refused < 3:
+        people.put("a", (refused,))
+        with monkeypatch.context() as patched:
+            patched.setattr("os.open", full)
+            try:
+                people.save(log)
+            except OSError:
+                refused += 1
+    for number in range(12):
+        people.put("a", (number, 1))
+        generation = people.save(log)
+    log.close()
+    assert opened(tmp_path, generation)[1].known == people.known
+
+
+@pytest.mark.usefixtures("_often")
 def test_a_reader_is_told_that_its_generation_is_gone(tmp_path: Path) -> None:
     """Else it would take a part of everybody for all."""
     log, people, generation = rewriting(tmp_path)

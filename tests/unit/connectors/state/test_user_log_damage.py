@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from connectors.state import user_log
-from connectors.state.frames import frame
+from connectors.state.layout import USER_SEGMENTS
+from connectors.state.segment_log import frame
 from connectors.state.user_log import UserLog
-from connectors.state.user_segments import State, UserLogError, read_log, segment_path, set_floor
+from connectors.state.user_segments import State, UserLogError, read_log, set_floor
 
 NOW_S = 1_795_000_000
 MINE, OTHERS = "0123456789abcdef", "fedcba9876543210"
@@ -38,7 +39,7 @@ def _write(directory: Path, state: str = MINE, segments: int = 3) -> tuple[int, 
     log = UserLog(directory, people, state)
     log.resume(0, people.take)
     generation = 0
-    while segment_path(directory, 1).exists() or len(list(directory.glob("*.users"))) < segments:
+    while USER_SEGMENTS.path(directory, 1).exists() or len(list(directory.glob("*.users"))) < segments:
         key = "abcdefghijkl"[generation % 12]
         people[key] = (generation, state)
         generation = log.save([(key, people[key])], NOW_S)
@@ -140,10 +141,10 @@ def test_an_older_copy_of_a_file_is_refused(tmp_path: Path) -> None:
     log = UserLog(tmp_path, people, MINE)
     log.resume(0, people.take)
     log.save([("a", (1,))], NOW_S)
-    older = segment_path(tmp_path, 1).read_bytes()
+    older = USER_SEGMENTS.path(tmp_path, 1).read_bytes()
     generation = log.save([("b", (2,))], NOW_S)
     log.close()
-    segment_path(tmp_path, 1).write_bytes(older)
+    USER_SEGMENTS.path(tmp_path, 1).write_bytes(older)
     with pytest.raises(UserLogError, match="up to snapshot 1, and the recovery store goes on at 2"):
         _found(tmp_path, generation)
 
