@@ -66,6 +66,36 @@ class LetterWriter(Protocol):
         """Let go of files and connections."""
 
 
+class LetterReader(Protocol):
+    """Reads the letters of one place, up to the ends that it was told."""
+
+    def read(self) -> list[StoredLetter]:
+        """Return the next letters; none if none has come yet. Does not block."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every letter was returned."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+class Bounds(NamedTuple):
+    """How far the letters of a place reach at one time."""
+
+    ends: Mapping[str, int]
+    """Where they end: file → bytes, or partition → offset."""
+    total: int
+    """How many letters there are."""
+
+
+class StoredBytes(NamedTuple):
+    """The bytes that a stored letter keeps of its event."""
+
+    value: bytes
+    key: bytes | None
+
+
 def parse(stored: StoredLetter) -> Letter:
     """Return the letter that `headers` described. Raises ValueError or KeyError if they do not describe one."""
     get = stored.headers.get

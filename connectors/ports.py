@@ -1,7 +1,301 @@
-"""The contracts between the stream and what it is connected to. A port has the methods that its callers need."""
+"""The contracts between the stream and what it is connected to. A port has the methods that its callers need.
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+A source and a place of dead letters have two forms each: what its settings alone tell, and what is open in a process.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from bytewax.inputs import FixedPartitionedSource
+
+from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBytes
+from connectors.finding import Finding
+from connectors.hearing import Hearing
+from connectors.pace import Pace
+from connectors.sample import Sample
+from connectors.shutdown import Shutdown
+from connectors.table import Broken, Draft, Table
+from flows.domain.event import Record
+from flows.domain.slice import Slice
+from flows.domain.warm_up import WarmUp
+
+LookAt = Callable[[Sample], Iterator[Finding]]
+"""What `check` looks for in a sample of a source."""
+
+
+class SourceSettings(Protocol):
+    """`[source]` of one kind, frozen."""
+
+    kind: ClassVar[str]
+
+
+class LetterSettings(Protocol):
+    """`[dead_letters]` of one kind, frozen."""
+
+    kind: ClassVar[str]
+
+
+class SourceTable(Protocol):
+    """`[source]` of one kind, as it is written."""
+
+    def settings(self, base: Path) -> SourceSettings:
+        """Return the settings; relative paths start at `base`."""
+
+
+class LetterTable(Protocol):
+    """`[dead_letters]` of one kind, as it is written."""
+
+    def settings(self, base: Path, source: SourceSettings) -> LetterSettings:
+        """Return the settings; what is not given may be the source's."""
+
+
+class PartitionProgress(NamedTuple):
+    """How far the reading of one partition has come. An offset is that of the next record, None if it is not known."""
+
+    partition: int
+    next_offset: int
+    committed: int | None
+    """What the group certainly has."""
+    end: int | None
+    """The partition's end when the source was last asked, or what was read since, if that is further."""
+    last_record_ms: int | None
+    """The source's timestamp of the last record that was read, in ms since the epoch."""
+
+    @property
+    def lag_events(self) -> int | None:
+        """How many records were not read yet."""
+        return None if self.end is None else self.end - self.next_offset
+
+    @property
+    def committed_lag_events(self) -> int | None:
+        """How many records would be read again by a start from the group's offset; None without one."""
+        return None if self.end is None or self.committed is None else max(self.end - self.committed, 0)
+
+
+class BytesRead(Protocol):
+    """How much was read of a source whose size is known in bytes."""
+
+    @property
+    def read_bytes(self) -> int:
+        """How much was read so far."""
+
+    @property
+    def total_bytes(self) -> int | None:
+        """How much there is; None before that is known."""
+
+
+class Fates(Protocol):
+    """What is known of the events' fates; the ledger."""
+
+    def watermark(self, source: str, partition: int) -> int | None:
+        """Return the lowest offset that is not final; None if nothing is known yet."""
+
+    def watermarks(self) -> dict[tuple[str, int], int]:
+        """Return (source, partition) → the lowest offset that is not final."""
+
+    def pending_offsets(self, source: str, partition: int) -> tuple[list[int], int] | None:
+        """Return the offsets that are not final, sorted, and the one after the last that was read; None if none was."""
+
+
+class Places(Protocol):
+    """The places whose fates are stored; the journal."""
+
+    def forget_partition(self, source: str, partition: int) -> None:
+        """Forget the fates of a partition whose offsets name other events now."""
+
+    def places(self) -> set[tuple[str, int]]:
+        """Return (source, partition) of all that is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What earlier runs have left to a source."""
+
+    directory: Path
+    """The state directory of this process."""
+    places: Places
+    warm_up: WarmUp
+    """Is told up to where each partition only teaches."""
+    parts: Sequence[str] = ()
+    """The keys of the source's parts in the recovery store."""
+    has_recovery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a source needs in a process."""
+
+    room: Callable[[], int]
+    """How many events may be read now; at 0 or below nothing is."""
+    shutdown: Shutdown
+    """Ends the source when requested; is told when the source ends by itself, or asks for a restart."""
+    part: Slice
+    fates: Fates
+    stored: Stored
+    pace: Pace
+    """How the workers rest while nothing comes; the same for all parts of the process."""
+    hearing: Hearing
+    """Is told for how long the source was read, and up to when all of it has been."""
+    note_damage: Callable[[object], None]
+    """Is told once of everything that cannot be read."""
+
+
+class OpenSource(Protocol):
+    """A source in a process that runs."""
+
+    @property
+    def input(self) -> FixedPartitionedSource[Record, Any]:
+        """Bytewax's source. Its partitions never block, and resume exactly where their snapshot says."""
+
+    def connect(self) -> bool:
+        """Find it; wait for as long as it does not answer. Return False if a stop was requested while it waited."""
+
+    @property
+    def waits_for(self) -> str | None:
+        """What it waits for, in words, if it is not connected."""
+
+    @property
+    def is_found(self) -> bool:
+        """Whether it was found at the start."""
+
+    @property
+    def damaged(self) -> Mapping[int, str]:
+        """Partition → why it is not read on, of those that are damaged."""
+
+    @property
+    def partition_count(self) -> int | None:
+        """How many partitions there are, whoever reads them; None where that is not known, or none have offsets."""
+
+    def progress(self) -> Sequence[PartitionProgress]:
+        """Return how far each partition has come; none of a source without offsets."""
+
+    @property
+    def bytes_read(self) -> BytesRead | None:
+        """How much was read, where that is known in bytes."""
+
+    def sent_again(self) -> Mapping[int, int] | None:
+        """Return partition → how many records would be sent again at the most if the state were lost.
+
+        None where only the state knows how far it has come: all of it would be.
+        """
+
+    def released(self) -> dict[tuple[str, int], int]:
+        """Return the offsets below which no start reads again: neither from a snapshot nor from what is committed."""
+
+    def close(self) -> None:
+        """Commit a last time, and let go of connections. May be called more than once."""
+
+
+class Source(Protocol):
+    """A kind of source, with its settings. Nothing is asked over a network before it is told to."""
+
+    table: ClassVar[type[Table]]
+    own_keys: ClassVar[tuple[str, ...]]
+    """The keys that tell that this kind is meant where `kind` does not."""
+
+    def __init__(self, settings: Any) -> None:
+        """Take the settings of this kind."""
+
+    @staticmethod
+    def broken(draft: Draft) -> Iterator[Broken]:
+        """Yield which rules between several keys a settings file breaks."""
+
+    @property
+    def title(self) -> str:
+        """What is read, for a person."""
+
+    @property
+    def ends(self) -> bool:
+        """Whether it ends by itself."""
+
+    @property
+    def unsliceable(self) -> str | None:
+        """Why slices cannot divide it."""
+
+    @property
+    def read_anew(self) -> str | None:
+        """What a start without a recovery store reads again from its beginning."""
+
+    @property
+    def out_of_reach(self) -> str:
+        """What the erasure of a person does not reach, and what becomes of it."""
+
+    def nothing_to_read(self) -> str | None:
+        """Say that there is nothing, where nothing is waited for."""
+
+    def obstacles(self) -> Iterator[str]:
+        """Yield what keeps it from being opened as far as this machine knows, each with its key."""
+
+    def missing(self, part: Slice) -> Iterator[str]:
+        """Yield what the outside system lacks for a start, each with its key. Takes seconds."""
+
+    def check(self, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
+        """Yield what is found of it, and of a sample of what it holds. Takes seconds."""
+
+    def open(self, opening: Opening) -> OpenSource:
+        """Open it."""
+
+
+class DeadLetterStore(Protocol):
+    """A kind of place for dead letters, with its settings."""
+
+    table: ClassVar[type[Table]]
+    own_keys: ClassVar[tuple[str, ...]]
+
+    def __init__(self, settings: Any) -> None:
+        """Take the settings of this kind."""
+
+    @staticmethod
+    def broken(draft: Draft) -> Iterator[Broken]:
+        """Yield which rules between several keys a settings file breaks."""
+
+    @property
+    def place(self) -> str:
+        """Its name: the directory, the topic."""
+
+    @property
+    def title(self) -> str:
+        """Where the letters are, for a person."""
+
+    @property
+    def identity(self) -> Any:
+        """What tells this place from others, for JSON."""
+
+    @property
+    def directories(self) -> Mapping[str, Path]:
+        """Key → directory, of those on this machine that it writes to."""
+
+    def obstacles(self) -> Iterator[str]:
+        """Yield what keeps it from being opened as far as this machine knows, each with its key."""
+
+    def missing(self) -> Iterator[str]:
+        """Yield what the outside system lacks for a start, each with its key. Takes seconds."""
+
+    def check(self) -> Iterator[Finding]:
+        """Yield what is found of the outside system. Takes seconds."""
+
+    def blocked(self) -> str | None:
+        """Say what keeps letters from being stored, as far as this machine knows."""
+
+    def writer(self) -> LetterWriter:
+        """Open it for writing."""
+
+    def bounds(self) -> Bounds:
+        """Return how far the letters reach now. Raises LettersUnreadableError."""
+
+    def read(
+        self, ends: Mapping[str, int], begin: Mapping[str, int], on_damage: Callable[[object], None]
+    ) -> LetterReader:
+        """Read the letters from `begin` (part → number of the next letter) up to `ends`."""
+
+    def id(self) -> str | None:
+        """Return the id of what now has its name; None where none is known. `ends` hold for one id only."""
+
+    def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> int | None:
+        """Erase letters, and return how many; None where they cannot be reached. Raises OSError."""
+
 
 # Delivery engine: sends requests in bulk. Which HTTP client does it is known to `connectors.delivery.engines` alone.
 

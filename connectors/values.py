@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     GetCoreSchemaHandler,
     StrictBool,
-    StrictInt,
     StrictStr,
     ValidationError,
     ValidationInfo,
@@ -80,18 +78,10 @@ def choice(*options: str) -> Expects:
     return Expects(what, f"write {what}", options)
 
 
-_HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
+HOST: Final = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?"
 
 Flag = Annotated[StrictBool, Expects("true or false", "write true or false, without quotes")]
 Name = Annotated[str, text("a name in quotes", "write a name in quotes, without blanks at its ends")]
-Servers = Annotated[
-    str,
-    text(
-        "host:port addresses in quotes, with commas between them",
-        'write for example bootstrap_servers = "kafka-1:9092,kafka-2:9092"',
-        rf"^{_HOST}(, ?{_HOST})*$",
-    ),
-]
 Host = Annotated[
     str,
     text(
@@ -99,15 +89,6 @@ Host = Annotated[
         'write for example host = "127.0.0.1"',
         r"^([A-Za-z0-9._-]+|[0-9A-Fa-f:.]+)$",
         longest=253,
-    ),
-]
-Topic = Annotated[
-    str,
-    text(
-        "a Kafka topic's name: up to 249 of A-Z a-z 0-9 . _ -",
-        'write for example topic = "amplitude-events"',
-        r"^([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*$",
-        longest=249,
     ),
 ]
 _PATH: Final = text("a path in quotes", "write a path in quotes; a relative one starts at the settings file")
@@ -183,25 +164,6 @@ Proxy = Annotated[
     text(
         "the address of a proxy, without user name and password",
         'write for example proxy = "http://proxy.example:3128"',
-        rf"^(https?|socks5h?)://{_HOST}/?$",
+        rf"^(https?|socks5h?)://{HOST}/?$",
     ),
 ]
-
-PropertyValue = Annotated[
-    StrictStr | StrictBool | StrictInt,
-    Expects("a text, a whole number, true or false", "write it as librdkafka's CONFIGURATION.md describes it"),
-]
-
-
-def flatten(table: Any) -> Any:
-    """Join nested tables to dotted names: TOML reads `ssl.ca.location = …` without quotes as tables within tables."""
-    if not isinstance(table, dict):
-        return table
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        nested = flatten(value) if isinstance(value, dict) else None
-        flat |= {f"{key}.{inner}": each for inner, each in nested.items()} if nested else {key: value}
-    return flat
-
-
-KafkaProperties = Annotated[dict[str, PropertyValue], BeforeValidator(flatten)]

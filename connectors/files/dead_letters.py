@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 import structlog
 
-from connectors.dead_letters import LettersUnavailableError, StoredLetter, headers
+from connectors.dead_letters import LettersUnavailableError, StoredBytes, StoredLetter, headers
 from connectors.files.damage import Damage
 from connectors.state.durable import sync_entries
 from flows.domain.fate import DeadLetter
@@ -132,20 +132,13 @@ def _line(letter: DeadLetter) -> bytes:
     return orjson.dumps(stored, option=orjson.OPT_APPEND_NEWLINE)
 
 
-class StoredLine(NamedTuple):
-    """The bytes that a line keeps."""
-
-    value: bytes
-    key: bytes | None
-
-
-def stored_line(line: bytes) -> StoredLine | None:
+def stored_line(line: bytes) -> StoredBytes | None:
     """Return what one line keeps; None if it is no letter."""
     try:
         letter = _stored(line, "", 0)
     except (ValueError, TypeError, KeyError):
         return None
-    return StoredLine(letter.value, letter.key)
+    return StoredBytes(letter.value, letter.key)
 
 
 def _stored(line: bytes, name: str, number: int) -> StoredLetter:

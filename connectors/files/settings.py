@@ -1,13 +1,21 @@
-"""The settings of files, as a source and as the place of dead letters."""
+"""The settings of files, as a source and as the place of dead letters: as they are written, and as they are used."""
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
+
+from connectors.ports import SourceSettings
+from connectors.table import Table
+from connectors.values import Flag, Paths
+from connectors.values import Path as PathText
 
 
 @dataclass(frozen=True, slots=True)
 class FilesSource:
     """`[source] kind = "files"`."""
 
+    kind: ClassVar[str] = "files"
     paths: tuple[str, ...]
     """Absolute paths and globs."""
     follow: bool = False
@@ -18,4 +26,35 @@ class FilesSource:
 class FileDeadLetters:
     """`[dead_letters] kind = "files"`."""
 
+    kind: ClassVar[str] = "files"
     directory: Path
+
+
+class FilesSourceTable(Table):
+    """Events are read from Amplitude Export archives: .zip, .json.gz, .json, .ndjson."""
+
+    kind: Literal["files"]
+    """Files are for archives that are at hand: a trial, or what an outage left behind."""
+    paths: Paths
+    """Paths and globs, read in the order of their names; relative ones start at the settings file."""
+    follow: Flag = False
+    """Keep watching the paths for new files; otherwise the stream ends with the last line."""
+
+    def settings(self, base: Path) -> FilesSource:
+        """Return them, with absolute paths."""
+        # The directory's own name may hold what a glob takes for a wildcard.
+        start = Path(glob.escape(str(base)))
+        return FilesSource(tuple(str(start / each) for each in self.paths), follow=self.follow)
+
+
+class FileDeadLettersTable(Table):
+    """Events that cannot be delivered go to files."""
+
+    kind: Literal["files"] = "files"
+    """Files need nothing else."""
+    directory: PathText = "dead-letters"
+    """Where the files are; a relative path starts at the settings file. Nothing removes them but you."""
+
+    def settings(self, base: Path, _: SourceSettings) -> FileDeadLetters:
+        """Return them, with an absolute path."""
+        return FileDeadLetters(base / self.directory)

@@ -1,9 +1,10 @@
 """The files source: archives of Amplitude's Export API, one after another, oldest name first."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NoReturn
+from types import MappingProxyType
+from typing import Final, NoReturn, Self
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -21,6 +22,7 @@ from connectors.files.settings import FilesSource
 from connectors.hearing import Hearing
 from connectors.limited_log import LimitedLog
 from connectors.pace import AT_ONCE, Pace
+from connectors.ports import Fates, PartitionProgress
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 
@@ -41,8 +43,13 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
     `room()` is how many events may be read now; `now_ms()` the time in milliseconds since the epoch; `on_damage` is
     told once of everything that cannot be read; `pace` is how the process's workers rest. The source ends when
     `stopping` asks it to, and, unless it follows, after the last file, when it sets `stopping.input_ended`. `hearing`
-    is told for how long it was read, and when all of it has been.
+    is told for how long it was read, and when all of it has been. Implements `OpenSource`.
     """
+
+    waits_for = None
+    is_found = True
+    damaged: Mapping[int, str] = MappingProxyType({})
+    partition_count = None
 
     def __init__(
         self,
@@ -53,16 +60,41 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
         on_damage: Callable[[Damage], None],
         pace: Pace | None = None,
         hearing: Hearing | None = None,
+        fates: Fates | None = None,
     ) -> None:
         self._pace = pace or Pace()
         self._hearing = hearing
+        self._fates = fates
         self._settings = settings
         self._room = room
         self._shutdown = shutdown
         self._now_ms = now_ms
         self._on_damage = on_damage
-        self.amount = Amount()
+        self.bytes_read = Amount()
         """How much was read."""
+
+    @property
+    def input(self) -> Self:
+        """Bytewax's source: itself."""
+        return self
+
+    def connect(self) -> bool:
+        """Do nothing: files are opened one after another."""
+        return True
+
+    def progress(self) -> Sequence[PartitionProgress]:
+        """Return nothing: files have no offsets."""
+        return ()
+
+    def sent_again(self) -> None:
+        """Return None: only the state knows how far it has come."""
+
+    def released(self) -> dict[tuple[str, int], int]:
+        """Return what is final, which no start reads again."""
+        return self._fates.watermarks() if self._fates is not None else {}
+
+    def close(self) -> None:
+        """Do nothing: a file is open only while it is read."""
 
     @override
     def list_parts(self) -> list[str]:
@@ -78,7 +110,7 @@ class FilesInput(FixedPartitionedSource[Record, FilesState]):
             self._on_damage,
             self._pace,
             resume_state=resume_state,
-            amount=self.amount,
+            amount=self.bytes_read,
             hearing=self._hearing,
         )
 

@@ -1,7 +1,7 @@
 """Where the partitions end: asked of Kafka now and then, for what is there and was not read yet."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from connectors.kafka.cluster import Cluster, failure
 from connectors.kafka.passing import Passing
@@ -13,29 +13,6 @@ EVERY_SECONDS = 5.0
 """One small request to each broker; what is read in between is known without it."""
 AWAITED_EVERY_SECONDS = 1.0
 """While events wait until what is there now has been read."""
-
-
-class PartitionProgress(NamedTuple):
-    """How far the reading of one partition has come. An offset is that of the next record, None if it is not known."""
-
-    partition: int
-    next_offset: int
-    committed: int | None
-    """What the group certainly has."""
-    end: int | None
-    """The partition's end when Kafka was last asked, or what was read since, if that is further."""
-    last_record_ms: int | None
-    """Kafka's timestamp of the last record that was read, in ms since the epoch."""
-
-    @property
-    def lag_events(self) -> int | None:
-        """How many records were not read yet."""
-        return None if self.end is None else self.end - self.next_offset
-
-    @property
-    def committed_lag_events(self) -> int | None:
-        """How many records would be read again by a start from the group's offset; None without one."""
-        return None if self.end is None or self.committed is None else max(self.end - self.committed, 0)
 
 
 class Ends:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from connectors.kafka.errors import reason_of
-from connectors.kafka.properties import connection_properties, consumer_properties, scrubber
+from connectors.kafka.properties import Properties, connection_properties, consumer_properties, scrubber
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import resolve_properties
 from flows.domain.decode import decode
@@ -43,17 +43,11 @@ class Backlog(NamedTuple):
 class Probe:
     """A consumer that joins no group, commits nothing and creates no topic. A context manager."""
 
-    def __init__(self, place: KafkaSource | KafkaDeadLetters) -> None:
-        """Raises PropertiesError, and SecretError where a property's secret is missing."""
-        resolved = replace(place, properties=tuple(resolve_properties(place.properties).items()))
-        self._scrub = scrubber(resolved.properties)
+    def __init__(self, secret: Properties, properties: Mapping[str, str]) -> None:
+        """`secret` is what no message may show. Raises PropertiesError."""
+        self._scrub = scrubber(secret)
         self._reason = ""
-        if isinstance(resolved, KafkaSource):
-            properties = consumer_properties(resolved)
-        else:
-            group = {"group.id": f"{place.topic}-check", "enable.auto.commit": "false"}
-            properties = connection_properties(resolved.bootstrap_servers, resolved.properties) | group
-        properties |= {"enable.partition.eof": "true", "allow.auto.create.topics": "false"}
+        properties = dict(properties) | {"enable.partition.eof": "true", "allow.auto.create.topics": "false"}
         silent = logging.getLogger(f"{__name__}.librdkafka")  # what matters of its log comes as errors
         silent.addHandler(logging.NullHandler())
         silent.propagate = False
@@ -166,6 +160,19 @@ class Probe:
 
 def _record(topic: str, message: Message) -> Record:
     return Record(message.value(), message.key(), topic, message.partition() or 0, message.offset() or 0, 0)
+
+
+def probe_source(source: KafkaSource) -> Probe:
+    """Return a look at the topic that is read. Raises PropertiesError, and SecretError where a secret is missing."""
+    secret = replace(source, properties=tuple(resolve_properties(source.properties).items()))
+    return Probe(secret.properties, consumer_properties(secret))
+
+
+def probe_dead_letters(letters: KafkaDeadLetters) -> Probe:
+    """Return a look at the topic of dead letters. Raises as `probe_source`."""
+    secret = resolve_properties(letters.properties).items()
+    group = {"group.id": f"{letters.topic}-check", "enable.auto.commit": "false"}
+    return Probe(secret, connection_properties(letters.bootstrap_servers, secret) | group)
 
 
 class Keying(NamedTuple):

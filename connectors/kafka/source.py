@@ -17,7 +17,7 @@ from connectors.hearing import Hearing
 from connectors.kafka.claim import Claim
 from connectors.kafka.cluster import Cluster, available, committed, notes, topic_id
 from connectors.kafka.consumer import Intervals, SharedConsumer, check_properties
-from connectors.kafka.ends import Ends, PartitionProgress
+from connectors.kafka.ends import Ends
 from connectors.kafka.errors import KafkaSetupError, StoppedWhileWaitingError
 from connectors.kafka.kept import Origin
 from connectors.kafka.lookback import begins_of_warm_up
@@ -30,6 +30,7 @@ from connectors.kafka.settings import KafkaSource
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
+from connectors.ports import PartitionProgress
 from connectors.secrets import resolve_properties
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record

@@ -5,21 +5,20 @@ Exit code 0 if all is fine, 2 if the settings or keys are wrong, 1 if something 
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from connectors.files.settings import FilesSource
-from connectors.kafka.settings import KafkaDeadLetters
+from connectors.finding import Finding, Mark
+from connectors.kinds import source_of, store_of
 from flows.commands.program import as_called
 from flows.domain.printable import printable
 from flows.operations.check.appsflyer import appsflyer
 from flows.operations.check.directories import directories
-from flows.operations.check.files import files
-from flows.operations.check.finding import Finding, Mark
-from flows.operations.check.kafka import kafka_dead_letters, kafka_source
 from flows.operations.check.left_behind import left_behind
+from flows.operations.check.sample import look_at
 from flows.operations.check.syncs import syncs
 from flows.runtime.environment import ignored
 from flows.settings import SettingsError, load
@@ -57,10 +56,6 @@ def _findings(path: Path) -> Iterator[Finding]:
     yield from syncs(settings, path)
     yield from directories(settings)
     yield from left_behind(settings)
-    if isinstance(settings.source, FilesSource):
-        yield from files(settings, settings.source)
-    else:
-        yield from kafka_source(settings, settings.source)
-    if isinstance(settings.dead_letters, KafkaDeadLetters):
-        yield from kafka_dead_letters(settings.dead_letters)
+    yield from source_of(settings.source).check(settings.state.directory, partial(look_at, settings))
+    yield from store_of(settings.dead_letters).check()
     yield from appsflyer(settings)

@@ -14,13 +14,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from connectors.files.settings import FileDeadLetters
-from connectors.kafka.settings import KafkaSource
+from connectors.kinds import source_of, store_of
 from connectors.state.engine_store import StoreError
 from connectors.state.layout import locked_below, stores_below
 from connectors.state.lock import StateInUseError, lock_directory
 from connectors.state.private import keep_private
-from flows.operations.forget import Person, count_pending, erase_delivered, erase_letters, erase_states
+from flows.operations.forget import Person, count_pending, erase_delivered, erase_states, is_about
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 
@@ -84,16 +83,11 @@ def _forget(settings: Settings, people: list[Person]) -> int:
     pending = count_pending(directory, people)
     print_line = sys.stdout.write
     print_line(f"recovery stores: {len(stores)} looked through, remembered in {states}, erased\n")
-    letters = settings.dead_letters
-    if isinstance(letters, FileDeadLetters):
-        print_line(f"dead letters in {letters.directory}: {erase_letters(letters.directory, people)} erased\n")
-    else:
-        print_line(f"dead letters in the topic {letters.topic}: not in reach; its retention ends them\n")
-    source = settings.source
-    if isinstance(source, KafkaSource):
-        print_line(f"events in the topic {source.topic}: not in reach, and they teach again when they are read again\n")
-    else:
-        print_line("archives: not in reach; with a new state directory they are read again\n")
+    letters = store_of(settings.dead_letters)
+    erased = letters.erase(is_about(people))
+    told = "not in reach; its retention ends them" if erased is None else f"{erased} erased"
+    print_line(f"dead letters in {letters.title}: {told}\n")
+    print_line(f"{source_of(settings.source).out_of_reach}\n")
     print_line("Amplitude and AppsFlyer: ask each for the erasure by its own request\n")
     if pending:
         print_line(

@@ -18,7 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.prompt import Confirm, InvalidResponse, Prompt
 
-from connectors.values import Keys, Name, Servers, Topic
+from connectors.kafka.settings import Servers, Topic
+from connectors.values import Keys, Name
 from flows.commands.program import as_called, program
 from flows.domain.exclude import fold
 from flows.domain.identifiers import DEFAULT_PATHS

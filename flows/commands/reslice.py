@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from connectors.files.settings import FilesSource
+from connectors.kinds import source_of
 from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import StoreError
 from connectors.state.layout import Slices
@@ -72,8 +72,8 @@ def _count(text: str) -> int:
 
 def _places(args: argparse.Namespace) -> Slices:
     settings = load(args.settings)
-    if isinstance(settings.source, FilesSource):
-        raise StateError(f"{args.settings}: source.kind: slices divide Kafka's partitions, files have none")
+    if (unsliceable := source_of(settings.source).unsliceable) is not None:
+        raise StateError(f"{args.settings}: source.kind: {unsliceable}")
     most = max(args.before, args.after)
     if len(args.state) > 1 and len(args.state) != most:
         raise StateError(f"--state: found {len(args.state)}; expected one for each of {most} slices, or one for all")

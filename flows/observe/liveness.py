@@ -52,8 +52,8 @@ def _worker(parts: Parts) -> Part:
     beats, shutdown = parts.heartbeat, parts.shutdown
     now = beats.clock()
     workers = list(beats.workers.copy().values())
-    if parts.kafka is not None and not parts.kafka.is_found:
-        return Part("worker", is_alive=True, what="waiting for Kafka")
+    if parts.source is not None and not parts.source.is_found:
+        return Part("worker", is_alive=True, what=parts.source.waits_for or "waiting for the source")
     if not workers:
         return _moved("worker", "starting", now - beats.started_at, START_SECONDS)
     if not shutdown.input_is_over:
@@ -105,8 +105,8 @@ def hindrances(parts: Parts) -> list[str]:
     found = []
     if parts.ledger.brake.is_on:
         found.append("the brake is on: too many of the last events were refused; correct the cause and start again")
-    if parts.kafka is not None and not parts.kafka.is_connected:
-        found.append("Kafka does not answer")
+    if parts.source is not None and parts.source.waits_for is not None:
+        found.append(parts.source.waits_for)
     if parts.disk.is_full:
         found.append("the state disk is nearly full, and so nothing more is read; make room, or give it more")
     if parts.sender is not None and parts.sender.waits_for_disk:

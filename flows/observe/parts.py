@@ -13,8 +13,7 @@ from connectors.delivery.outbox import Outbox
 from connectors.delivery.sender import Sender
 from connectors.delivery.sink import AppsFlyerSink
 from connectors.delivery.stats import LaneTally, Tally
-from connectors.files.source import FilesInput
-from connectors.kafka.source import KafkaInput
+from connectors.ports import OpenSource
 from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk
 from connectors.state.journal import Journal
@@ -72,8 +71,7 @@ class Parts:
     """What waits in the windows."""
     batches: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
     """How full the micro-batches were."""
-    kafka: KafkaInput | None = None
-    files: FilesInput | None = None
+    source: OpenSource | None = None
     sender: Sender | None = None
     dead_letter_queue: DeadLetterQueue | None = None
     sink: AppsFlyerSink | None = None

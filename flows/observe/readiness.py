@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from connectors.delivery.lane import Circuit
-from connectors.files.settings import FileDeadLetters
+from connectors.kinds import store_of
 from connectors.secrets import Secret, SecretError
 from flows.observe.liveness import circuit_trouble
 from flows.observe.parts import Parts
@@ -29,7 +29,7 @@ def checks(parts: Parts) -> list[Check]:
     return [
         Check("settings", None),
         Check("source", _source(parts)),
-        Check("records", "; ".join(parts.kafka.damaged.values()) or None if parts.kafka is not None else None),
+        Check("records", "; ".join(parts.source.damaged.values()) or None if parts.source is not None else None),
         Check("keys", "; ".join(_keys(parts)) or None),
         Check("apps", "; ".join(_paused(parts)) or None),
         Check("dead_letters", _dead_letters(parts)),
@@ -41,10 +41,7 @@ def checks(parts: Parts) -> list[Check]:
 
 
 def _source(parts: Parts) -> str | None:
-    kafka = parts.kafka
-    if kafka is None or kafka.is_connected:
-        return None
-    return "Kafka does not answer" if kafka.is_found else "waiting for Kafka"
+    return parts.source.waits_for if parts.source is not None else None
 
 
 def _keys(parts: Parts) -> Iterator[str]:
@@ -68,10 +65,7 @@ def _paused(parts: Parts) -> Iterator[str]:
 def _dead_letters(parts: Parts) -> str | None:
     if parts.dead_letter_queue is not None and parts.dead_letter_queue.waits_for is not None:
         return parts.dead_letter_queue.waits_for
-    letters = parts.settings.dead_letters
-    if isinstance(letters, FileDeadLetters) and not _is_writable(letters.directory):
-        return f"{letters.directory} cannot be written to"
-    return None
+    return store_of(parts.settings.dead_letters).blocked()
 
 
 def _journal(parts: Parts) -> str | None:

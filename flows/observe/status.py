@@ -9,7 +9,7 @@ from math import isfinite
 from platform import python_version
 from typing import Any
 
-from connectors.files.settings import FileDeadLetters
+from connectors.kinds import store_of
 from flows.observe.liveness import circuit_trouble, hindrances, parts_alive
 from flows.observe.metrics.answers import status_label
 from flows.observe.metrics.events import oldest_seconds
@@ -81,8 +81,9 @@ def _reload(parts: Parts) -> dict[str, Any] | None:
 
 
 def _source(parts: Parts) -> dict[str, Any]:
-    if parts.kafka is None:
-        return {"kind": "files", "connected": True, "lag": None, "sent_again_if_state_lost": None, "partitions": []}
+    kind, source = parts.settings.source.kind, parts.source
+    if source is None:
+        return {"kind": kind, "connected": True, "lag": None, "sent_again_if_state_lost": None, "partitions": []}
     partitions = [
         {
             "partition": each.partition,
@@ -92,30 +93,30 @@ def _source(parts: Parts) -> dict[str, Any]:
             "lag_events": each.lag_events,
             "lag_seconds": round(lag_seconds(parts, each.lag_events or 0, each.last_record_ms), 3),
         }
-        for each in parts.kafka.progress()
+        for each in source.progress()
     ]
     known = [each for each in partitions if each["lag_events"] is not None]
     lag = {
         "events": sum(each["lag_events"] or 0 for each in known),
         "seconds": max((each["lag_seconds"] or 0.0 for each in known), default=0.0),
     }
-    connected = parts.kafka.is_connected
-    again = parts.kafka.sent_again()
+    again = source.sent_again()
     return {
-        "kind": "kafka",
-        "connected": connected,
+        "kind": kind,
+        "connected": source.waits_for is None,
         "lag": lag if known else None,
-        "sent_again_if_state_lost": sum(again.values()) if len(again) == len(partitions) else None,
+        "sent_again_if_state_lost": sum(again.values())
+        if again is not None and len(again) == len(partitions)
+        else None,
         "partitions": partitions,
     }
 
 
 def _dead_letters(parts: Parts) -> dict[str, Any]:
     letters, dead_letter_queue = parts.settings.dead_letters, parts.dead_letter_queue
-    is_files = isinstance(letters, FileDeadLetters)
     return {
-        "kind": "files" if is_files else "kafka",
-        "place": str(letters.directory) if isinstance(letters, FileDeadLetters) else letters.topic,
+        "kind": letters.kind,
+        "place": store_of(letters).place,
         "waiting": dead_letter_queue.waiting if dead_letter_queue is not None else 0,
         "blocked": dead_letter_queue.waits_for if dead_letter_queue is not None else None,
     }

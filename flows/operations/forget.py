@@ -6,15 +6,14 @@ lines and sizes, which replays go by. What waits to be delivered is not touched:
 outcome; it is counted instead.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
+from connectors.dead_letters import StoredBytes
 from connectors.delivery.items import Item, key_of, unpack
-from connectors.files.dead_letters import ERASED, PATTERN, StoredLine, stored_line
-from connectors.state.durable import write_anew
 from connectors.state.engine_store import change_sinks, count_naming
 from connectors.state.journal_segment import read_segment
 from connectors.state.layout import Layout, spill_files_below, stores_below, user_logs_below
@@ -100,35 +99,14 @@ def count_pending(directory: Path, people: Sequence[Person]) -> int:
     return found
 
 
-def erase_letters(directory: Path, people: Sequence[Person]) -> int:
-    """Blank their letters in the files of a directory; return how many. Raises OSError."""
-    blanked = 0
-    for path in sorted(directory.glob(PATTERN)):
-        lines = list(_blanked(path, people))
-        count = sum(is_theirs for _, is_theirs in lines)
-        if count:
-            write_anew(path, b"".join(line for line, _ in lines))
-            blanked += count
-    return blanked
+def is_about(people: Sequence[Person]) -> Callable[[StoredBytes | bytes], bool]:
+    """Return what tells whether a dead letter is of one of them."""
+    return lambda stored: any(_is_about(stored, person) for person in people)
 
 
-def _blanked(path: Path, people: Sequence[Person]) -> Iterator[tuple[bytes, bool]]:
-    with path.open("rb") as file:
-        for line in file:
-            is_theirs = not line.startswith(ERASED) and any(_is_about(line, person) for person in people)
-            yield (_blank(line) if is_theirs else line, is_theirs)
-
-
-def _blank(line: bytes) -> bytes:
-    """Return a line of the same length that says only that something was here."""
-    end = b"}\n" if line.endswith(b"\n") else b"}"
-    return ERASED + b" " * max(len(line) - len(ERASED) - len(end), 0) + end
-
-
-def _is_about(line: bytes, person: Person) -> bool:
-    stored: StoredLine | None = stored_line(line)
-    if stored is None:  # torn or damaged: when in doubt it goes
-        return person.id.encode() in line
+def _is_about(stored: StoredBytes | bytes, person: Person) -> bool:
+    if isinstance(stored, bytes):  # torn or damaged: when in doubt it goes
+        return person.id.encode() in stored
     if stored.key == person.id.encode():
         return True
     events = decode(Record(stored.value, stored.key, "", 0, 0, 0))

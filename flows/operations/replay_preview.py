@@ -11,18 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.appsflyer.request import compile_translate
-from connectors.dead_letters import Letter, StoredLetter
+from connectors.dead_letters import Letter, LetterReader, StoredLetter
 from connectors.delivery.delivery import Delivery
-from connectors.files.letter_reader import FileLetterReader
-from connectors.files.settings import FileDeadLetters
-from connectors.kafka.letter_reader import KafkaLetterReader
+from connectors.kinds import store_of
 from connectors.shutdown import Shutdown
 from flows.domain.fate import DeadLetter
 from flows.domain.printable import printable
 from flows.domain.select import compile_select
 from flows.operators.identify import Around, Outgoing, UsersLogic
 from flows.operators.identity_rules import identity_rules, logins_of
-from flows.operators.letter_source import LetterReader
 from flows.operators.replay import ReplayLedger, read_again, with_logins
 from flows.operators.replay_choice import Choice, LeftOut
 from flows.operators.stages import translate_events
@@ -75,7 +72,7 @@ class Preview:
     def run(self) -> None:
         """Look at every letter. Raises as the readers do."""
         progress = Progress(self._plan.total)
-        reader = self._reader()
+        reader = store_of(self._settings.dead_letters).read(self._plan.ends, {}, lambda _: None)
         try:
             for seen, stored in enumerate(_letters(reader), 1):
                 self._look(stored)
@@ -97,12 +94,6 @@ class Preview:
         if self.letters:
             console.print(table)
         console.print(f"{self.letters.total():,} of {self._plan.total:,} dead letters match. Nothing was sent.")
-
-    def _reader(self) -> LetterReader:
-        letters = self._settings.dead_letters
-        if isinstance(letters, FileDeadLetters):
-            return FileLetterReader(letters.directory, self._plan.ends, {})
-        return KafkaLetterReader(letters, self._plan.ends, {})
 
     def _look(self, stored: StoredLetter) -> None:
         letter = self._choice.read(stored)

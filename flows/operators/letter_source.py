@@ -4,11 +4,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from connectors.dead_letters import Letter, StoredLetter
+from connectors.dead_letters import Letter, LetterReader, StoredLetter
 from connectors.delivery.throttle import Limiter
 from connectors.pace import AT_ONCE, Pace
 from connectors.shutdown import Shutdown
@@ -25,20 +25,6 @@ Begin = Mapping[str, int]
 """part → number of the next letter; a part that is missing begins at its start."""
 LettersState = tuple[int, dict[str, int]]
 """(version, part → number of the next letter)"""
-
-
-class LetterReader(Protocol):
-    """Reads the letters of one place, up to the ends that it was told."""
-
-    def read(self) -> list[StoredLetter]:
-        """Return the next letters; none if none has come yet. Does not block."""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether every letter was returned."""
-
-    def close(self) -> None:
-        """Let go of files and connections."""
 
 
 class LetterPartition(StatefulSourcePartition[Letter, LettersState]):

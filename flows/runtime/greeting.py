@@ -2,8 +2,7 @@
 
 import sys
 
-from connectors.files.settings import FilesSource
-from connectors.kafka.settings import KafkaSource
+from connectors.kinds import source_of
 from flows.domain.printable import printable
 from flows.settings.model import Settings
 
@@ -13,8 +12,7 @@ def greet(settings: Settings, health_url: str | None) -> None:
 
     Nothing where standard error is no terminal, or where the stream soon ends by itself, with its summary.
     """
-    ends = isinstance(settings.source, FilesSource) and not settings.source.follow
-    if sys.stderr.isatty() and not ends:
+    if sys.stderr.isatty() and not source_of(settings.source).ends:
         sys.stderr.write("".join(f"{printable(line)}\n" for line in greeting(settings, health_url)))
 
 
@@ -23,12 +21,6 @@ def greeting(settings: Settings, health_url: str | None) -> list[str]:
     syncs = ", ".join(each.name for each in settings.enabled_syncs)
     watch = f"python -m flows top, or {health_url}/status" if health_url else "nothing, for health is off"
     return [
-        f"from {_place(settings.source)} to AppsFlyer for {syncs}",
+        f"from {source_of(settings.source).title} to AppsFlyer for {syncs}",
         f"watch it with {watch}; Ctrl-C stops it cleanly",
     ]
-
-
-def _place(source: KafkaSource | FilesSource) -> str:
-    if isinstance(source, FilesSource):
-        return ", ".join(source.paths)
-    return f"the topic {source.topic} at {source.bootstrap_servers}"

@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from connectors.files.intake import any_file
-from connectors.files.settings import FileDeadLetters, FilesSource
-from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
-from connectors.secrets import Secret, SecretError, resolve_properties
+from connectors.kinds import source_of, store_of
+from connectors.secrets import Secret, SecretError
 from connectors.state.layout import obstacle
 from flows.domain.slice import Slice
 from flows.settings.model import Settings
@@ -18,11 +16,8 @@ NOTHING_READ: Final = 1
 
 
 def nothing_to_read(settings: Settings) -> str | None:
-    """Say that no file matches, where that is so and none is waited for. Such a start ends with `NOTHING_READ`."""
-    source = settings.source
-    if not isinstance(source, FilesSource) or source.follow or any_file(source.paths):
-        return None
-    return f"source.paths: no file matches {', '.join(source.paths)}, so nothing was read; correct it"
+    """Say that there is nothing to read, if nothing is waited for. Such a start ends with `NOTHING_READ`."""
+    return source_of(settings.source).nothing_to_read()
 
 
 def obstacles(settings: Settings, path: Path, part: Slice | None) -> list[str]:
@@ -33,8 +28,9 @@ def obstacles(settings: Settings, path: Path, part: Slice | None) -> list[str]:
     """
     problems = unready_syncs(settings, path)
     problems += [f"{path}: {each}" for each in _unreadable(settings)]
-    if isinstance(settings.source, FilesSource) and part is not None and part.count > 1:
-        problems.append(f"{path}: source.kind: slices divide Kafka's partitions, files have none; leave out --slice")
+    unsliceable = source_of(settings.source).unsliceable
+    if unsliceable is not None and part is not None and part.count > 1:
+        problems.append(f"{path}: source.kind: {unsliceable}; leave out --slice")
     count = part.count if part is not None else 1
     in_the_way = obstacle(settings.state.directory, count)
     if in_the_way is not None:
@@ -71,19 +67,15 @@ def unready_syncs(settings: Settings, path: Path) -> list[str]:
 
 
 def _unreadable(settings: Settings) -> Iterator[str]:
-    """Yield which secret of Kafka's and which file cannot be read, and which directory cannot be written."""
-    letters, ca_file = settings.dead_letters, settings.delivery.ca_file
-    for table, place in (("source", settings.source), ("dead_letters", letters)):
-        if isinstance(place, KafkaSource | KafkaDeadLetters):
-            for each in place.properties:
-                try:
-                    resolve_properties((each,))
-                except SecretError as error:
-                    yield f"{table}.properties: {each[0]}: {error}"
+    """Yield which secret and which file cannot be read, and which directory cannot be written."""
+    store, ca_file = store_of(settings.dead_letters), settings.delivery.ca_file
+    yield from source_of(settings.source).obstacles()
+    yield from store.obstacles()
     if ca_file is not None and not (os.path.isfile(ca_file) and os.access(ca_file, os.R_OK)):  # noqa: PTH113 - never raises
         yield f"delivery.ca_file: {ca_file} cannot be read; correct it, or leave it out"
-    if isinstance(letters, FileDeadLetters) and (closed := unwritable(letters.directory)) is not None:
-        yield f"dead_letters.directory: {closed} cannot be written; give this user the right, or change it"
+    for key, directory in store.directories.items():
+        if (closed := unwritable(directory)) is not None:
+            yield f"{key}: {closed} cannot be written; give this user the right, or change it"
 
 
 def unwritable(directory: Path) -> Path | None:

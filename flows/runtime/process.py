@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from bytewax.inputs import Source
+from bytewax.inputs import FixedPartitionedSource, Source
 
-from connectors.dead_letters import LetterWriter
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
@@ -21,18 +20,11 @@ from connectors.delivery.report import Report
 from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.sink import AppsFlyerSink
 from connectors.delivery.stats import Tally
-from connectors.files.dead_letters import FileLetterWriter
-from connectors.files.settings import FileDeadLetters, FilesSource
-from connectors.files.source import FilesInput
 from connectors.hearing import Hearing
-from connectors.kafka.claim import Claim
-from connectors.kafka.consumer import Intervals
-from connectors.kafka.dead_letters import KafkaLetterWriter
-from connectors.kafka.kept import Kept, is_of_earlier_topic
-from connectors.kafka.settings import KafkaSource
-from connectors.kafka.source import KafkaInput
+from connectors.kinds import source_of, store_of
 from connectors.limited_log import LimitedLog
 from connectors.pace import Pace
+from connectors.ports import Opening, Stored
 from connectors.secrets import Secret
 from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk, await_room
@@ -43,7 +35,7 @@ from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import Sealed, unseal
 from connectors.state.step_states import State, unpacked_window
 from flows.domain.brake import Brake
-from flows.domain.event import PLATFORMS
+from flows.domain.event import PLATFORMS, Record
 from flows.domain.fate import DeadLetter
 from flows.domain.ledger import Ledger
 from flows.domain.slice import ALL, Slice
@@ -116,8 +108,8 @@ class Process:
         self._disk = StateDisk(directory)
         self.manifest = Manifest(directory, stored, has_recovery=has_recovery)
         self.journal = Journal(layout.journal, self.manifest)
-        if isinstance(settings.source, FilesSource) and not has_recovery:
-            self.journal.forget()  # without a recovery store the archives are read again from the beginning
+        if source_of(settings.source).read_anew is not None and not has_recovery:
+            self.journal.forget()  # what it holds is read again from the beginning
         self.shutdown = Shutdown()
         self.pace = Pace()
         self._log = LimitedLog()
@@ -130,7 +122,6 @@ class Process:
         self.outbox = Outbox(self.ledger, self.journal, layout.overflow, self.manifest)
         self.damages: list[str] = []
         self._shards: list[Users] = []
-        self._kafka: KafkaInput | None = None
         self._is_closed = False
         self.before_summary: Callable[[], None] = lambda: None
         """Takes a progress bar away."""
@@ -165,38 +156,28 @@ class Process:
         self.sink = self._open_sink()
 
     def _open_source(self) -> Source[Any]:
-        return WithMarks(WithEarlierParts(self._source(), self._earlier_parts), self.hearing)
+        return WithMarks(WithEarlierParts(self._found_source(), self._earlier_parts), self.hearing)
 
-    def _source(self) -> FilesInput | KafkaInput:
-        source = self.settings.source
-        if isinstance(source, FilesSource):
-            files = FilesInput(source, self._room, self.shutdown, now_ms, self._note_damage, self.pace, self.hearing)
-            self.parts.files = files
-            return files
-        kafka = self.parts.kafka = KafkaInput(
-            source,
+    def opening(self) -> Opening:
+        """Return what the source needs."""
+        directory = self.settings.state.slice_directory(self.part)
+        return Opening(
             self._room,
-            self.ledger.watermark,
             self.shutdown,
             self.part,
-            intervals=Intervals(watch_partitions=source.watch_partitions_seconds),
-            begun_anew=self.journal.forget_partition,
-            warm_up=self.warm_up if self._has_recovery and source.warm_up_hours else None,
-            claim=Claim(self._kept(source), self.ledger.pending_offsets),
-            final=self.warm_up,
-            pace=self.pace,
-            hearing=self.hearing,
+            self.ledger,
+            Stored(directory, self.journal, self.warm_up, self._earlier_parts, has_recovery=self._has_recovery),
+            self.pace,
+            self.hearing,
+            self._note_damage,
         )
-        if not kafka.connect():
+
+    def _found_source(self) -> FixedPartitionedSource[Record, Any]:
+        source = self.parts.source = source_of(self.settings.source).open(self.opening())
+        if not source.connect():
             log.info("stopped while waiting for Kafka")
             raise SystemExit(0)
-        self._kafka = kafka
-        return kafka
-
-    def _kept(self, source: KafkaSource) -> Kept:
-        directory = self.settings.state.slice_directory(self.part)
-        has_position = any(part.rpartition("/")[0] == source.topic for part in self._earlier_parts)
-        return Kept(directory, source.topic, has_position=has_position)
+        return source.input
 
     def users_logic(self, resume_state: State | Sealed | None) -> UsersLogic:
         """Return the users of one shard; end the process where they cannot be taken up, with exit 2."""
@@ -238,7 +219,7 @@ class Process:
             self.outbox.written(letter)
             sender.wake()  # its thread writes the journal
 
-        dead_letter_queue = DeadLetterQueue(self._letter_writer(), written)
+        dead_letter_queue = DeadLetterQueue(store_of(self.settings.dead_letters).writer(), written)
 
         def given_up(letter: DeadLetter) -> None:
             self.outbox.given_up(letter)
@@ -293,12 +274,6 @@ class Process:
         """Make SIGTERM and SIGINT ask for a clean stop, and a second one stop at once."""
         stop_on_signals(self.shutdown, self.settings.delivery.drain_seconds)
 
-    def _letter_writer(self) -> LetterWriter:
-        letters = self.settings.dead_letters
-        if isinstance(letters, FileDeadLetters):
-            return FileLetterWriter(letters.directory)
-        return KafkaLetterWriter(letters)
-
     def _note_damage(self, damage: object) -> None:
         self.damages.append(str(damage))
 
@@ -337,7 +312,8 @@ class Process:
         self.parts.snapshots += 1
         self.parts.snapshot_at = time.monotonic()
         self.outbox.snapshot_taken()
-        self.journal.snapshot_taken(self._released())
+        source = self.parts.source
+        self.journal.snapshot_taken(self.ledger.watermarks() if source is None else source.released())
 
     def _set_aside(self, delivery: Delivery, attempts: Attempts) -> bool:
         """Move it to the disk, so that it takes no room from other apps; say so where that cannot be."""
@@ -355,25 +331,6 @@ class Process:
         )
         return False
 
-    def _released(self) -> dict[tuple[str, int], int]:
-        """Return the offsets below which no start reads again: neither from a snapshot nor from the group's offsets.
-
-        The group has an offset only when Kafka has acknowledged it, which the low watermark runs ahead of. And what the
-        group has may still be read again from a snapshot, until this run has read it and took snapshots after it.
-        """
-        watermarks = self.ledger.watermarks()
-        if self._kafka is None:
-            return watermarks
-        committed = self._kafka.committed()
-        if not self._has_recovery:
-            return committed
-        released = {place: min(offset, committed.get(place, -1)) for place, offset in watermarks.items()}
-        for place in self.journal.places():
-            if is_of_earlier_topic(place, committed):  # only what waits of it may meet its fate again
-                pending = self.ledger.pending_offsets(*place)
-                released[place] = pending[0][0] if pending and pending[0] else sys.maxsize
-        return released
-
     def finish(self) -> None:
         """End the run where no item came to the sink, for Bytewax neither opens nor closes it then."""
         if self.shutdown.input_is_over and not self._is_closed and not len(self.outbox):
@@ -386,8 +343,8 @@ class Process:
         self._is_closed = True
         self.before_summary()
         self.journal.close()
-        if self._kafka is not None:
-            self._kafka.close()  # commits the watermark, now that everything is final that will be
+        if self.parts.source is not None:
+            self.parts.source.close()  # commits the watermark, now that everything is final that will be
         summary.report(self.ledger, self.damages, stopped=self.shutdown.requested)
 
     def restart_if_asked(self) -> None:

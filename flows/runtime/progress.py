@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from connectors.files.settings import FilesSource
+from connectors.kinds import source_of
 from connectors.limited_log import write_counts
 from flows.observe.metrics.lag import lag_seconds
 from flows.observe.parts import Parts
@@ -46,7 +46,7 @@ def describe(parts: Parts, before: Counts, after: Counts, seconds: float) -> dic
         "read_per_minute": round((after.read - before.read) * 60 / seconds),
         "delivered_per_minute": round((after.delivered - before.delivered) * 60 / seconds),
     }
-    behind = [each for each in parts.kafka.progress() if each.lag_events is not None] if parts.kafka else []
+    behind = [each for each in parts.source.progress() if each.lag_events is not None] if parts.source else []
     if behind:
         line["lag_events"] = sum(each.lag_events or 0 for each in behind)
         late = (lag_seconds(parts, each.lag_events or 0, each.last_record_ms) for each in behind)
@@ -61,8 +61,7 @@ class Progress:
         self._parts = parts
         self._every_seconds = every_seconds
         self._stopped = Event()
-        source = parts.settings.source
-        self._bar = bar_of_bytes("reading", is_shown=isinstance(source, FilesSource) and not source.follow)
+        self._bar = bar_of_bytes("reading", is_shown=source_of(parts.settings.source).ends)
 
     def start(self) -> None:
         """Begin; 0 seconds is never. Where a bar is shown over archives, no lines are written."""
@@ -81,8 +80,9 @@ class Progress:
     def _show(self) -> None:
         task = self._bar.add_task("reading", total=None)
         while not self._stopped.wait(_LOOK_SECONDS):
-            if (files := self._parts.files) is not None:
-                self._bar.update(task, completed=files.amount.read_bytes, total=files.amount.total_bytes)
+            source = self._parts.source
+            if source is not None and (read := source.bytes_read) is not None:
+                self._bar.update(task, completed=read.read_bytes, total=read.total_bytes)
 
     def _run(self) -> None:
         clock = self._parts.heartbeat.clock

@@ -1,9 +1,6 @@
 """Restart: whether a running stream would come up again with other settings, found out before it ends."""
 
-from connectors.files.settings import FilesSource
-from connectors.kafka.probe import Probe, ProbeError
-from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
-from connectors.secrets import SecretError
+from connectors.kinds import source_of, store_of
 from flows.domain.slice import ALL, Slice
 from flows.observe.server import why_not_listen
 from flows.runtime.obstacles import nothing_to_read, obstacles
@@ -19,20 +16,18 @@ def obstacles_here(new: Settings, part: Slice, own_port: int, *, has_recovery: b
     """
     problems = obstacles(new, new.path, part if part != ALL else None)
     further = [nothing_to_read(new), _unavailable(new.health, part.index, own_port)]
-    if isinstance(new.source, FilesSource) and not has_recovery:
-        further.append(
-            "source: without a recovery store a restart would read the archives again; start it anew by hand"
-        )
+    if (anew := source_of(new.source).read_anew) is not None and not has_recovery:
+        further.append(f"source: without a recovery store a restart would read {anew} again; start it anew by hand")
     return problems + [f"{new.path}: {each}" for each in further if each is not None]
 
 
 def topics_missing(old: Settings, new: Settings, part: Slice) -> list[str]:
-    """Return why Kafka would not serve the new settings, where they name another place there. Takes seconds."""
-    problems = []
-    if isinstance(new.source, KafkaSource) and new.source != old.source:
-        problems += _without_topic("source", new.source, part)
-    if isinstance(new.dead_letters, KafkaDeadLetters) and new.dead_letters != old.dead_letters:
-        problems += _without_topic("dead_letters", new.dead_letters, ALL)
+    """Return what outside systems lack for the new settings, where they name another place there. Takes seconds."""
+    problems: list[str] = []
+    if new.source != old.source:
+        problems += source_of(new.source).missing(part)
+    if new.dead_letters != old.dead_letters:
+        problems += store_of(new.dead_letters).missing()
     return [f"{new.path}: {each}" for each in problems]
 
 
@@ -49,16 +44,3 @@ def _unavailable(health: HealthTable, slice_index: int, own_port: int) -> str | 
 def cannot_listen(host: str, port: int, why: str) -> str:
     """Say it, and what to do."""
     return f"cannot listen on {host}, port {port} ({why}); expected one that is free; write another, or 0 for no health"
-
-
-def _without_topic(table: str, place: KafkaSource | KafkaDeadLetters, part: Slice) -> list[str]:
-    try:
-        with Probe(place) as probe:
-            partitions = probe.partitions(place.topic)
-    except (ProbeError, SecretError) as problem:
-        return [f"{table}: Kafka cannot be used: {problem}"]
-    if partitions is None:
-        return [f"{table}.topic: there is no topic {place.topic}"]
-    if not any(part.owns(each) for each in partitions):
-        return [f"{table}.topic: {place.topic} has no partition for slice {part}"]
-    return []

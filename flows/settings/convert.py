@@ -1,13 +1,10 @@
 """The tables of the file → the frozen settings: defaults filled in, paths absolute, shapes as the program uses them."""
 
-import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from connectors.appsflyer.mapped import READ_ALONE
-from connectors.files.settings import FileDeadLetters, FilesSource
-from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import SecretRef
 from connectors.table import Table
 from flows.domain.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
@@ -18,73 +15,22 @@ from flows.settings.model import Settings, SyncSettings
 def convert(path: Path, file: tables.StreamFile) -> Settings:
     """Return the settings; `path` is the absolute path of the file, whose directory relative paths start at."""
     base = path.parent
-    source = _source(base, file.source)
+    source = file.source.settings(base)
     return Settings(
         path=path,
         source=source,
         identity=file.identity,
         window=file.window,
         delivery=file.delivery,
-        dead_letters=_dead_letters(base, file.dead_letters, source),
+        dead_letters=file.dead_letters.settings(base, source),
         state=file.state,
         syncs=tuple(_sync_settings(base, each) for each in file.sync),
         health=file.health,
     )
 
 
-def _source(base: Path, table: tables.KafkaSourceTable | tables.FilesSourceTable) -> KafkaSource | FilesSource:
-    if isinstance(table, tables.FilesSourceTable):
-        # The directory's own name may hold what a glob takes for a wildcard.
-        start = Path(glob.escape(str(base)))
-        return FilesSource(tuple(str(start / each) for each in table.paths), follow=table.follow)
-    return KafkaSource(
-        bootstrap_servers=table.bootstrap_servers,
-        topic=table.topic,
-        group_id=table.group_id,
-        start=table.start,
-        on_out_of_range=table.on_out_of_range,
-        watch_partitions_seconds=table.watch_partitions_seconds,
-        warm_up_hours=table.warm_up_hours,
-        properties=_properties(base, table.properties),
-    )
-
-
-def _properties(base: Path, given: dict[str, str | bool | int]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, _property(base, name, value)) for name, value in given.items())
-
-
-def _property(base: Path, name: str, value: str | bool | int) -> str:  # noqa: FBT001 (a value, not a switch)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if value.startswith("file:"):
-        return f"file:{base / value.removeprefix('file:')}"
-    if name.endswith(".location") and value != "probe":  # librdkafka's word for «look where systems keep them»
-        return str(base / value)
-    return value
-
-
 def _paths(given: str | list[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _dead_letters(
-    base: Path,
-    table: tables.KafkaDeadLettersTable | tables.FileDeadLettersTable,
-    source: KafkaSource | FilesSource,
-) -> KafkaDeadLetters | FileDeadLetters:
-    if isinstance(table, tables.FileDeadLettersTable):
-        return FileDeadLetters(base / table.directory)
-    servers = table.bootstrap_servers or ""
-    properties = _properties(base, table.properties or {})
-    if isinstance(source, KafkaSource):
-        # Another cluster is never shown the source's credentials unasked.
-        same_cluster = servers in ("", source.bootstrap_servers)
-        servers = servers or source.bootstrap_servers
-        if table.properties is None and same_cluster:
-            properties = source.properties
-    return KafkaDeadLetters(servers, table.topic, properties)
 
 
 def _sync_settings(base: Path, table: sync_tables.SyncTable) -> SyncSettings:

@@ -8,8 +8,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from connectors.values import Expects, Hint
-from flows.settings.problems import Location, Problem, closest, found, key_of
+from connectors.kinds import DEAD_LETTERS, DEFAULT_DEAD_LETTERS, SOURCES
+from connectors.table import Location
+from connectors.values import Expects, Hint, choice
+from flows.settings.problems import Problem, closest, found, key_of
 from flows.settings.tables import TAGGED, TAGS, StreamFile
 
 
@@ -50,6 +52,8 @@ def _text(location: Location, error: ErrorDetails) -> str:
     match error["type"]:
         case "expected":
             return _wrong(error["ctx"]["hint"], value, location)
+        case "literal_error":
+            return _wrong(_kinds(location), value, location)
         case "missing":
             hint = _hint(error)
             return f"missing; expected {hint.what}; {hint.do}"
@@ -88,7 +92,15 @@ def _suggestion(error: ErrorDetails, document: Any) -> str | None:
     return closest(str(error["loc"][-1]), _fields(_table_at(error["loc"][:-1])).keys() - holder.keys())
 
 
+def _kinds(location: Location) -> Expects:
+    """Return what `kind` may be, which the table of one kind does not know."""
+    return choice(*(SOURCES if location[0] == "source" else dict.fromkeys((DEFAULT_DEAD_LETTERS, *DEAD_LETTERS))))
+
+
 def _hint(error: ErrorDetails) -> Hint:
+    location = _tagless(error)
+    if location[-1] == "kind":
+        return _kinds(location)
     field = _fields(_table_at(error["loc"][:-1]))[str(error["loc"][-1])]
     return next(each for each in field.metadata if isinstance(each, Hint))
 

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from connectors.delivery.settings import DeliveryTable
-from connectors.files.settings import FileDeadLetters, FilesSource
-from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.ports import LetterSettings, SourceSettings
 from connectors.secrets import SecretRef
 from flows.domain.sync import Sync
 from flows.settings.identity import IdentityTable
@@ -36,11 +35,11 @@ class Settings:
     """Everything in stream.toml."""
 
     path: Path
-    source: KafkaSource | FilesSource
+    source: SourceSettings
     identity: IdentityTable
     window: WindowTable
     delivery: DeliveryTable
-    dead_letters: KafkaDeadLetters | FileDeadLetters
+    dead_letters: LetterSettings
     state: StateTable
     syncs: tuple[SyncSettings, ...]
     health: HealthTable = field(default_factory=HealthTable)

@@ -8,15 +8,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
-Location = tuple[str | int, ...]
-"""Where a value stands in the parsed file: keys, and places in lists counted from 0."""
+from connectors.table import NOT_SHOWN, Location
 
 _LONGEST_SHOWN: Final = 60
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET_KEYS: Final = frozenset({"s2s_key", "dev_key", "proxy"})
 _WITH_PROPERTIES: Final = frozenset({"source", "dead_letters"})
 _WITH_PASSWORD: Final = re.compile(r"^[^/]*//[^/]*@")
-NOT_SHOWN: Final = "a value that is not shown"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,72 +4,21 @@ Only shapes, types and ranges are said here; what concerns several keys at once 
 """
 
 import pathlib
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from connectors.delivery.settings import DeliveryTable
+from connectors.kinds import DEAD_LETTERS, DEFAULT_DEAD_LETTERS, SOURCES
+from connectors.ports import DeadLetterStore, LetterTable, Source, SourceTable
 from connectors.state.layout import slice_directory
 from connectors.table import Table
-from connectors.values import (
-    FilePath,
-    Flag,
-    Hint,
-    Host,
-    KafkaProperties,
-    Name,
-    Path,
-    Paths,
-    Servers,
-    Topic,
-    choice,
-    number,
-    whole,
-)
+from connectors.values import FilePath, Flag, Hint, Host, choice, whole
 from flows.domain.slice import Slice
 from flows.settings.identity import IdentityTable
 from flows.settings.problems import closest
 from flows.settings.sync_tables import PropertyTable, SyncTable
-
-
-class KafkaSourceTable(Table):
-    """Events are read from a Kafka topic."""
-
-    kind: Annotated[Literal["kafka"], choice("kafka", "files")]
-    """Kafka is for what runs on and on."""
-    bootstrap_servers: Servers
-    """Kafka's host:port addresses, with commas between them. Name two or more, so that one broker may be down."""
-    topic: Topic
-    """The topic with Amplitude's events. Its messages must be keyed by user id, else device id, so that one user's
-    events are together; `check` looks at a sample."""
-    group_id: Name = "amplitude-appsflyer-stream"
-    """The consumer group that progress is committed to, for lag tools and for a start without state. A stream of its
-    own needs a group of its own."""
-    start: Annotated[Literal["earliest", "latest"], choice("earliest", "latest")] = "earliest"
-    """Where a group without committed offsets begins: with the oldest that Kafka has, or with what comes from now on.
-    A first start on a topic with weeks of events sends all of them, and AppsFlyer dates old ones by their arrival."""
-    on_out_of_range: Annotated[Literal["fail", "earliest"], choice("fail", "earliest")] = "fail"
-    """When Kafka no longer has the next event: stop, or go on with the oldest that it has. Both say how many events
-    are gone."""
-    watch_partitions_seconds: Annotated[float, number(1, 86_400)] = 60.0
-    """How often to look for partitions that were added to the topic. They are read after a restart that the process
-    makes by itself."""
-    warm_up_hours: Annotated[float, number(0, 8784)] = 24.0
-    """How far back a start without state of its own, as after its disk was lost, begins to learn without sending. More
-    remembers more identifiers and takes longer; 0 is off."""
-    properties: KafkaProperties = Field(default_factory=dict)
-    """Any librdkafka property, such as those for TLS and SASL. Passwords only as env:NAME or file:PATH."""
-
-
-class FilesSourceTable(Table):
-    """Events are read from Amplitude Export archives: .zip, .json.gz, .json, .ndjson."""
-
-    kind: Annotated[Literal["files"], choice("kafka", "files")]
-    """Files are for archives that are at hand: a trial, or what an outage left behind."""
-    paths: Paths
-    """Paths and globs, read in the order of their names; relative ones start at the settings file."""
-    follow: Flag = False
-    """Keep watching the paths for new files; otherwise the stream ends with the last line."""
 
 
 class WindowTable(Table):
@@ -79,28 +28,6 @@ class WindowTable(Table):
     """How many events make a batch full. Each is a request of its own all the same: AppsFlyer takes one at a time."""
     max_wait_ms: Annotated[int, whole(1, 60_000)] = 50
     """How long after its first event a batch goes out that is not full: the most that it adds to the latency."""
-
-
-class KafkaDeadLettersTable(Table):
-    """Events that cannot be delivered go to a Kafka topic."""
-
-    kind: Annotated[Literal["kafka"], choice("files", "kafka")]
-    """Kafka is for more than one machine: its dead letters are together, and outlive a disk."""
-    topic: Topic
-    """The topic for dead letters; not the source's."""
-    bootstrap_servers: Servers | None = None
-    """The source's cluster unless given."""
-    properties: KafkaProperties | None = None
-    """The source's properties unless these or other bootstrap_servers are given."""
-
-
-class FileDeadLettersTable(Table):
-    """Events that cannot be delivered go to files."""
-
-    kind: Annotated[Literal["files"], choice("files", "kafka")] = "files"
-    """Files need nothing else."""
-    directory: Path = "dead-letters"
-    """Where the files are; a relative path starts at the settings file. Nothing removes them but you."""
 
 
 class StateTable(Table):
@@ -137,36 +64,42 @@ class HealthTable(Table):
         return self.port + slice_index if self.port and self.add_slice_to_port else self.port
 
 
-_KINDS: Final = ("kafka", "files")
+Kinds = Mapping[str, type[Source]] | Mapping[str, type[DeadLetterStore]]
 
 
-def _kind(value: Any, *, otherwise: str, shape: dict[str, str]) -> str:
-    """Return which kind of table is meant, so that all its mistakes are seen even if `kind` is misspelt or missing."""
-    if not isinstance(value, dict):
-        return otherwise
-    kind = value.get("kind")
-    if isinstance(kind, str) and (meant := closest(kind, _KINDS)):
-        return meant
-    said = next((each for each in value.values() if each in _KINDS), None)
-    near = (closest(key, shape) for key in value)
-    return said or next((shape[key] for key in near if key), otherwise)
+def _union(table: str, kinds: Kinds) -> Any:
+    """Return the type of a table that has a form for each kind."""
+    return Union[tuple(Annotated[each.table, Tag(f"<{table} {kind}>")] for kind, each in kinds.items())]  # noqa: UP007
 
 
-def _source_tag(value: Any) -> str:
-    shape = {"topic": "kafka", "bootstrap_servers": "kafka", "paths": "files", "follow": "files"}
-    return f"<source {_kind(value, otherwise='kafka', shape=shape)}>"
+def _tag(table: str, kinds: Kinds, otherwise: str) -> Discriminator:
+    """Return what tells which form is meant: all its mistakes are seen even if `kind` is misspelt or missing."""
+    forms = {key: kind for kind, each in kinds.items() for key in each.own_keys}
+
+    def meant(value: Any) -> str:
+        if not isinstance(value, dict):
+            return otherwise
+        kind = value.get("kind")
+        if isinstance(kind, str) and (near := closest(kind, kinds)):
+            return near
+        said = next((each for each in value.values() if isinstance(each, str) and each in kinds), None)
+        return said or next((forms[key] for each in value if (key := closest(each, forms))), otherwise)
+
+    return Discriminator(lambda value: f"<{table} {meant(value)}>")
 
 
-def _dead_letters_tag(value: Any) -> str:
-    shape = {"directory": "files", "topic": "kafka", "bootstrap_servers": "kafka"}
-    return f"<dead letters {_kind(value, otherwise='files', shape=shape)}>"
+_FIRST_SOURCE: Final = next(iter(SOURCES))
 
+if TYPE_CHECKING:
+    _SourceForm = SourceTable
+    _LetterForm = LetterTable
+else:
+    _SourceForm = _union("source", SOURCES)
+    _LetterForm = _union("dead letters", DEAD_LETTERS)
 
 TAGGED: Final[dict[str, type[Table]]] = {
-    "<source kafka>": KafkaSourceTable,
-    "<source files>": FilesSourceTable,
-    "<dead letters kafka>": KafkaDeadLettersTable,
-    "<dead letters files>": FileDeadLettersTable,
+    **{f"<source {kind}>": each.table for kind, each in SOURCES.items()},
+    **{f"<dead letters {kind}>": each.table for kind, each in DEAD_LETTERS.items()},
     "<property table>": PropertyTable,
 }
 """The tables that pydantic names by tag in the location of a mistake."""
@@ -177,9 +110,9 @@ class StreamFile(Table):
     """The settings of the event stream from Amplitude to AppsFlyer."""
 
     source: Annotated[
-        Annotated[KafkaSourceTable, Tag("<source kafka>")] | Annotated[FilesSourceTable, Tag("<source files>")],
-        Discriminator(_source_tag),
-        Hint("a table that says where events come from", 'write [source] with kind = "kafka" or "files"'),
+        _SourceForm,
+        _tag("source", SOURCES, _FIRST_SOURCE),
+        Hint("a table that says where events come from", f"write [source] with kind = {choice(*SOURCES).what}"),
     ]
     """Where events come from: a Kafka topic, or Export archives."""
     identity: IdentityTable = Field(default_factory=IdentityTable)
@@ -189,10 +122,9 @@ class StreamFile(Table):
     delivery: DeliveryTable = Field(default_factory=DeliveryTable)
     """How AppsFlyer is called."""
     dead_letters: Annotated[
-        Annotated[KafkaDeadLettersTable, Tag("<dead letters kafka>")]
-        | Annotated[FileDeadLettersTable, Tag("<dead letters files>")],
-        Discriminator(_dead_letters_tag),
-    ] = Field(default_factory=FileDeadLettersTable)
+        _LetterForm,
+        _tag("dead letters", DEAD_LETTERS, DEFAULT_DEAD_LETTERS),
+    ] = Field(default_factory=cast("Callable[[], LetterTable]", DEAD_LETTERS[DEFAULT_DEAD_LETTERS].table))
     """Where events go that cannot be delivered."""
     state: StateTable = Field(default_factory=StateTable)
     """Where progress and what is known of users are kept."""

@@ -13,9 +13,7 @@ from confluent_kafka import Producer
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.dead_letters import Letter, parse
 from connectors.files.dead_letters import read_letters
-from connectors.files.letter_reader import FileLetterReader, file_ends
-from connectors.files.settings import FileDeadLetters
-from connectors.kafka.letter_reader import KafkaLetterReader, topic_bounds
+from connectors.kinds import store_of
 from examples.sample_archive import generate, settings_text
 from flows.settings import load
 from tests.fixtures.stream import KEY, Run, Stream
@@ -81,12 +79,8 @@ def _bodies(sandbox: SandboxServer, status: int) -> Counter[str]:
 
 def _letters(stream: Stream) -> list[Letter]:
     """Return every letter there is."""
-    settings = load(stream.directory / "stream.toml").dead_letters
-    reader: FileLetterReader | KafkaLetterReader
-    if isinstance(settings, FileDeadLetters):
-        reader = FileLetterReader(settings.directory, file_ends(settings.directory), {})
-    else:
-        reader = KafkaLetterReader(settings, {part: end for part, (_, end) in topic_bounds(settings).items()}, {})
+    store = store_of(load(stream.directory / "stream.toml").dead_letters)
+    reader = store.read(store.bounds().ends, {}, lambda _: None)
     letters = []
     until = time.monotonic() + 30
     while not reader.is_over:

@@ -7,14 +7,14 @@ from flows.observe.parts import Parts
 
 def read_lag(to: Readings, parts: Parts) -> None:
     """Put how far behind each partition is."""
-    kafka = parts.kafka
-    to.put(v.SOURCE_CONNECTED, kafka is None or kafka.is_connected)
-    if kafka is None:
+    source = parts.source
+    to.put(v.SOURCE_CONNECTED, source is None or source.waits_for is None)
+    if source is None:
         return
-    if kafka.partition_count is not None:
-        to.put(v.PARTITIONS, kafka.partition_count)
-    damaged = kafka.damaged
-    for each in kafka.progress():
+    if source.partition_count is not None:
+        to.put(v.PARTITIONS, source.partition_count)
+    damaged = source.damaged
+    for each in source.progress():
         partition = str(each.partition)
         to.put(v.PARTITION_DAMAGED, each.partition in damaged, partition)
         if each.lag_events is not None:
@@ -26,7 +26,7 @@ def read_lag(to: Readings, parts: Parts) -> None:
 
 def read_sent_again(to: Readings, parts: Parts) -> None:
     """Put what the loss of the state directory would cost."""
-    for partition, records in parts.kafka.sent_again().items() if parts.kafka is not None else ():
+    for partition, records in ((parts.source and parts.source.sent_again()) or {}).items():
         to.put(v.SENT_AGAIN, records, str(partition))
 
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from connectors.delivery.engines.reach import reach
+from connectors.finding import Finding, Mark
 from connectors.kafka.probe import ANSWER_SECONDS
-from flows.operations.check.finding import Finding, Mark
 from flows.settings.model import Settings
 
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 
-from connectors.files.settings import FileDeadLetters
-from flows.operations.check.finding import Finding, Mark
+from connectors.finding import Finding, Mark
+from connectors.kinds import store_of
 from flows.runtime.obstacles import unwritable
 from flows.settings.model import Settings
 
 
 def directories(settings: Settings) -> Iterator[Finding]:
     """Yield what is found of the places that the stream writes to."""
-    places = {"state.directory": settings.state.directory}
-    if isinstance(settings.dead_letters, FileDeadLetters):
-        places["dead_letters.directory"] = settings.dead_letters.directory
+    places = {"state.directory": settings.state.directory, **store_of(settings.dead_letters).directories}
     for key, directory in places.items():
         closed = unwritable(directory)
         if closed is None:

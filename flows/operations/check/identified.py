@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from connectors.finding import Finding, Mark, count
+from connectors.sample import Sample
 from flows.domain.event import PLATFORMS
 from flows.domain.identifiers import APPSFLYER_ID, CANONICAL
-from flows.operations.check.finding import Finding, Mark, count
-from flows.operations.check.sample_type import Sample, syncs_of
+from flows.operations.check.syncs import syncs_of
 from flows.operators.identity_rules import identity_rules
 from flows.settings.model import Settings
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flows.operations.check.finding import Finding, Mark
+from connectors.finding import Finding, Mark
 from flows.operations.waiting import KEEP, say, waiting_if_readable
 from flows.settings.model import Settings
 

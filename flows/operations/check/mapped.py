@@ -6,12 +6,13 @@ from typing import Final
 
 from connectors.appsflyer.fields import CANONICAL, compile_fields
 from connectors.appsflyer.mapped import IN_PLACE, is_nothing
+from connectors.finding import Finding, Mark, count
+from connectors.sample import Sample
 from flows.domain.event import Event
 from flows.domain.exclude import fold
 from flows.domain.paths import CONTAINERS
 from flows.domain.select import compile_select
-from flows.operations.check.finding import Finding, Mark, count
-from flows.operations.check.sample_type import Sample, syncs_of
+from flows.operations.check.syncs import syncs_of
 from flows.settings.model import Settings
 
 _ALIKE: Final = 0.8

@@ -7,12 +7,13 @@ from typing import Any, Final
 from connectors.appsflyer.fields import compile_fields
 from connectors.appsflyer.mapped import IN_PLACE, USER_ID, is_nothing
 from connectors.appsflyer.properties import gather
+from connectors.finding import Finding, Mark, count
+from connectors.sample import Sample
 from flows.domain.event import Event
 from flows.domain.personal import looks_personal, personal_properties
 from flows.domain.select import compile_select
 from flows.domain.sync import Sync
-from flows.operations.check.finding import Finding, Mark, count
-from flows.operations.check.sample_type import Sample, syncs_of
+from flows.operations.check.syncs import syncs_of
 from flows.settings.model import Settings
 
 _MOST_NAMED: Final = 8

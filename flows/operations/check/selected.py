@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
+from connectors.finding import Finding, Mark, count
+from connectors.sample import Sample
 from flows.domain.exclude import fold
 from flows.domain.select import RESERVED
-from flows.operations.check.finding import Finding, Mark, count
-from flows.operations.check.sample_type import Sample, syncs_of
+from flows.operations.check.syncs import syncs_of
 from flows.settings.model import Settings
 
 _ALIKE: Final = 0.8

@@ -1,12 +1,12 @@
 """The syncs: their apps, and whether their keys are there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from connectors.appsflyer.mapped import BUNDLE_ID
+from connectors.finding import Finding, Mark
 from connectors.secrets import Secret, SecretError, SecretRef
 from flows.domain.sync import Sync
-from flows.operations.check.finding import Finding, Mark
 from flows.settings.model import Settings, SyncSettings
 
 
@@ -31,6 +31,11 @@ def syncs(settings: Settings, path: Path) -> Iterator[Finding]:
         for key in each.keys:
             # A sync that is off beside others that are on need not be ready.
             yield _key(each, key, Mark.WRONG if each.enabled or not enabled else Mark.NOTE)
+
+
+def syncs_of(settings: Settings) -> Sequence[Sync]:
+    """Return the syncs that are enabled; before any is, all, for they are what is to be enabled."""
+    return settings.enabled_syncs or [each.sync for each in settings.syncs]
 
 
 def _maps_bundle_id(sync: Sync) -> bool:

@@ -6,10 +6,8 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from connectors.files.settings import FilesSource
-from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.kafka.settings import KafkaSource, Topic, kafka_dead_letters, kafka_source
 from connectors.state.layout import rekey_directory
-from connectors.values import Topic
 from flows.domain.slice import Slice
 from flows.settings.model import Settings
 from flows.settings.tables import StateTable
@@ -43,8 +41,8 @@ class Place:
 
 def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, hand_over: bool = False) -> Place:
     """Return it. The topic that is not given is `source.topic`. Raises PlaceError."""
-    source = settings.source
-    if isinstance(source, FilesSource):
+    source = kafka_source(settings.source)
+    if source is None:
         raise PlaceError('source.kind: files have no keys; expected a Kafka topic to rekey, kind = "kafka"')
     if not from_topic and not to_topic:
         raise PlaceError("rekey: say which topic to write: --to TOPIC; or which one to read, to write source.topic")
@@ -57,8 +55,8 @@ def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, h
             raise PlaceError(f"rekey: {topic!r} is no topic's name; expected {what}; correct it") from None
     if read == written:
         raise PlaceError(f"rekey: {read!r} would be read and written; name another topic with --to or --from")
-    letters = settings.dead_letters
-    if isinstance(letters, KafkaDeadLetters) and letters.topic in (read, written):
+    letters = kafka_dead_letters(settings.dead_letters)
+    if letters is not None and letters.topic in (read, written):
         raise PlaceError(f"rekey: {letters.topic!r} is dead_letters.topic; name another topic")
     return Place(
         replace(source, topic=read, group_id=f"{source.group_id}-rekey-{written}"),

@@ -10,10 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
-from connectors.files.letter_reader import count_lines, file_ends
-from connectors.files.settings import FileDeadLetters
-from connectors.kafka.letter_reader import topic_bounds
-from connectors.kafka.letter_topic import letter_topic_id
+from connectors.kinds import store_of
 from connectors.state import layout
 from connectors.state.damage import DamagedStateError
 from connectors.state.durable import read_checked, sync_entries, write_checked
@@ -59,27 +56,16 @@ def marks(settings: Settings, plan: Plan) -> ReplayLog:
 
 def run_directory(settings: Settings, filters: Filters, *, again: bool) -> Path:
     """Return what belongs to one command: the same whenever it is typed, until it is done."""
-    letters = settings.dead_letters
-    place = (
-        str(letters.directory) if isinstance(letters, FileDeadLetters) else [letters.bootstrap_servers, letters.topic]
-    )
-    said = orjson.dumps([_as_json(filters), again, place])
+    said = orjson.dumps([_as_json(filters), again, store_of(settings.dead_letters).identity])
     return replay_directory(settings) / f"run-{hashlib.sha256(said).hexdigest()[:16]}"
 
 
 def make(settings: Settings, filters: Filters, *, again: bool, letters_per_second: float) -> Plan:
-    """Return the plan of a replay that begins now. Raises as `topic_bounds` and `count_lines` do."""
-    letters = settings.dead_letters
-    topic_id = None
-    if isinstance(letters, FileDeadLetters):
-        ends = file_ends(letters.directory)
-        total = count_lines(letters.directory, ends)
-    else:
-        topic_id = letter_topic_id(letters)
-        bounds = topic_bounds(letters)
-        ends = {part: end for part, (_, end) in bounds.items()}
-        total = sum(end - first for first, end in bounds.values())
-    return Plan(secrets.token_hex(8), filters, again, ends, total, letters_per_second, topic_id)
+    """Return the plan of a replay that begins now. Raises as `DeadLetterStore.bounds` does."""
+    store = store_of(settings.dead_letters)
+    place_id = store.id()
+    ends, total = store.bounds()
+    return Plan(secrets.token_hex(8), filters, again, ends, total, letters_per_second, place_id)
 
 
 def take_up(plan: Plan, settings: Settings) -> Plan:
@@ -87,16 +73,16 @@ def take_up(plan: Plan, settings: Settings) -> Plan:
 
     Otherwise it reads no more, and brings to an end what it has taken. Raises SecretError.
     """
-    letters = settings.dead_letters
-    if isinstance(letters, FileDeadLetters) or plan.topic_id is None:
+    store = store_of(settings.dead_letters)
+    if plan.topic_id is None:
         return plan
-    now = letter_topic_id(letters)
+    now = store.id()
     if now is None or now == plan.topic_id:
         return plan
     log.error(
         "the dead letter topic was deleted and made again since this replay began; what was taken of the old one is "
         "brought to an end, and nothing more is read",
-        topic=letters.topic,
+        topic=store.place,
         do="type the command again when this one has ended, and the new letters are replayed",
     )
     return replace(plan, ends={})

@@ -10,12 +10,11 @@ from typing import Final
 import structlog
 
 from connectors.appsflyer.request import compile_translate
+from connectors.dead_letters import LetterReader
 from connectors.delivery.items import Item
 from connectors.delivery.replay_outbox import ReplayOutbox
-from connectors.files.letter_reader import FileLetterReader
-from connectors.files.settings import FileDeadLetters
 from connectors.hearing import Hearing
-from connectors.kafka.letter_reader import KafkaLetterReader
+from connectors.kinds import store_of
 from connectors.state.layout import Layout
 from connectors.state.manifest import Snapshot
 from flows.domain.fate import DeadLetter
@@ -23,7 +22,7 @@ from flows.domain.select import compile_select
 from flows.domain.user import Rules
 from flows.operators.identify import Keyed as IdentifyKeyed
 from flows.operators.identify import Selected, in_shard
-from flows.operators.letter_source import Begin, LetterInput, LetterReader
+from flows.operators.letter_source import Begin, LetterInput
 from flows.operators.replay import Keyed, ReplayLedger, read_again, with_logins
 from flows.operators.replay_choice import Choice
 from flows.operators.stages import translate_events
@@ -121,10 +120,7 @@ class Replay(Process):
             os._exit(_FAILED)
 
     def _reader(self, begin: Begin) -> LetterReader:
-        letters = self.settings.dead_letters
-        if isinstance(letters, FileDeadLetters):
-            return FileLetterReader(letters.directory, self.plan.ends, begin, self._note_damage)
-        return KafkaLetterReader(letters, self.plan.ends, begin)
+        return store_of(self.settings.dead_letters).read(self.plan.ends, begin, self._note_damage)
 
     def _on_look(self) -> None:
         self.progress.show(self.choice.seen, self.choice.taken)

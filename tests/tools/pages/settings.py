@@ -9,10 +9,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from connectors.delivery.settings import DeliveryTable
+from connectors.kafka.settings import OWNED_PROPERTIES
+from connectors.kinds import DEAD_LETTERS, SOURCES
 from connectors.table import Table
 from connectors.values import Hint
 from flows.settings import identity, sync_tables, tables
-from flows.settings.rules import OWNED_PROPERTIES
 
 _INTRODUCTION: Final = """\
 # Settings
@@ -106,15 +107,15 @@ _SOURCE: Final = """\
 """
 
 SECTIONS: Final = (
-    _Section('`[source]`, `kind = "kafka"`', tables.KafkaSourceTable, _SOURCE),
-    _Section('`[source]`, `kind = "files"`', tables.FilesSourceTable),
+    _Section('`[source]`, `kind = "kafka"`', SOURCES["kafka"].table, _SOURCE),
+    _Section('`[source]`, `kind = "files"`', SOURCES["files"].table),
     _Section("`[identity]`", identity.IdentityTable),
     _Section("`[identity.paths]`", identity.IdentityPathsTable, _PATHS),
     _Section("`[identity.platforms]`", identity.IdentityPlatformsTable, _PLATFORMS),
     _Section("`[window]`", tables.WindowTable),
     _Section("`[delivery]`", DeliveryTable),
-    _Section('`[dead_letters]`, `kind = "files"`', tables.FileDeadLettersTable),
-    _Section('`[dead_letters]`, `kind = "kafka"`', tables.KafkaDeadLettersTable),
+    _Section('`[dead_letters]`, `kind = "files"`', DEAD_LETTERS["files"].table),
+    _Section('`[dead_letters]`, `kind = "kafka"`', DEAD_LETTERS["kafka"].table),
     _Section("`[state]`", tables.StateTable),
     _Section("`[health]`", tables.HealthTable),
     _Section("`[[sync]]`", sync_tables.SyncTable),

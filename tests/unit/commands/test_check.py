@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from connectors.appsflyer.sandbox.certificate import server_context
+from connectors.finding import Mark
+from connectors.kafka.check import keyed
 from connectors.kafka.probe import Keying, keying
 from flows.commands.main import main
 from flows.domain.event import Record
-from flows.operations.check.finding import Mark
-from flows.operations.check.kafka import keyed
 from flows.runtime.environment import take_out
 
 FILES = '[source]\nkind = "files"\npaths = ["*.json"]\n'

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+from connectors.files.sample import sample_archives
 from connectors.files.settings import FilesSource
+from connectors.kafka.check import of_topic
 from connectors.kafka.probe import Backlog
 from connectors.kafka.settings import KafkaSource
+from connectors.sample import sample_of
 from flows.commands.main import main
 from flows.domain.event import Record
-from flows.operations.check.archives import sample_archives
-from flows.operations.check.first_start import of_topic
 from flows.operations.check.identified import share
-from flows.operations.check.sample import sample_of
 
 SETTINGS = """\
 [source]

@@ -6,12 +6,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from connectors.sample import sample_of, wrappings
 from flows.domain.decode import MAX_BYTES, MAX_REFUSALS, Refused, decode, wrappings_of
 from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetterReason
 from flows.domain.wrapping import MAX_PARTS, Wrapping
-from flows.operations.check.sample import sample_of
-from flows.operations.check.wrappings import wrappings
 
 A = {"event_type": "a", "user_id": "ada", "time": 5}
 B = {"event_type": "b", "user_id": "bob", "time": 6}

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import pytest
 
 from connectors.files.known import Known, Look
+from connectors.files.known_check import known_files
 from connectors.files.settings import FilesSource
 from connectors.files.source import PARTITION, FilesInput
+from connectors.finding import Mark
 from connectors.shutdown import Shutdown
 from connectors.state.engine_store import NewStore
 from connectors.state.step_states import SOURCE
-from flows.operations.check.finding import Mark
-from flows.operations.check.known_files import known_files
 from flows.settings import load
 from flows.settings.model import Settings
 
@@ -62,7 +62,10 @@ def read_all(settings: Settings) -> None:
 def found(settings: Settings) -> list[tuple[Mark, str]]:
     assert isinstance(settings.source, FilesSource)
     directory = settings.path.parent
-    return [(each.mark, each.text.replace(str(directory), ".")) for each in known_files(settings, settings.source)]
+    return [
+        (each.mark, each.text.replace(str(directory), "."))
+        for each in known_files(settings.state.directory, settings.source)
+    ]
 
 
 def test_files_that_were_replaced_appended_to_or_moved_are_named(settings: Settings, tmp_path: Path) -> None:
@@ -117,10 +120,10 @@ def test_no_more_than_so_many_are_compared_and_the_others_are_counted(
     real = Known.look
     monkeypatch.setattr(Known, "look", look)
     if bound == "count":
-        monkeypatch.setattr("flows.operations.check.known_files._MOST_COMPARED", 2)
+        monkeypatch.setattr("connectors.files.known_check._MOST_COMPARED", 2)
     else:
         times = iter([0.0, 0.0, 4.9, 5.1])
-        monkeypatch.setattr("flows.operations.check.known_files.time", SimpleNamespace(monotonic=lambda: next(times)))
+        monkeypatch.setattr("connectors.files.known_check.time", SimpleNamespace(monotonic=lambda: next(times)))
     assert [text for _, text in found(settings)] == [
         "source.paths: ./z.ndjson is another file than the one that was read under this name",
         ("source.paths: 2 of 7 files that are new or have changed were compared with those that were read; 5 were not"),

@@ -48,7 +48,7 @@ def test_the_source_knows_how_much_it_has_read(tmp_path: Path) -> None:
     """At the end it is all of it, also where a file could not be read; and it never goes back."""
     total = archives(tmp_path)
     source = FilesInput(FilesSource((str(tmp_path / "*"),)), lambda: 1000, Shutdown(), lambda: 0, lambda _: None)
-    assert source.amount.total_bytes is None
+    assert source.bytes_read.total_bytes is None
     part = source.build_part("input", "files", None)
     seen, state = [], None
     while True:
@@ -56,20 +56,20 @@ def test_the_source_knows_how_much_it_has_read(tmp_path: Path) -> None:
             part.next_batch()
         except StopIteration:
             break
-        seen.append(source.amount.read_bytes)
+        seen.append(source.bytes_read.read_bytes)
         if len(seen) == 20:
             state = part.snapshot()
     assert seen == sorted(seen)
     assert seen[20] < total
-    assert source.amount.read_bytes == source.amount.total_bytes == total
+    assert source.bytes_read.read_bytes == source.bytes_read.total_bytes == total
     resumed = FilesInput(FilesSource((str(tmp_path / "*"),)), lambda: 1000, Shutdown(), lambda: 0, lambda _: None)
     part = resumed.build_part("input", "files", state)
     part.next_batch()
-    assert resumed.amount.total_bytes == total
+    assert resumed.bytes_read.total_bytes == total
     with contextlib.suppress(StopIteration):
         while True:
             part.next_batch()
-    assert resumed.amount.read_bytes == total
+    assert resumed.bytes_read.read_bytes == total
 
 
 def test_what_is_explained_counts(tmp_path: Path) -> None:

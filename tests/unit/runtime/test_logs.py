@@ -57,7 +57,7 @@ def test_the_level_can_be_chosen(level: str, entries: int) -> None:
 class Parts:
     """As much of a process as the line needs."""
 
-    kafka = None
+    source = None
 
     def __init__(self) -> None:
         self.ledger = Ledger(["one", "two"], 100)

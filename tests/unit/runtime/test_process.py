@@ -1,14 +1,13 @@
 """What the parts of one process tell each other: what may be read, what may be set aside, what the journal may drop."""
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from connectors.delivery import outbox
 from connectors.delivery.delivery import Attempts, Delivery
+from connectors.kinds import source_of
 from connectors.state.journal import DELIVERED, Journal
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from flows.domain.event import Position
@@ -49,16 +48,19 @@ def _deliver(process: Process, offset: int) -> None:
     process._settle()
 
 
-def _kafka(acknowledged: dict[tuple[str, int], int]) -> Any:
-    return SimpleNamespace(committed=lambda: acknowledged)
+def _read_topic(process: Process, acknowledged: dict[tuple[str, int], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = process.parts.source = source_of(process.settings.source).open(process.opening())
+    monkeypatch.setattr(source, "committed", lambda: acknowledged)
 
 
 @pytest.mark.parametrize("has_recovery", [False, True])
-def test_the_journal_keeps_what_lies_above_the_last_acknowledged_commit(tmp_path: Path, *, has_recovery: bool) -> None:
+def test_the_journal_keeps_what_lies_above_the_last_acknowledged_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_recovery: bool
+) -> None:
     """The low watermark runs ahead of it, and a start without the store begins there: with `-r` and without."""
     process = _process(tmp_path, has_recovery=has_recovery)
     acknowledged: dict[tuple[str, int], int] = {}
-    process._kafka = _kafka(acknowledged)
+    _read_topic(process, acknowledged, monkeypatch)
     for offset in range(6):
         _deliver(process, offset)
         process._snapshot_taken()
@@ -74,14 +76,16 @@ def test_the_journal_keeps_what_lies_above_the_last_acknowledged_commit(tmp_path
     process.journal.close()
 
 
-def test_with_a_store_it_keeps_what_this_run_has_not_read_again_yet(tmp_path: Path) -> None:
+def test_with_a_store_it_keeps_what_this_run_has_not_read_again_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The last snapshot may lie below the group's offset: what it makes the source read again is still needed."""
     first = _process(tmp_path, has_recovery=True)
     _deliver(first, 5)
     first.journal.close()
     (tmp_path / "state" / "lock").unlink()  # it is held by this very process
     second = _process(tmp_path, has_recovery=True)
-    second._kafka = _kafka({PLACE: 6})
+    _read_topic(second, {PLACE: 6}, monkeypatch)
     for _ in range(2 * KEPT_SNAPSHOTS):
         second._snapshot_taken()
     assert second.journal.recall((Position("events", 0, 5), "one", 0)) == DELIVERED

@@ -1,17 +1,17 @@
 """The archives: whether there are any, whether they can be read, and what a sample of them holds."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from connectors.files.known_check import known_files
+from connectors.files.sample import matches, sample_archives
 from connectors.files.settings import FilesSource
-from flows.operations.check.archives import matches, sample_archives
-from flows.operations.check.finding import Finding, Mark, count
-from flows.operations.check.first_start import of_archives
-from flows.operations.check.known_files import known_files
-from flows.operations.check.sample import SAMPLE_RECORDS, look_at, sample_of
-from flows.settings.model import Settings
+from connectors.finding import Finding, Mark, count
+from connectors.ports import LookAt
+from connectors.sample import SAMPLE_RECORDS, Sample, about, date_of, sample_of
 
 
-def files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
+def source_findings(source: FilesSource, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
     """Yield what is found of each pattern, and in a sample of what they name."""
     for pattern in source.paths:
         there = matches(pattern)
@@ -23,7 +23,7 @@ def files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
             yield Finding(
                 Mark.FAILED, f"source.paths: {pattern}: nothing there", "put the archives there, or correct it"
             )
-    yield from known_files(settings, source)
+    yield from known_files(state_directory, source)
     archives = sample_archives(source, SAMPLE_RECORDS)
     for problem in archives.unreadable:
         yield Finding(Mark.NOTE, f"source.paths: {problem}", "it will be skipped; mend it, or take it away")
@@ -36,4 +36,11 @@ def files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
         yield Finding(Mark.FAILED, f"source.paths: none of {sample.where} holds an Amplitude event", do)
     if sample.events:
         yield of_archives(sample, archives.lines)
-    yield from look_at(settings, sample)
+    yield from look_at(sample)
+
+
+def of_archives(sample: Sample, lines: int) -> Finding:
+    """Return what the first start will read of archives with so many lines, as far as a sample tells."""
+    events = lines * len(sample.events) / len(sample.records)
+    oldest = date_of(min(event.time_ms for event in sample.events))
+    return Finding(Mark.FINE, f"a first start reads {about(events)}, the oldest of {oldest}")

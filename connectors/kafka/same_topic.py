@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from connectors.finding import Finding, Mark
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept
 from connectors.kafka.origin import Committed, ask_origin
@@ -11,11 +12,9 @@ from connectors.state.damage import unusable
 from connectors.state.engine_store import StoreError, stored_keys
 from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.step_states import SOURCE
-from flows.operations.check.finding import Finding, Mark
-from flows.settings.model import Settings
 
 
-def same_topic(settings: Settings, source: KafkaSource, partitions: list[int]) -> Iterator[Finding]:
+def same_topic(directory: Path, source: KafkaSource, partitions: list[int]) -> Iterator[Finding]:
     """Compare Kafka's topic with what the state directory knows, and without slices the group with it.
 
     Raises ProbeError, SecretError.
@@ -23,7 +22,6 @@ def same_topic(settings: Settings, source: KafkaSource, partitions: list[int]) -
     found = ask_origin(source, partitions)  # before the state: that is written before each commit
     if found.topic_id is None:
         return
-    directory = settings.state.directory
     try:
         places = [each.path for each in layouts_of_slices(directory) if each.source.exists()]
         kept = {

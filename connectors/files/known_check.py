@@ -3,21 +3,21 @@
 import pickle
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from connectors.files.fingerprint import signature_of
 from connectors.files.known import Known, Look, What
 from connectors.files.natural import natural_key
 from connectors.files.position import read_state
+from connectors.files.sample import matches
 from connectors.files.settings import FilesSource
 from connectors.files.source import PARTITION
+from connectors.finding import Finding, Mark
 from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import StoreError, stored_state
 from connectors.state.layout import Layout
 from connectors.state.step_states import SOURCE
-from flows.operations.check.archives import matches
-from flows.operations.check.finding import Finding, Mark
-from flows.settings.model import Settings
 
 _MOST: Final = 5
 """Of one kind; the others are counted."""
@@ -41,9 +41,9 @@ _SAID: Final = {
 }
 
 
-def known_files(settings: Settings, source: FilesSource) -> Iterator[Finding]:
+def known_files(state_directory: Path, source: FilesSource) -> Iterator[Finding]:
     """Compare the archives with what the state directory knows of them."""
-    known = _known(settings)
+    known = _known(state_directory)
     if known is None:
         return
     paths = sorted({path for pattern in source.paths for path in matches(pattern)}, key=natural_key)
@@ -78,10 +78,10 @@ def _fill(text: str, look: Look) -> str:
     return text.format(line=before.next_number - 1, before=before.path)
 
 
-def _known(settings: Settings) -> Known | None:
+def _known(state_directory: Path) -> Known | None:
     """Return what the state directory knows; None if nothing, or if it cannot be read, which a start says."""
     try:
-        stored = stored_state(Layout(settings.state.directory).recovery, SOURCE, PARTITION)
+        stored = stored_state(Layout(state_directory).recovery, SOURCE, PARTITION)
         return None if stored is None else read_state(stored)[0]
     except (StoreError, OSError, pickle.UnpicklingError, DamagedStateError, ValueError, TypeError):
         return None

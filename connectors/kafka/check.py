@@ -1,29 +1,36 @@
 """Kafka: whether it answers and has the topics, and how the source is keyed."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from connectors.kafka.probe import Keying, Probe, ProbeError, PropertiesError, keying
+from connectors.finding import Finding, Mark, count
+from connectors.kafka.probe import (
+    Backlog,
+    Keying,
+    ProbeError,
+    PropertiesError,
+    keying,
+    probe_dead_letters,
+    probe_source,
+)
+from connectors.kafka.same_topic import same_topic
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
+from connectors.ports import LookAt
+from connectors.sample import SAMPLE_RECORDS, Sample, about, date_of, sample_of, wrappings
 from connectors.secrets import SecretError
-from flows.operations.check.finding import Finding, Mark, count
-from flows.operations.check.first_start import of_topic
-from flows.operations.check.same_topic import same_topic
-from flows.operations.check.sample import SAMPLE_RECORDS, look_at, sample_of
-from flows.operations.check.wrappings import wrappings
-from flows.settings.model import Settings
 
 
-def kafka_source(settings: Settings, source: KafkaSource) -> Iterator[Finding]:
+def source_findings(source: KafkaSource, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
     """Yield what is found of the topic that is read."""
     try:
-        with Probe(source) as probe:
+        with probe_source(source) as probe:
             partitions = probe.partitions(source.topic)
             yield Finding(Mark.FINE, f"source.bootstrap_servers: Kafka answers at {source.bootstrap_servers}")
             if partitions is None:
                 yield _no_topic("source.topic", source.topic)
                 return
             yield Finding(Mark.FINE, f"source.topic: {source.topic} has {count(len(partitions), 'partition')}")
-            yield from same_topic(settings, source, partitions)
+            yield from same_topic(state_directory, source, partitions)
             records = probe.latest(source.topic, partitions, SAMPLE_RECORDS)
             yield keyed(source.topic, len(partitions), len(records), keying(records))
             sample = sample_of(records, f"the latest {count(len(records), 'message')}")
@@ -31,9 +38,26 @@ def kafka_source(settings: Settings, source: KafkaSource) -> Iterator[Finding]:
             if first_start is not None:
                 yield first_start
             yield from wrappings(sample)
-            yield from look_at(settings, sample)
+            yield from look_at(sample)
     except (ProbeError, SecretError) as error:
         yield _unusable("source", source.bootstrap_servers, error)
+
+
+def of_topic(source: KafkaSource, backlog: Backlog, sample: Sample) -> Finding | None:
+    """Return what the first start of the group will read; None of an empty topic."""
+    if not backlog.messages:
+        return None
+    per_message = len(sample.events) / len(sample.records) if sample.records else 1.0
+    if backlog.committed is not None:
+        left = about(backlog.committed * per_message)
+        return Finding(Mark.FINE, f"group {source.group_id} has begun: a start goes on, with {left} ahead of it")
+    events = about(backlog.messages * per_message)
+    oldest = "" if backlog.oldest_ms is None else f", the oldest of {date_of(backlog.oldest_ms)}"
+    if source.start == "latest":
+        text = f'start = "latest": a first start sends what arrives from then on, and leaves {events} in the topic'
+        return Finding(Mark.FINE, f"{text}{oldest}")
+    do = 'write start = "latest" to begin with what arrives from now on; AppsFlyer dates old events by their arrival'
+    return Finding(Mark.NOTE, f'start = "earliest": a first start reads {events}{oldest}', do)
 
 
 def keyed(topic: str, partitions: int, messages: int, seen: Keying) -> Finding:
@@ -69,10 +93,10 @@ def _against(seen: Keying) -> Iterator[str]:
         yield f"{seen.keyless:,} of {count(seen.messages, 'message')} have no key"
 
 
-def kafka_dead_letters(letters: KafkaDeadLetters) -> Iterator[Finding]:
+def dead_letters_findings(letters: KafkaDeadLetters) -> Iterator[Finding]:
     """Yield what is found of the topic for dead letters."""
     try:
-        with Probe(letters) as probe:
+        with probe_dead_letters(letters) as probe:
             partitions = probe.partitions(letters.topic)
     except (ProbeError, SecretError) as error:
         yield _unusable("dead_letters", letters.bootstrap_servers, error)
