@@ -11,7 +11,7 @@ from threading import Lock, get_ident
 from typing import Final
 
 from connectors.limited_log import Clock
-from flows.domain.heard import Heard
+from flows.domain.punctuation import Punctuation
 
 LONGEST_STEP_SECONDS: Final = 10.0
 """Between two moments of reading no more counts: a process that was stopped in between has not read."""
@@ -88,14 +88,14 @@ class Hearing:
         with self._lock:
             self._change(-1)
 
-    def tell(self) -> Heard | None:
+    def tell(self) -> Punctuation | None:
         """Return what the calling worker's stream is to be told behind what it has read; None if it was told."""
         worker = get_ident()
         with self._lock:
             if self._told.get(worker) == self.version:
                 return None
             self._told[worker] = self.version
-            return Heard(worker, self.heard_ms)
+            return Punctuation(worker, self.heard_ms)
 
     def loaded(self, shard: str) -> None:
         """Say that the users of a shard are there; what reads them has got a mark."""

@@ -151,7 +151,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-Endpoint = Annotated[
+EndpointUrl = Annotated[
     StrictStr,
     AfterValidator(_check_endpoint),
     Expects(

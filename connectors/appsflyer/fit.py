@@ -6,7 +6,7 @@ body.
 
 from typing import NamedTuple
 
-from connectors.appsflyer.properties import Properties
+from connectors.appsflyer.properties import EventProperties
 from flows.domain.event import JsonObject
 from flows.domain.exact_json import dumps
 
@@ -25,7 +25,7 @@ def serialise(envelope: JsonObject, values: JsonObject) -> bytes:
     return dumps(envelope)
 
 
-def fit(envelope: JsonObject, properties: Properties, max_body_bytes: int) -> Fitted | None:
+def fit(envelope: JsonObject, properties: EventProperties, max_body_bytes: int) -> Fitted | None:
     """Return the body with as many properties as fit, or None if it is too large even without any.
 
     User properties go first, then group, then event; within each the longest first, of the same length the last by

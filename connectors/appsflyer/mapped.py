@@ -113,7 +113,7 @@ def compile_revenue(mapping: Sequence[tuple[str, Sequence[str]]]) -> ReadRevenue
     paths = dict(mapping)
     if all(name not in _MONEY for name in paths):
         return None
-    places = [_Place(path) for path in paths.get("revenue", ())]
+    places = [_RevenuePath(path) for path in paths.get("revenue", ())]
 
     def read(event: Event, mapped: JsonObject, invalid: Sequence[str]) -> Revenue:
         as_stated = event
@@ -133,7 +133,7 @@ def compile_revenue(mapping: Sequence[tuple[str, Sequence[str]]]) -> ReadRevenue
     return read
 
 
-class _Place:
+class _RevenuePath:
     """Where a revenue is read from, and the currency that stands in the same object within the event's properties."""
 
     def __init__(self, path: str) -> None:

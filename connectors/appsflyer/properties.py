@@ -16,7 +16,7 @@ _AF_RANK: Final = 3
 _REVENUE_RANK: Final = 4
 
 
-class Properties(NamedTuple):
+class EventProperties(NamedTuple):
     """The keys of `eventValue`, and what became of the rest."""
 
     values: JsonObject
@@ -52,7 +52,7 @@ def gather(
     computed: JsonObject,
     consumed: frozenset[str],
     mapped: frozenset[str] = frozenset(),
-) -> Properties:
+) -> EventProperties:
     """Return all properties that the rules let through, with the computed `af_…` among the event's.
 
     On a collision the event's property keeps its name, the user's becomes `user.NAME` and the group's `group.NAME`, so
@@ -72,7 +72,7 @@ def gather(
     user_count = len(values) - event_count
     for properties in _of_groups(event.group_properties) if event.group_properties else ():
         _add(values, _let_through(properties, rules, GROUP, rules.group, dropped), GROUP, renamed)
-    return Properties(values, event_count, user_count, tuple(renamed), tuple(dropped))
+    return EventProperties(values, event_count, user_count, tuple(renamed), tuple(dropped))
 
 
 def _let_through(

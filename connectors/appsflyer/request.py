@@ -12,7 +12,7 @@ from connectors.appsflyer.currencies import CURRENCIES
 from connectors.appsflyer.fields import CANONICAL, compile_fields
 from connectors.appsflyer.fit import fit
 from connectors.appsflyer.mapped import BUNDLE_ID, IN_PLACE, IP, USER_ID, compile_revenue, is_nothing
-from connectors.appsflyer.properties import Properties, gather
+from connectors.appsflyer.properties import EventProperties, gather
 from connectors.appsflyer.revenue import Revenue, print_number, read_number, read_revenue
 from flows.domain.decode import states_version
 from flows.domain.event import PLATFORMS, Event, JsonObject
@@ -22,7 +22,7 @@ from flows.domain.os_version import read_os_version
 from flows.domain.profile import APP_VERSION, OS_VERSION
 from flows.domain.sync import Sync
 from flows.domain.timestamp import appsflyer_time, is_late
-from flows.domain.warning import EventWarning, Note
+from flows.domain.warning import EventWarning, RequestWarning
 
 
 class Request(NamedTuple):
@@ -30,7 +30,7 @@ class Request(NamedTuple):
 
     app_id: str
     body: bytes
-    notes: tuple[Note, ...]
+    notes: tuple[RequestWarning, ...]
     absent: tuple[str, ...]
     """The platform's device identifiers that the request lacks."""
 
@@ -69,7 +69,7 @@ def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
         app_id, bundle_id = apps[platform]
         if app_id is None:
             raise ValueError(f"sync {sync.name} has no {platform} app")
-        notes: list[Note] = []
+        notes: list[RequestWarning] = []
         mapped, invalid = _UNMAPPED if read_mapped is None else read_mapped(event)
         revenue = read_revenue(event) if read_mapped_revenue is None else read_mapped_revenue(event, mapped, invalid)
         properties = gather(event, rules, revenue.parameters, revenue.consumed, revenue.mapped)
@@ -78,7 +78,7 @@ def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
         if user_id is not None:
             envelope["customer_user_id"] = user_id
         else:
-            notes.append(Note(EventWarning.NO_CUSTOMER_USER_ID))
+            notes.append(RequestWarning(EventWarning.NO_CUSTOMER_USER_ID))
         envelope["eventName"] = send_as
         envelope["eventValue"] = ""  # its place; `fit` fills it
         envelope["eventTime"] = appsflyer_time(min(event.time_ms, now_ms))
@@ -91,7 +91,7 @@ def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
         if read_fields is not None:
             invalid += _add_fields(envelope, read_fields(event))
         if invalid:
-            notes.append(Note(EventWarning.INVALID_FIELD, ", ".join(invalid)))
+            notes.append(RequestWarning(EventWarning.INVALID_FIELD, ", ".join(invalid)))
         _note_name_and_time(notes, event, send_as, now_ms)
         _note_properties(notes, properties, revenue)
         fitted = fit(envelope, properties, max_body_bytes)
@@ -101,14 +101,18 @@ def compile_translate(sync: Sync, max_body_bytes: int) -> Translate:
         if trimmed or len(body) > _LONG_VALUE:  # else none can be as long
             _note_long_values(notes, properties)
         if trimmed:
-            notes.append(Note(EventWarning.TRIMMED_PROPERTIES, ", ".join(trimmed)))
+            notes.append(RequestWarning(EventWarning.TRIMMED_PROPERTIES, ", ".join(trimmed)))
         return Request(app_id, body, tuple(notes), absent)
 
     return translate
 
 
 def _add_currency(
-    envelope: JsonObject, notes: list[Note], properties: Properties, revenue: Revenue, default: str | None
+    envelope: JsonObject,
+    notes: list[RequestWarning],
+    properties: EventProperties,
+    revenue: Revenue,
+    default: str | None,
 ) -> None:
     earns = properties.values.get("af_revenue") is not None
     # A currency that is stated but unreadable is not the default one: no currency is better than a wrong one.
@@ -116,15 +120,15 @@ def _add_currency(
     if currency is not None:
         envelope["eventCurrency"] = currency
     if revenue.unreadable_currency or (currency is not None and currency not in CURRENCIES):
-        notes.append(Note(EventWarning.UNKNOWN_CURRENCY))
+        notes.append(RequestWarning(EventWarning.UNKNOWN_CURRENCY))
     elif earns and currency is None:
-        notes.append(Note(EventWarning.NO_CURRENCY))
+        notes.append(RequestWarning(EventWarning.NO_CURRENCY))
     if earns and revenue.rival_currencies:
-        notes.append(Note(EventWarning.AMBIGUOUS_CURRENCY, ", ".join(revenue.rival_currencies)))
+        notes.append(RequestWarning(EventWarning.AMBIGUOUS_CURRENCY, ", ".join(revenue.rival_currencies)))
 
 
 def _add_device(
-    envelope: JsonObject, notes: list[Note], event: Event, identity: Identity, ip: str | None
+    envelope: JsonObject, notes: list[RequestWarning], event: Event, identity: Identity, ip: str | None
 ) -> tuple[str, ...]:
     """Add what the event says of its device, apart from what identifies it; return the names of what was unusable."""
     values = identity.values
@@ -133,16 +137,16 @@ def _add_device(
         if address.ip is not None:
             envelope["ip"] = address.ip
         elif address.warning is not None:
-            notes.append(Note(address.warning))
+            notes.append(RequestWarning(address.warning))
     os_version = read_os_version(event.os_version) if event.os_version is not None else None
     if os_version is None and (remembered := values.get(OS_VERSION)) is not None:
         os_version = read_os_version(str(remembered))  # an earlier version of this stream remembered any text
     if os_version is not None:
         envelope["os"] = os_version
     elif event.os_version is not None:
-        notes.append(Note(EventWarning.NO_OS, "os_version holds none"))
+        notes.append(RequestWarning(EventWarning.NO_OS, "os_version holds none"))
     elif identity.platform == "ios":
-        notes.append(Note(EventWarning.NO_OS))
+        notes.append(RequestWarning(EventWarning.NO_OS))
     app_version = event.app_version
     unusable = app_version is None and states_version(event.fields)
     if app_version is None and (known := values.get(APP_VERSION)) is not None:
@@ -159,7 +163,7 @@ def _add_fields(envelope: JsonObject, read: tuple[JsonObject, tuple[str, ...]]) 
     return invalid
 
 
-def _add_identifiers(envelope: JsonObject, notes: list[Note], identity: Identity) -> tuple[str, ...]:
+def _add_identifiers(envelope: JsonObject, notes: list[RequestWarning], identity: Identity) -> tuple[str, ...]:
     """Add the identifiers that AppsFlyer takes on the device's platform; return those that are absent."""
     values = identity.values
     names = PLATFORM_IDENTIFIERS[identity.platform]
@@ -173,28 +177,28 @@ def _add_identifiers(envelope: JsonObject, notes: list[Note], identity: Identity
     if identity.platform == "ios" and (att := values.get("att")) is not None:
         envelope["att"] = att
     if len(absent) == len(names):
-        notes.append(Note(EventWarning.NO_DEVICE_IDENTIFIER))
+        notes.append(RequestWarning(EventWarning.NO_DEVICE_IDENTIFIER))
     if identity.malformed:
-        notes.append(Note(EventWarning.MALFORMED_IDENTIFIER, ", ".join(identity.malformed)))
+        notes.append(RequestWarning(EventWarning.MALFORMED_IDENTIFIER, ", ".join(identity.malformed)))
     if identity.zeroed:
-        notes.append(Note(EventWarning.ZERO_IDENTIFIER, ", ".join(identity.zeroed)))
+        notes.append(RequestWarning(EventWarning.ZERO_IDENTIFIER, ", ".join(identity.zeroed)))
     return absent
 
 
-def _note_name_and_time(notes: list[Note], event: Event, send_as: str, now_ms: int) -> None:
+def _note_name_and_time(notes: list[RequestWarning], event: Event, send_as: str, now_ms: int) -> None:
     if len(send_as) > _LONGEST_NAME:
-        notes.append(Note(EventWarning.EVENT_NAME_TOO_LONG))
+        notes.append(RequestWarning(EventWarning.EVENT_NAME_TOO_LONG))
     elif len(send_as) > _LONG_NAME:
-        notes.append(Note(EventWarning.LONG_EVENT_NAME))
+        notes.append(RequestWarning(EventWarning.LONG_EVENT_NAME))
     if not event.is_dated:
-        notes.append(Note(EventWarning.NO_EVENT_TIME))
+        notes.append(RequestWarning(EventWarning.NO_EVENT_TIME))
     if event.time_ms > now_ms:
-        notes.append(Note(EventWarning.FUTURE_EVENT_TIME))
+        notes.append(RequestWarning(EventWarning.FUTURE_EVENT_TIME))
     elif is_late(event.time_ms, now_ms):
-        notes.append(Note(EventWarning.LATE_EVENT))
+        notes.append(RequestWarning(EventWarning.LATE_EVENT))
 
 
-def _note_properties(notes: list[Note], properties: Properties, revenue: Revenue) -> None:
+def _note_properties(notes: list[RequestWarning], properties: EventProperties, revenue: Revenue) -> None:
     invalid = list(revenue.invalid)
     own = properties.values.get("af_revenue")
     if own is not None and own is not revenue.parameters.get("af_revenue"):  # the app's own
@@ -204,14 +208,14 @@ def _note_properties(notes: list[Note], properties: Properties, revenue: Revenue
         elif not _PLAIN_MONEY.fullmatch(str(own)):  # with an exponent or too many decimals
             properties.values["af_revenue"] = print_number(number)
     if invalid:
-        notes.append(Note(EventWarning.INVALID_REVENUE, ", ".join(invalid)))
+        notes.append(RequestWarning(EventWarning.INVALID_REVENUE, ", ".join(invalid)))
     if properties.renamed:
-        notes.append(Note(EventWarning.RENAMED_PROPERTY, ", ".join(properties.renamed)))
+        notes.append(RequestWarning(EventWarning.RENAMED_PROPERTY, ", ".join(properties.renamed)))
     if properties.dropped:
-        notes.append(Note(EventWarning.NESTED_PROPERTY_DROPPED, ", ".join(properties.dropped)))
+        notes.append(RequestWarning(EventWarning.NESTED_PROPERTY_DROPPED, ", ".join(properties.dropped)))
 
 
-def _note_long_values(notes: list[Note], properties: Properties) -> None:
+def _note_long_values(notes: list[RequestWarning], properties: EventProperties) -> None:
     long = [name for name, value in properties.values.items() if type(value) is str and len(value) > _LONG_VALUE]
     if long:
-        notes.append(Note(EventWarning.LONG_PROPERTY_VALUE, ", ".join(long)))
+        notes.append(RequestWarning(EventWarning.LONG_PROPERTY_VALUE, ", ".join(long)))

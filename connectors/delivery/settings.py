@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal
 
 from connectors.table import Table
-from connectors.values import Endpoint, FilePath, Flag, Proxy, choice, number, whole
+from connectors.values import EndpointUrl, FilePath, Flag, Proxy, choice, number, whole
 
 PENDING_EVENT_BYTES: Final = 4096
 """What an event between the source and its fate may take on average, where as many as may be are there."""
@@ -14,7 +14,7 @@ ENDPOINTS: Final = {"s2s_key": "https://api3.appsflyer.com", "dev_key": "https:/
 class DeliveryTable(Table):
     """How AppsFlyer is called."""
 
-    endpoint: Endpoint | None = None
+    endpoint: EndpointUrl | None = None
     """The default is https://api3.appsflyer.com (for a dev_key, api2). http:// is allowed for a loopback host only."""
     timeout_seconds: Annotated[float, number(0, 300, above=True)] = 15.0
     """How long a request may take, from connecting to the answer. A request that takes longer is sent again. AppsFlyer

@@ -22,7 +22,7 @@ from connectors.files.natural import natural_key
 
 _BOM = b"\xef\xbb\xbf"
 
-Report = Callable[[str | None, int | None, str], None]
+OnDamage = Callable[[str | None, int | None, str], None]
 """Takes the member, the line and the problem of a damage."""
 
 
@@ -38,7 +38,7 @@ class Line(NamedTuple):
     """Whether it breaks off in the middle: the last one, which has no end and is no JSON."""
 
 
-class Place:
+class ZipPlace:
     """Where in a zip the reading is: members that were added before it would be neither read nor told without it."""
 
     def __init__(self, member: str | None = None, count: int = 0) -> None:
@@ -59,11 +59,11 @@ class Skipped(NamedTuple):
 
 def read_archive(
     path: str,
-    report: Report,
+    report: OnDamage,
     member: str | None = None,
     number: int = 1,
     amount: Amount | None = None,
-    place: Place | None = None,
+    place: ZipPlace | None = None,
 ) -> Iterator[Line | Skipped]:
     """Yield the lines from line `number` of `member` on; members before it are not opened.
 
@@ -81,7 +81,7 @@ def read_archive(
     with file:
         try:
             if file.peek(4).startswith(ZIP_MAGICS):
-                yield from _zip_lines(file, report, member, number, place or Place())
+                yield from _zip_lines(file, report, member, number, place or ZipPlace())
             else:
                 yield from _lines(file, path, None, number, report)
         except (DamagedError, OSError) as error:
@@ -89,7 +89,7 @@ def read_archive(
 
 
 def _zip_lines(
-    file: BufferedReader, report: Report, member: str | None, number: int, place: Place
+    file: BufferedReader, report: OnDamage, member: str | None, number: int, place: ZipPlace
 ) -> Iterator[Line | Skipped]:
     try:
         archive = zipfile.ZipFile(file)
@@ -125,7 +125,7 @@ def _open_without_directory(file: BufferedReader, member: Member) -> zipfile.Zip
     return zipfile.ZipExtFile(file, "r", member.info)
 
 
-def _tell_added(members: list[Member], report: Report, member: str | None, place: Place) -> None:
+def _tell_added(members: list[Member], report: OnDamage, member: str | None, place: ZipPlace) -> None:
     if member is None:
         return
     last = natural_key(member)
@@ -143,10 +143,10 @@ def _tell_added(members: list[Member], report: Report, member: str | None, place
 def _member_lines(
     members: list[Member],
     open_member: Callable[[Member], zipfile.ZipExtFile],
-    report: Report,
+    report: OnDamage,
     first_member: str | None,
     first_number: int,
-    place: Place,
+    place: ZipPlace,
 ) -> Iterator[Line | Skipped]:
     for count, member in enumerate(members, 1):
         name = member.name
@@ -169,7 +169,7 @@ def _member_lines(
 
 
 def _lines(
-    stream: ByteStream, name: str, member: str | None, first_number: int, report: Report
+    stream: ByteStream, name: str, member: str | None, first_number: int, report: OnDamage
 ) -> Iterator[Line | Skipped]:
     read = open_lines(stream, name)
     number = 0

@@ -59,7 +59,7 @@ class What(Enum):
     MOVED = "read before under another name"
 
 
-class Look(NamedTuple):
+class KnownFile(NamedTuple):
     """What was found of a file."""
 
     what: What
@@ -115,18 +115,18 @@ class Known:
         seen = self._by_name.get(self._by_path.get(path, ""))
         return seen is not None and seen.is_over and seen.signature is not None and seen.signature == now
 
-    def look(self, path: str) -> Look:
+    def look(self, path: str) -> KnownFile:
         """Find out what a file is."""
         signature = signature_of(path)
         seen = self._by_name.get(self._by_path.get(path, ""))
         if seen is not None and not seen.is_over and seen.signature == signature:
-            return Look(What.BEGUN, seen)
+            return KnownFile(What.BEGUN, seen)
         head = head_of(path)
         if seen is None:
             return self._look_elsewhere(path, signature, head)
         if head is None:
             is_whole = seen.next_number == _UNKNOWN
-            return Look(What.SAME if is_whole else What.BEGUN, seen._replace(is_over=is_whole), seen)
+            return KnownFile(What.SAME if is_whole else What.BEGUN, seen._replace(is_over=is_whole), seen)
         if not head.begins_as(seen.fingerprint):
             found = self._look_elsewhere(path, signature, head)
             return found if found.what is What.MOVED else found._replace(what=What.REPLACED, before=seen)
@@ -151,14 +151,14 @@ class Known:
             name = f"{path}@{digest(fingerprint + name.encode(errors='surrogateescape')).hex()}"
         return name
 
-    def _look_elsewhere(self, path: str, signature: Signature | None, head: Head | None) -> Look:
+    def _look_elsewhere(self, path: str, signature: Signature | None, head: Head | None) -> KnownFile:
         if head is not None and head.fingerprint:
             for name in sorted(self._beginning_with[first_mark(head.fingerprint)]):
                 seen = self._by_name.get(name)
                 if seen is not None and seen.path != path and _has_left(seen, head):
                     found = _look_at_same(seen._replace(path=path), signature, head)
-                    return Look(What.MOVED, found.seen, seen)
-        return Look(What.NEW, self._anew(path, signature, head))
+                    return KnownFile(What.MOVED, found.seen, seen)
+        return KnownFile(What.NEW, self._anew(path, signature, head))
 
 
 def _has_left(seen: Seen, head: Head) -> bool:
@@ -172,13 +172,13 @@ def _has_left(seen: Seen, head: Head) -> bool:
     return now is not None and not (now.is_as_long_as(seen.fingerprint) and now.begins_as(seen.fingerprint))
 
 
-def _look_at_same(seen: Seen, signature: Signature | None, head: Head) -> Look:
+def _look_at_same(seen: Seen, signature: Signature | None, head: Head) -> KnownFile:
     fingerprint = head.fingerprint if head.is_as_long_as(seen.fingerprint) else seen.fingerprint
     now = seen._replace(signature=signature, fingerprint=fingerprint)
     if not seen.is_over:
-        return Look(What.BEGUN, now, seen)
+        return KnownFile(What.BEGUN, now, seen)
     if seen.signature is None or signature is None or seen.signature[:2] == signature[:2]:
-        return Look(What.SAME, now, seen)
+        return KnownFile(What.SAME, now, seen)
     if seen.next_number == _UNKNOWN:
-        return Look(What.UNCOUNTED, now, seen)
-    return Look(What.CHANGED, now._replace(is_over=False), seen)
+        return KnownFile(What.UNCOUNTED, now, seen)
+    return KnownFile(What.CHANGED, now._replace(is_over=False), seen)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from connectors.files.fingerprint import signature_of
-from connectors.files.known import Known, Look, What
+from connectors.files.known import Known, KnownFile, What
 from connectors.files.natural import natural_key
 from connectors.files.position import read_state
 from connectors.files.sample import matches
@@ -65,7 +65,7 @@ def known_files(state_directory: Path, source: FilesSource) -> Iterator[Finding]
         )
 
 
-def _looks(known: Known, paths: list[str]) -> Iterator[Look]:
+def _looks(known: Known, paths: list[str]) -> Iterator[KnownFile]:
     deadline = time.monotonic() + _MOST_SECONDS
     for path in paths[:_MOST_COMPARED]:
         if time.monotonic() > deadline:
@@ -73,7 +73,7 @@ def _looks(known: Known, paths: list[str]) -> Iterator[Look]:
         yield known.look(path)
 
 
-def _fill(text: str, look: Look) -> str:
+def _fill(text: str, look: KnownFile) -> str:
     before: Any = look.before
     return text.format(line=before.next_number - 1, before=before.path)
 

@@ -1,6 +1,6 @@
 """The reading of one file from where it was left, if it is still what it was there."""
 
-from connectors.files.archive import Line, Place, Report, Skipped, read_archive
+from connectors.files.archive import Line, OnDamage, Skipped, ZipPlace, read_archive
 from connectors.files.counted import Amount
 from connectors.files.damage import source_name
 from connectors.files.fingerprint import digest
@@ -14,7 +14,7 @@ class RewrittenError(Exception):
 class Reading:
     """One file. `take` is told of each line that is handed on, and then `seen` says how far it was read."""
 
-    def __init__(self, seen: Seen, report: Report, amount: Amount | None = None) -> None:
+    def __init__(self, seen: Seen, report: OnDamage, amount: Amount | None = None) -> None:
         """Nothing is opened before the first `next`. What is read counts towards `amount`."""
         self._seen = seen
         self._report = report
@@ -23,7 +23,7 @@ class Reading:
         self._last: bytes | None = None
         self._is_torn = seen.is_torn
         self._is_confirmed = seen.next_number <= 1
-        self._place = Place(seen.member, seen.members)
+        self._place = ZipPlace(seen.member, seen.members)
         self._members = seen.members
         first = max(seen.next_number - 1, 1)
         self._lines = read_archive(seen.path, report, seen.member, first, amount, self._place)

@@ -15,7 +15,7 @@ from connectors.files.counted import Amount
 from connectors.files.damage import Damage, UnreadableError, source_name
 from connectors.files.fingerprint import HEAD_BYTES, signature_of
 from connectors.files.intake import Intake
-from connectors.files.known import Known, Look, Seen, What
+from connectors.files.known import Known, KnownFile, Seen, What
 from connectors.files.position import FilesState, read_state, state_of
 from connectors.files.reading import Reading, RewrittenError
 from connectors.files.settings import FilesSource
@@ -309,7 +309,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._amount.end()
         self._reading = None
 
-    def _say(self, look: Look) -> None:
+    def _say(self, look: KnownFile) -> None:
         path, before = source_name(look.seen.path), look.before
         if look.what is What.REPLACED and before is not None:
             _log.error(

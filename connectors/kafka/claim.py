@@ -9,7 +9,7 @@ import structlog
 
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept
-from connectors.kafka.note import Note, pack_final, unpack_final
+from connectors.kafka.note import CommitMetadata, pack_final, unpack_final
 from connectors.pace import wait
 from connectors.shutdown import Shutdown
 
@@ -46,7 +46,7 @@ class Claim:
             offsets, until = found
             final = pack_final(offset, [each for each in offsets if each >= offset], until) if until > offset else ""
         self._said[partition] = _Said(source, offset, final)
-        return Note(self.topic_id, source, self.kept.state, self.kept.run, self._beat, is_open, final).text()
+        return CommitMetadata(self.topic_id, source, self.kept.state, self.kept.run, self._beat, is_open, final).text()
 
     def acknowledged(self, partition: int) -> None:
         """Know that Kafka has the partition's last note."""
@@ -71,14 +71,14 @@ class Claim:
             found[partition] = max(max(until - said.offset, 0) - waiting - final_told, 0)
         return found
 
-    def is_other(self, note: Note | None) -> bool:
+    def is_other(self, note: CommitMetadata | None) -> bool:
         """Whether another run has committed."""
         return note is not None and note.run != self.kept.run
 
     def await_silence(
         self,
-        notes: Mapping[int, Note],
-        ask: Callable[[], Mapping[int, Note] | None],
+        notes: Mapping[int, CommitMetadata],
+        ask: Callable[[], Mapping[int, CommitMetadata] | None],
         shutdown: Shutdown,
         seconds: float,
     ) -> bool:

@@ -20,7 +20,7 @@ from confluent_kafka import (
 
 from connectors.kafka.errors import KafkaSetupError, is_missing_topic, missing_topic, reason_of, setup_error
 from connectors.kafka.log import librdkafka_logger
-from connectors.kafka.note import Note, read_note
+from connectors.kafka.note import CommitMetadata, read_note
 from connectors.kafka.offsets import Available
 from connectors.kafka.properties import connection_properties, scrubber
 from connectors.kafka.settings import KafkaSource
@@ -225,7 +225,7 @@ def committed(answers: list[Any]) -> dict[int, int]:
     return {each.partition: each.offset for each in answers[0] if each.offset >= 0}
 
 
-def notes(answers: list[Any]) -> dict[int, Note]:
+def notes(answers: list[Any]) -> dict[int, CommitMetadata]:
     """Return what the group says of itself beside its offsets: partition → note, of those that have one."""
     found = {each.partition: read_note(each.metadata) for each in answers[0] if each.offset >= 0}
     return {partition: note for partition, note in found.items() if note is not None}

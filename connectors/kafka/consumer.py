@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kafka.claim import Claim
 from connectors.kafka.cluster import Cluster, Futures, available, failure
-from connectors.kafka.damage import Damage, is_damage
+from connectors.kafka.damage import TopicDamage, is_damage
 from connectors.kafka.ends import Ends
 from connectors.kafka.errors import (
     GroupInUseError,
@@ -145,7 +145,7 @@ class SharedConsumer:
         self._closed = False
         self._stop_to_restart = stop_to_restart
         self._is_abandoned = False
-        self._damage = Damage(settings.topic, log)
+        self._damage = TopicDamage(settings.topic, log)
         self._begun: dict[int, int] = {}
         self._consumer = Consumer(
             {**consumer_properties(settings), "error_cb": self._on_error, "on_commit": self._on_commit},

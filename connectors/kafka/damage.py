@@ -25,7 +25,7 @@ def is_damage(error: KafkaError) -> bool:
     return error.code() in _CODES
 
 
-class Damage:
+class TopicDamage:
     """Of one topic. Not thread-safe, apart from `reasons`."""
 
     def __init__(self, topic: str, log: LimitedLog) -> None:

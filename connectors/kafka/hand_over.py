@@ -7,7 +7,7 @@ from confluent_kafka import KafkaException
 from connectors.kafka.cluster import Cluster, available, committed
 from connectors.kafka.errors import KafkaSetupError, KafkaSourceError
 from connectors.kafka.settings import KafkaSource
-from connectors.kafka.target import Target
+from connectors.kafka.target import TargetTopic
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
 from connectors.shutdown import Shutdown
@@ -21,7 +21,7 @@ class HandOver:
         SecretError: the secret of one of them is missing.
     """
 
-    def __init__(self, source: KafkaSource, group_id: str, target: Target, shutdown: Shutdown) -> None:
+    def __init__(self, source: KafkaSource, group_id: str, target: TargetTopic, shutdown: Shutdown) -> None:
         """`source` is the topic that is copied, and the group of the copy itself."""
         secret = replace(source, properties=tuple(resolve_properties(source.properties).items()))
         self._group_id = group_id

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from connectors.kafka.errors import KafkaSetupError
-from connectors.kafka.note import Note
+from connectors.kafka.note import CommitMetadata
 from connectors.state.durable import read_checked, write_checked
 from connectors.state.layout import SOURCE
 
@@ -102,7 +102,7 @@ class Kept:
             self._committed.update(new)
             self._write()
 
-    def refuse_older(self, partition: int, offset: int, note: Note) -> None:
+    def refuse_older(self, partition: int, offset: int, note: CommitMetadata) -> None:
         """Look at what the group says of itself.
 
         Raises:

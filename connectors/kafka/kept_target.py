@@ -14,7 +14,7 @@ import structlog
 from connectors.kafka.cluster import Cluster
 from connectors.kafka.errors import KafkaSetupError, MissingTopicError, OtherTopicError
 from connectors.kafka.settings import KafkaSource
-from connectors.kafka.target import Target
+from connectors.kafka.target import TargetTopic
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from connectors.secrets import resolve_properties
@@ -27,7 +27,7 @@ _POLL_SECONDS: Final = 1.0
 """How often librdkafka's lines are taken."""
 
 
-def keep_target(directory: Path, target: Target, group_id: str) -> None:
+def keep_target(directory: Path, target: TargetTopic, group_id: str) -> None:
     """Compare the topic with what it was at the last start, and keep what it is.
 
     Raises:
@@ -65,7 +65,9 @@ def keep_target(directory: Path, target: Target, group_id: str) -> None:
 class TargetWatch:
     """Looks now and then, while records are written, whether the topic is still the same. Not thread-safe."""
 
-    def __init__(self, source: KafkaSource, target: Target, shutdown: Shutdown, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, source: KafkaSource, target: TargetTopic, shutdown: Shutdown, clock: Clock = time.monotonic
+    ) -> None:
         """Raises KafkaSetupError where the properties are refused, SecretError where a secret is missing."""
         properties = tuple(resolve_properties(source.properties).items())
         secret = replace(source, topic=target.topic, properties=properties)

@@ -25,7 +25,7 @@ class FinalAbove(NamedTuple):
     pending: tuple[int, ...]
 
 
-class Note(NamedTuple):
+class CommitMetadata(NamedTuple):
     """What a commit says of itself."""
 
     topic_id: str | None
@@ -48,11 +48,11 @@ class Note(NamedTuple):
         return orjson.dumps([_VERSION, *self]).decode()
 
 
-def read_note(metadata: str | None) -> Note | None:
+def read_note(metadata: str | None) -> CommitMetadata | None:
     """Return the note; None where there is none, or another program's."""
     try:
         version, *members = orjson.loads(metadata or "")
-        return Note(*members) if version == _VERSION else None
+        return CommitMetadata(*members) if version == _VERSION else None
     except (ValueError, TypeError):
         return None
 

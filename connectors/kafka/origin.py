@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 
 from connectors.kafka.cluster import Cluster, committed, notes, topic_id
 from connectors.kafka.errors import KafkaSetupError, reason_of
-from connectors.kafka.note import Note
+from connectors.kafka.note import CommitMetadata
 from connectors.kafka.probe import ANSWER_SECONDS, ProbeError
 from connectors.kafka.properties import scrubber
 from connectors.kafka.settings import KafkaSource
@@ -23,7 +23,7 @@ class Committed(NamedTuple):
     topic_id: str | None
     """None of a broker that tells none."""
     offsets: dict[int, int]
-    notes: dict[int, Note]
+    notes: dict[int, CommitMetadata]
 
 
 def ask_origin(source: KafkaSource, partitions: Iterable[int]) -> Committed:

@@ -11,7 +11,7 @@ import structlog
 from connectors.kafka.claim import Claim
 from connectors.kafka.cluster import committed, notes
 from connectors.kafka.kept import Origin
-from connectors.kafka.note import FinalAbove, Note, unpack_final
+from connectors.kafka.note import CommitMetadata, FinalAbove, unpack_final
 from connectors.kafka.position import Position
 from connectors.shutdown import Shutdown
 
@@ -24,13 +24,13 @@ class Origins:
         self._claim = claim
         self._now: Origin | None = None
         self._before: Origin | None = None
-        self._notes: Mapping[int, Note] = {}
+        self._notes: Mapping[int, CommitMetadata] = {}
 
     def settle(
         self,
         topic_id: str | None,
         offsets: list[Any],
-        ask: Callable[[], Mapping[int, Note] | None],
+        ask: Callable[[], Mapping[int, CommitMetadata] | None],
         shutdown: Shutdown,
         wait_seconds: float,
     ) -> bool:

@@ -17,7 +17,7 @@ from connectors.kafka.errors import KafkaSetupError, reason_of
 from connectors.kafka.log import Scrub, librdkafka_logger
 from connectors.kafka.properties import connection_properties, scrubber
 from connectors.kafka.settings import KafkaSource
-from connectors.kafka.target import Target
+from connectors.kafka.target import TargetTopic
 from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
 from flows.domain.event import Position
@@ -34,7 +34,7 @@ _REPORT_POLLS: Final = 50
 """How often a poll of `_CLOSING_SECONDS` waits for the report that says why a producer has ended."""
 
 
-class Outgoing(NamedTuple):
+class ProducerRecord(NamedTuple):
     """A record to write."""
 
     key: bytes | None
@@ -76,7 +76,7 @@ class OrderedProducer:
         SecretError: a property's secret is missing.
     """
 
-    def __init__(self, settings: KafkaSource, target: Target, written: Callable[[Position, int], None]) -> None:
+    def __init__(self, settings: KafkaSource, target: TargetTopic, written: Callable[[Position, int], None]) -> None:
         """`written` is told the position and the size, in bytes, of each record that Kafka has for good."""
         self._written = written
         self._target = target
@@ -116,7 +116,7 @@ class OrderedProducer:
         except KafkaException as error:
             raise KafkaSetupError(f"source.properties: {self._scrub(reason_of(error).str())}") from None
 
-    def write(self, record: Outgoing) -> None:
+    def write(self, record: ProducerRecord) -> None:
         """Take a record over; `written` is told of it, in some `poll`, once Kafka has it for good.
 
         Raises:

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from connectors.kafka.producer import NotWrittenError, OrderedProducer, Outgoing
+from connectors.kafka.producer import NotWrittenError, OrderedProducer, ProducerRecord
 from connectors.pace import wait
 from connectors.shutdown import Shutdown
 
@@ -21,11 +21,11 @@ PART: Final = "kafka"
 _LOOK_SECONDS: Final = 0.005
 
 
-class _Partition(StatefulSinkPartition[list[Outgoing], None]):
+class _WriterPartition(StatefulSinkPartition[list[ProducerRecord], None]):
     def __init__(self, sink: "KafkaOutput") -> None:
         self._sink = sink
 
-    def write_batch(self, values: list[list[Outgoing]]) -> None:
+    def write_batch(self, values: list[list[ProducerRecord]]) -> None:
         write = self._sink.producer.write
         for batch in values:
             for each in batch:
@@ -41,7 +41,7 @@ class _Partition(StatefulSinkPartition[list[Outgoing], None]):
         self._sink.close()
 
 
-class KafkaOutput(FixedPartitionedSink[list[Outgoing], None]):
+class KafkaOutput(FixedPartitionedSink[list[ProducerRecord], None]):
     """Writes. One partition per process, so that all of its workers' records keep their order.
 
     Args:
@@ -74,9 +74,9 @@ class KafkaOutput(FixedPartitionedSink[list[Outgoing], None]):
         """Return its place."""
         return 0
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _Partition:  # noqa: ARG002 - there is one
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _WriterPartition:  # noqa: ARG002 - there is one
         """Begin."""
-        return _Partition(self)
+        return _WriterPartition(self)
 
     def drain(self) -> None:
         """Wait until everything is written, for at most `drain_seconds` since the stop was asked for.

@@ -21,7 +21,7 @@ from connectors.kafka.ends import Ends
 from connectors.kafka.errors import KafkaSetupError, StoppedWhileWaitingError
 from connectors.kafka.kept import Origin
 from connectors.kafka.lookback import begins_of_warm_up
-from connectors.kafka.note import FinalAbove, Note
+from connectors.kafka.note import CommitMetadata, FinalAbove
 from connectors.kafka.offsets import Available, Watermark, starting_offset
 from connectors.kafka.origins import Origins
 from connectors.kafka.passing import Passing
@@ -307,7 +307,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 return False
             known_id = topic_id(topics[0])
 
-            def ask_notes() -> dict[int, Note] | None:
+            def ask_notes() -> dict[int, CommitMetadata] | None:
                 answers = cluster.answers(lambda: cluster.ask_committed(owned), self._shutdown)
                 return None if answers is None else notes(answers)
 

@@ -20,7 +20,7 @@ Config = Mapping[str, str]
 _FOR_EVER: Final = -1
 
 
-class Target(NamedTuple):
+class TargetTopic(NamedTuple):
     """A topic to write to."""
 
     topic: str
@@ -32,7 +32,7 @@ class Target(NamedTuple):
     """Kafka's id of it; None of a broker that gives none."""
 
 
-def find_target(source: KafkaSource, topic: str, shutdown: Shutdown) -> Target | None:
+def find_target(source: KafkaSource, topic: str, shutdown: Shutdown) -> TargetTopic | None:
     """Return the topic in the source's cluster; waits while Kafka is away; None if a stop was requested meanwhile.
 
     What it will not keep as it is, is said in the log.
@@ -61,12 +61,12 @@ def find_target(source: KafkaSource, topic: str, shutdown: Shutdown) -> Target |
     configs = _configs(cluster, source.topic, topic, shutdown)
     if configs is None:
         log.say(logging.WARNING, "kafka does not tell the topics' properties, so they are not checked", topic=topic)
-        return Target(topic, len(written[0].partitions), count, None, topic_id(written[0]))
+        return TargetTopic(topic, len(written[0].partitions), count, None, topic_id(written[0]))
     for note in notes(*configs):
         log.say(logging.WARNING, note, topic=topic)
     largest = configs[1].get("max.message.bytes")
     most = None if largest is None else int(largest)
-    return Target(topic, len(written[0].partitions), count, most, topic_id(written[0]))
+    return TargetTopic(topic, len(written[0].partitions), count, most, topic_id(written[0]))
 
 
 def notes(source: Config, target: Config) -> list[str]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.page import page
 from flows.observe.addresses import add_address_arguments, addresses
-from flows.operations.monitor import Answer, fetch
+from flows.operations.monitor import SliceAnswer, fetch
 
 _FAILED = 1
 
@@ -47,6 +47,6 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(_is_alive(each) for each in answers) else _FAILED
 
 
-def _is_alive(answer: Answer) -> bool:
+def _is_alive(answer: SliceAnswer) -> bool:
     status: dict[str, Any] | None = answer.status
     return status is not None and bool(status.get("alive"))

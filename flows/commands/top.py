@@ -18,7 +18,7 @@ from rich.live import Live
 from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.overview import overview
 from flows.observe.addresses import add_address_arguments, addresses
-from flows.operations.monitor import Answer, fetch
+from flows.operations.monitor import SliceAnswer, fetch
 
 _FAILED = 1
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
 
-def _by_url(answers: list[Answer]) -> dict[str, Answer]:
+def _by_url(answers: list[SliceAnswer]) -> dict[str, SliceAnswer]:
     return {each.url: each for each in answers}
 
 

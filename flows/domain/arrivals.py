@@ -17,7 +17,7 @@ _STEP_MS: Final = 1000
 _MOST_NOTES: Final = 4000
 """Of one partition: an hour's, before any is left out."""
 
-Place = tuple[str, int]
+SourcePartition = tuple[str, int]
 """(source, partition)"""
 
 
@@ -25,12 +25,12 @@ class Arrivals:
     """The notes of all partitions. Safe for use by several threads."""
 
     def __init__(self) -> None:
-        self._notes: dict[Place, tuple[list[int], list[int]]] = {}
+        self._notes: dict[SourcePartition, tuple[list[int], list[int]]] = {}
         self._lock = Lock()
 
     def read(self, records: Iterable[Record]) -> None:
         """Note what was read together."""
-        place: Place = ("", -1)
+        place: SourcePartition = ("", -1)
         from_ms = to_ms = 0
         for record in records:
             time_ms = record.time_ms
@@ -39,7 +39,7 @@ class Arrivals:
             place, from_ms, to_ms = (record.source, record.partition), time_ms - _STEP_MS, time_ms + _STEP_MS
             self.note(place, record.offset, time_ms)
 
-    def note(self, place: Place, offset: int, time_ms: int) -> None:
+    def note(self, place: SourcePartition, offset: int, time_ms: int) -> None:
         """Note when one arrived; also out of order, as what an earlier run left does."""
         with self._lock:
             offsets, times = self._notes.setdefault(place, ([], []))
@@ -52,14 +52,14 @@ class Arrivals:
                 times[0:-1:2] = map(min, times[0:-1:2], times[1::2])
                 del offsets[1::2], times[1::2]
 
-    def of(self, place: Place, offset: int) -> int | None:
+    def of(self, place: SourcePartition, offset: int) -> int | None:
         """Return when a record arrived, in milliseconds since the epoch; None if nothing was noted of it."""
         with self._lock:
             offsets, times = self._notes.get(place, ([], []))
             at = bisect_right(offsets, offset)
             return times[at - 1] if at else None
 
-    def forget_below(self, place: Place, offset: int | None) -> None:
+    def forget_below(self, place: SourcePartition, offset: int | None) -> None:
         """Drop what nobody will ask for again: the notes before the one that this offset goes by; None is all but one.
 
         The last stays in any case, for what was read just now is noted before its entry is open.

@@ -4,17 +4,17 @@ from typing import Final, Literal, NamedTuple
 
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetterReason, FilterReason
-from flows.domain.identifiers import Reading
+from flows.domain.identifiers import DeviceReading
 from flows.domain.identity import Identity
 from flows.domain.platform import Stated
-from flows.domain.select import Target
+from flows.domain.select import SyncTarget
 
 
 class Identified(NamedTuple):
     """An event that can be sent."""
 
     event: Event
-    targets: tuple[Target, ...]
+    targets: tuple[SyncTarget, ...]
     identity: Identity
 
 
@@ -22,7 +22,7 @@ class Unwanted(NamedTuple):
     """Targets of an event that end here: no app for its platform, or taken before."""
 
     event: Event
-    targets: tuple[Target, ...]
+    targets: tuple[SyncTarget, ...]
     reason: FilterReason | Literal["duplicate"]
 
 
@@ -30,11 +30,11 @@ _AROUND_BYTES: Final = 1024
 """What a held event takes beside its own bytes, about."""
 
 
-class Told(NamedTuple):
+class StatedIdentity(NamedTuple):
     """What an event tells of its own identity."""
 
     stated: Stated | None
-    reading: Reading
+    reading: DeviceReading
 
 
 class Held(NamedTuple):
@@ -44,12 +44,12 @@ class Held(NamedTuple):
     """
 
     event: Event
-    targets: tuple[Target, ...]
+    targets: tuple[SyncTarget, ...]
     until_ms: int
     """Up to when it waits, by the time for which the source was read; in ms since the epoch if `settling`."""
     settling: bool
     """It waits for its install to be processed, not for its id."""
-    told: Told | None = None
+    told: StatedIdentity | None = None
     """None until a user has taken it up."""
 
     @property
@@ -63,7 +63,7 @@ class GivenUp(NamedTuple):
 
     event: Event
     """Of one that was held, its bytes, key, position and names alone."""
-    targets: tuple[Target, ...]
+    targets: tuple[SyncTarget, ...]
     error: str
     reason: DeadLetterReason = DeadLetterReason.NO_APPSFLYER_ID
 

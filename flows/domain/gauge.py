@@ -1,7 +1,7 @@
-"""A level: how many of something there are at the moment."""
+"""Gauge: how many of something there are at the moment."""
 
 
-class Level:
+class Gauge:
     """A number that workers move and others read."""
 
     __slots__ = ("value",)

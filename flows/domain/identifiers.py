@@ -112,7 +112,7 @@ ATTRIBUTES: Final = tuple(DEFAULT_PATHS)
 NOT_ONCE: Final[Mapping[str, Value]] = MappingProxyType({})
 
 
-class Reading(NamedTuple):
+class DeviceReading(NamedTuple):
     """What one event says of its device."""
 
     values: dict[str, Value]
@@ -152,7 +152,7 @@ class IdentifierReader:
         self._user_properties = ranked.get("user_properties", {})
         self._own = tuple(ranked.get(None, {}).items())
 
-    def read(self, event: Event) -> Reading:
+    def read(self, event: Event) -> DeviceReading:
         """Return the event's identifiers in AppsFlyer's form; of several paths the first with a real value counts."""
         operations = event.fields.get("user_properties")
         if type(operations) is dict and "$setOnce" in operations:
@@ -176,9 +176,9 @@ class IdentifierReader:
                 found += [
                     (rank, attribute, value) for rank, attribute, path in dotted if (value := path(event)) is not None
                 ]
-        return _judge(found) if found else Reading({}, (), ())  # a dict of its own, for callers add to it
+        return _judge(found) if found else DeviceReading({}, (), ())  # a dict of its own, for callers add to it
 
-    def _read_once(self, event: Event, operations: JsonObject) -> Reading:
+    def _read_once(self, event: Event, operations: JsonObject) -> DeviceReading:
         """Read what is set once apart from what the event says otherwise."""
         said = flatten_operations({name: value for name, value in operations.items() if name != "$setOnce"})
         once = {name: value for name, value in event.user_properties.items() if name not in said}
@@ -188,7 +188,7 @@ class IdentifierReader:
             event._replace(user_properties=once, event_properties={}, groups={}, group_properties={}, fields={})
         )
         unreal = {*malformed, *apart.malformed} - apart.values.keys() - values.keys()
-        return Reading(
+        return DeviceReading(
             values,
             tuple(sorted(unreal)),
             tuple(sorted({*zeroed, *apart.zeroed} - unreal - apart.values.keys() - values.keys())),
@@ -213,7 +213,7 @@ class IdentifierReader:
         return tuple(sorted(gone))
 
 
-def _judge(found: list[tuple[int, str, Any]]) -> Reading:
+def _judge(found: list[tuple[int, str, Any]]) -> DeviceReading:
     values: dict[str, Value] = {}
     ranks: dict[str, int] = {}
     unreal: list[tuple[str, Any]] = []
@@ -225,13 +225,13 @@ def _judge(found: list[tuple[int, str, Any]]) -> Reading:
             values[attribute] = real
             ranks[attribute] = rank
     if not unreal:
-        return Reading(values, (), ())
+        return DeviceReading(values, (), ())
     malformed: set[str] = set()
     zeroed: set[str] = set()
     for attribute, value in unreal:
         if attribute not in values and (not isinstance(value, str) or value.strip()):
             (zeroed if _is_zero(value) else malformed).add(attribute)
-    return Reading(values, tuple(sorted(malformed)), tuple(sorted(zeroed)))
+    return DeviceReading(values, tuple(sorted(malformed)), tuple(sorted(zeroed)))
 
 
 def _is_zero(value: Any) -> bool:

@@ -22,7 +22,7 @@ class LedgerError(Exception):
     """An entry was closed twice, closed without being open, or opened twice: a defect, so the process must stop."""
 
 
-class _Partition:
+class _OpenEntries:
     """The open entries of one source partition: event → bits, one a sync and copy, or the refusal's."""
 
     __slots__ = ("next_offset", "open")
@@ -83,7 +83,7 @@ class Ledger:
         self.syncs = [SyncCounts() for _ in sync_names]
         self._max_pending = max_pending
         self.brake = brake or Brake(1.0, 1)
-        self._partitions: dict[tuple[str, int], _Partition] = {}
+        self._partitions: dict[tuple[str, int], _OpenEntries] = {}
         self._open_events = 0
         self._held_events = 0
         self._held_bytes = 0
@@ -318,10 +318,10 @@ class Ledger:
     def _bit(self, sync: int, copy: int) -> int:
         return 1 << (1 + sync + copy * self._width)
 
-    def _partition(self, position: Position) -> _Partition:
+    def _partition(self, position: Position) -> _OpenEntries:
         partition = self._partitions.get(position[:2])
         if partition is None:
-            partition = self._partitions[position[:2]] = _Partition()
+            partition = self._partitions[position[:2]] = _OpenEntries()
         return partition
 
     def _open_bits(self, positions: Iterable[Position], bits: int) -> int:

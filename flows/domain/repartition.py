@@ -21,7 +21,7 @@ class KeyedBy(StrEnum):
     """The key of the record that was read, or none, for no event can be read: the stream will refuse it."""
 
 
-class Keyed(NamedTuple):
+class KeyedRecord(NamedTuple):
     """A record to write. Its headers and its time are those of the record that it comes from."""
 
     key: bytes | None
@@ -30,7 +30,7 @@ class Keyed(NamedTuple):
     by: KeyedBy
 
 
-def rekey(record: Record) -> list[Keyed]:
+def rekey(record: Record) -> list[KeyedRecord]:
     """Return what a record becomes, in its events' order.
 
     One event keeps its bytes. An upload body, or another wrapping, falls into its events, each with its own key, even
@@ -39,13 +39,13 @@ def rekey(record: Record) -> list[Keyed]:
     What cannot be read stays as it is, with its own key; where it is a part of a body, so does its part of the body.
     """
     if record.value is None:
-        return [Keyed(record.key, None, KeyedBy.OWN_KEY)]
+        return [KeyedRecord(record.key, None, KeyedBy.OWN_KEY)]
     return [_keyed(record, each) for each in decode(record)]
 
 
-def _keyed(record: Record, decoded: Event | Refused) -> Keyed:
+def _keyed(record: Record, decoded: Event | Refused) -> KeyedRecord:
     if isinstance(decoded, Event):
         if decoded.user_id is not None:
-            return Keyed(decoded.user_id.encode(), decoded.raw, KeyedBy.USER)
-        return Keyed((decoded.device_id or "").encode(), decoded.raw, KeyedBy.DEVICE)
-    return Keyed(record.key, decoded.value, KeyedBy.OWN_KEY)
+            return KeyedRecord(decoded.user_id.encode(), decoded.raw, KeyedBy.USER)
+        return KeyedRecord((decoded.device_id or "").encode(), decoded.raw, KeyedBy.DEVICE)
+    return KeyedRecord(record.key, decoded.value, KeyedBy.OWN_KEY)

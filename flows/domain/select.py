@@ -23,7 +23,7 @@ def is_appsflyers(name: str) -> bool:
     return name.startswith("[") and name[: len(_APPSFLYERS)].lower() == _APPSFLYERS
 
 
-class Target(NamedTuple):
+class SyncTarget(NamedTuple):
     """One delivery that an event is selected for."""
 
     sync: int
@@ -38,7 +38,7 @@ class Target(NamedTuple):
 class Selected(NamedTuple):
     """What the syncs want of an event."""
 
-    targets: tuple[Target, ...]
+    targets: tuple[SyncTarget, ...]
     filtered: tuple[tuple[int, FilterReason], ...]
     """(place among the enabled syncs, why)"""
 
@@ -72,7 +72,7 @@ def compile_select(syncs: Sequence[Sync]) -> Select:
     def decide(event: Event) -> Selected:
         name = event.name
         is_own = is_appsflyers(name)
-        targets: list[Target] = []
+        targets: list[SyncTarget] = []
         filtered: list[tuple[int, FilterReason]] = []
         for each in filters:
             if is_own and name not in each.by_name:
@@ -84,7 +84,7 @@ def compile_select(syncs: Sequence[Sync]) -> Select:
             elif each.consents is not None and not each.consents(event):
                 filtered.append((each.place, FilterReason.CONSENT))
             else:
-                targets.extend(Target(each.place, copy, send_as) for copy, send_as in enumerate(names))
+                targets.extend(SyncTarget(each.place, copy, send_as) for copy, send_as in enumerate(names))
         return Selected(tuple(targets), tuple(filtered))
 
     # Where nothing but the name decides, it is decided once.

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from flows.domain.decision import Decision, GivenUp, Held, Identified, Told, Unwanted
+from flows.domain.decision import Decision, GivenUp, Held, Identified, StatedIdentity, Unwanted
 from flows.domain.decode import decode_again
 from flows.domain.device import DeviceState, OldDeviceState
 from flows.domain.event import Event, Platform
@@ -20,7 +20,7 @@ from flows.domain.logins import Inherited
 from flows.domain.os_version import read_os_version
 from flows.domain.platform import PlatformNames, Stated, platform_of_values
 from flows.domain.profile import APP_VERSION, MAX_DEVICES, OS_VERSION, Profile
-from flows.domain.select import Target
+from flows.domain.select import SyncTarget
 
 _DIGEST_BYTES: Final = 8
 HELD_EVENT_BYTES: Final = 10 << 10
@@ -29,7 +29,7 @@ HOLD_BYTES: Final = 256 << 20
 """What all held events of a process may take, unless the settings say otherwise."""
 
 
-class Rules(NamedTuple):
+class IdentityRules(NamedTuple):
     """How identities are kept (`[identity]` of the settings), and which platforms each enabled sync has an app for."""
 
     reader: IdentifierReader
@@ -66,7 +66,7 @@ class User:
 
     __slots__ = ("_first_seen_ms", "_held", "_held_bytes", "_insert_ids", "_profile", "_rules", "_touched_s")
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: IdentityRules) -> None:
         self._rules = rules
         self._profile = Profile()
         self._insert_ids = b""
@@ -78,7 +78,7 @@ class User:
     def take(
         self,
         event: Event,
-        targets: tuple[Target, ...],
+        targets: tuple[SyncTarget, ...],
         now_ms: int,
         known: Identity | None = None,
         read_ms: int | None = None,
@@ -133,7 +133,7 @@ class User:
             self._release(now_ms, decisions)
         return decisions
 
-    def recollect(self, event: Event, targets: tuple[Target, ...], now_ms: int) -> list[Decision]:
+    def warm_up(self, event: Event, targets: tuple[SyncTarget, ...], now_ms: int) -> list[Decision]:
         """Learn from an event that an earlier run brought to its end; `targets` are where it was sent to.
 
         Returns decisions on events that waited for what it teaches, and none on itself.
@@ -148,13 +148,13 @@ class User:
             self._settled_ms(str(identity.values[APPSFLYER_ID]), event.time_ms, now_ms)
         return decisions
 
-    def expire(self, now_ms: int, heard_ms: int | None = None) -> list[Decision]:
+    def expire(self, now_ms: int, read_to_ms: int | None = None) -> list[Decision]:
         """Decide on the held events whose time has come.
 
-        `heard_ms` is up to when all that the source held has been read; without it that is `now_ms`.
+        `read_to_ms` is up to when all that the source held has been read; without it that is `now_ms`.
         """
         decisions: list[Decision] = []
-        self._release(now_ms, decisions, now_ms if heard_ms is None else heard_ms)
+        self._release(now_ms, decisions, now_ms if read_to_ms is None else read_to_ms)
         return decisions
 
     def end(self, now_ms: int) -> list[Decision]:
@@ -162,7 +162,7 @@ class User:
         self._held = [held._replace(until_ms=0) for held in self._held]
         return self.expire(now_ms)
 
-    def give_way(self) -> list[Decision]:
+    def shed(self) -> list[Decision]:
         """Let the oldest held event go, because more of all users wait than are held."""
         decisions: list[Decision] = []
         if self._held:
@@ -195,7 +195,7 @@ class User:
         """The memory that the events that wait take, about."""
         return self._held_bytes
 
-    def lacks(self, event: Event) -> DeadLetterReason:
+    def missing(self, event: Event) -> DeadLetterReason:
         """Return the reason of the dead letter that an event would be which cannot be sent now."""
         is_known = self._identity_of(event) is not None
         return DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
@@ -229,7 +229,7 @@ class User:
     def _decide(
         self,
         event: Event,
-        targets: tuple[Target, ...],
+        targets: tuple[SyncTarget, ...],
         own: Identity,
         decisions: list[Decision],
         now_ms: int,
@@ -255,7 +255,7 @@ class User:
         decisions.append(Identified(event, wanted, Identity(platform, values, malformed, zeroed)))
 
     def _wait_for_platform(
-        self, event: Event, targets: tuple[Target, ...], decisions: list[Decision], waits_from_ms: int
+        self, event: Event, targets: tuple[SyncTarget, ...], decisions: list[Decision], waits_from_ms: int
     ) -> None:
         if event.insert_id is not None and self._was_taken(event.insert_id):
             decisions.append(Unwanted(event, targets, "duplicate"))
@@ -279,7 +279,7 @@ class User:
         event = held.event
         reading = self._rules.reader.read(event)
         bare = event._replace(event_properties={}, user_properties={}, groups={}, group_properties={}, fields={})
-        return held._replace(event=bare, told=Told(self._stated(event, reading.told), reading))
+        return held._replace(event=bare, told=StatedIdentity(self._stated(event, reading.told), reading))
 
     def _take_oldest(self) -> Held:
         held = self._held.pop(0)
@@ -301,8 +301,8 @@ class User:
             decisions.append(Identified(event, wanted, identity))
 
     def _with_app(
-        self, event: Event, targets: tuple[Target, ...], platform: Platform, decisions: list[Decision]
-    ) -> tuple[Target, ...]:
+        self, event: Event, targets: tuple[SyncTarget, ...], platform: Platform, decisions: list[Decision]
+    ) -> tuple[SyncTarget, ...]:
         """Return the targets whose sync has an app of the platform; the others end here."""
         platforms = self._rules.platforms
         for target in targets:
@@ -332,19 +332,19 @@ class User:
 
     def _identity_of(self, event: Event) -> Identity | None:
         reading = self._rules.reader.read(event)
-        return self._identity(event.device_id, Told(self._stated(event, reading.told), reading))
+        return self._identity(event.device_id, StatedIdentity(self._stated(event, reading.told), reading))
 
-    def _identity(self, device_id: str | None, told: Told) -> Identity | None:
+    def _identity(self, device_id: str | None, told: StatedIdentity) -> Identity | None:
         stated, (own, malformed, zeroed, _) = told
         platform = self._profile.platform_of(device_id) if stated is None else stated
         if platform is None or platform == "other":
             return None
         return Identity(platform, self._profile.resolve(platform, device_id, own), malformed, zeroed)
 
-    def _release(self, now_ms: int, decisions: list[Decision], heard_ms: int = -1) -> None:
+    def _release(self, now_ms: int, decisions: list[Decision], read_to_ms: int = -1) -> None:
         waiting: list[Held] = []
         for held in self._held:
-            due = held.until_ms <= (now_ms if held.settling else heard_ms)
+            due = held.until_ms <= (now_ms if held.settling else read_to_ms)
             identity = None if held.settling and not due else self._identity_of_held(held)
             appsflyer_id = identity.values.get(APPSFLYER_ID) if identity is not None else None
             if identity is not None and appsflyer_id is not None:

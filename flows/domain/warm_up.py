@@ -9,16 +9,16 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from flows.domain.event import Event, Position, Record
-from flows.domain.select import Target
+from flows.domain.select import SyncTarget
 
 _MS_PER_HOUR = 3_600_000
 
 
-class Lesson(NamedTuple):
+class WarmUpEvent(NamedTuple):
     """An event that only teaches."""
 
     event: Event
-    targets: tuple[Target, ...]
+    targets: tuple[SyncTarget, ...]
     """Where it was sent to, if it was."""
 
 

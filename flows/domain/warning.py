@@ -74,7 +74,7 @@ PLAIN_WORDS: Final = {
 }
 
 
-class Note(NamedTuple):
+class RequestWarning(NamedTuple):
     """A warning about one request."""
 
     warning: EventWarning

@@ -18,7 +18,7 @@ from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk
 from connectors.state.journal import Journal
 from flows.domain.event import PLATFORMS, Platform
-from flows.domain.gauge import Level
+from flows.domain.gauge import Gauge
 from flows.domain.histogram import Histogram
 from flows.domain.ledger import Ledger
 from flows.domain.slice import Slice
@@ -67,7 +67,7 @@ class Parts:
     """How many users and anonymous devices are remembered."""
     damages: list[str]
     disk: StateDisk
-    windows: Level = field(default_factory=Level)
+    windows: Gauge = field(default_factory=Gauge)
     """What waits in the windows."""
     batches: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
     """How full the micro-batches were."""

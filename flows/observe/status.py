@@ -18,13 +18,13 @@ from flows.observe.metrics.vocabulary import PACKAGE
 from flows.observe.parts import App, Parts
 from flows.observe.readiness import checks
 from flows.observe.recent import Recent
-from flows.observe.verdict import judge
+from flows.observe.verdict import judge_slice
 
 
 def status(parts: Parts, recent: Recent) -> dict[str, Any]:
     """Return everything, and the verdict on it."""
     found = _status(parts, recent)
-    verdict = judge(found)
+    verdict = judge_slice(found)
     return {"name": found.pop("name"), "state": verdict.state.value, "reasons": list(verdict.reasons), **found}
 
 

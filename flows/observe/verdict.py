@@ -20,7 +20,7 @@ _CLOSED: Final = "closed"
 _BY_SETTINGS: Final = "paused_by_settings"
 
 
-class State(StrEnum):
+class SliceState(StrEnum):
     """How a slice fares, the worst first."""
 
     STUCK = "stuck"
@@ -40,15 +40,15 @@ class State(StrEnum):
     DELIVERING = "delivering"
 
 
-class Verdict(NamedTuple):
+class SliceVerdict(NamedTuple):
     """The word, and what to know beside it."""
 
-    state: State
+    state: SliceState
     reasons: tuple[str, ...]
     """Each once, in words."""
 
 
-def judge(status: Mapping[str, Any]) -> Verdict:
+def judge_slice(status: Mapping[str, Any]) -> SliceVerdict:
     """Judge a slice by its status. A status of an earlier version lacks members; what they would say is not said."""
     apps = [app for sync in status["syncs"] if sync["enabled"] for app in sync["apps"]]
     in_trouble = {app["trouble"] for app in apps if app.get("trouble")}
@@ -74,7 +74,7 @@ def judge(status: Mapping[str, Any]) -> Verdict:
         apps=apps,
         loses=bool(losses) or _PARTIAL in not_ready,
     )
-    return Verdict(state, tuple(dict.fromkeys(reasons)))
+    return SliceVerdict(state, tuple(dict.fromkeys(reasons)))
 
 
 def _state(  # noqa: PLR0911 - one return a word
@@ -85,24 +85,24 @@ def _state(  # noqa: PLR0911 - one return a word
     down: list[dict[str, Any]],
     apps: list[dict[str, Any]],
     loses: bool,
-) -> State:
+) -> SliceState:
     if not status["alive"]:
-        return State.STUCK
+        return SliceState.STUCK
     if status["stopping"]:
-        return State.STOPPING
+        return SliceState.STOPPING
     if is_held_up:
-        return State.HELD_UP
+        return SliceState.HELD_UP
     if status["not_ready"].get("running") == "starting":
-        return State.STARTING
+        return SliceState.STARTING
     if down and len(down) == len(apps):
-        return State.PAUSED if all(app["circuit"] == _BY_SETTINGS for app in down) else State.HELD_UP
+        return SliceState.PAUSED if all(app["circuit"] == _BY_SETTINGS for app in down) else SliceState.HELD_UP
     if not is_ready:
-        return State.NOT_READY
+        return SliceState.NOT_READY
     if down or loses:
-        return State.DEGRADED
+        return SliceState.DEGRADED
     if status.get("input_ended"):
-        return State.DRAINING
-    return State.IDLE if _is_idle(status) else State.DELIVERING
+        return SliceState.DRAINING
+    return SliceState.IDLE if _is_idle(status) else SliceState.DELIVERING
 
 
 def _is_idle(status: Mapping[str, Any]) -> bool:

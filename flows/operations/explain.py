@@ -13,9 +13,9 @@ from flows.domain.decode import Refused, decode, decode_again
 from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.personal import looks_personal, personal_properties
-from flows.domain.select import Target, compile_select
+from flows.domain.select import SyncTarget, compile_select
 from flows.domain.user import User, UserState
-from flows.domain.warning import EventWarning, Note
+from flows.domain.warning import EventWarning, RequestWarning
 from flows.operators.identity_rules import identity_rules, logins_of
 from flows.settings.model import Settings
 
@@ -31,7 +31,7 @@ class Explained:
     outcome: str
     """`would_deliver`, `filtered`, `duplicate`, `dead_lettered` or `held`."""
     reason: str | None = None
-    notes: Sequence[Note] = ()
+    notes: Sequence[RequestWarning] = ()
     request: dict[str, Any] | None = None
     released_by: int | None = None
     """The later line that taught what a held event waited for."""
@@ -122,7 +122,7 @@ class Explainer:
         return user
 
     def _decided(
-        self, user: User, decision: Decision, target: Target, now_ms: int, released_by: int | None
+        self, user: User, decision: Decision, target: SyncTarget, now_ms: int, released_by: int | None
     ) -> Explained:
         event = decode_again(decision.event) if isinstance(decision, GivenUp) else decision.event
         sync = self._syncs[target.sync].name
@@ -133,7 +133,7 @@ class Explainer:
                 return Explained(own_line, sync, "filtered", reason, event=event, released_by=released_by)
             return Explained(own_line, sync, "duplicate", event=event)
         if isinstance(decision, Held):
-            reason = "settle_seconds" if decision.settling else user.lacks(event).value
+            reason = "settle_seconds" if decision.settling else user.missing(event).value
             return Explained(own_line, sync, "held", reason, self._absences(event), event=event)
         if isinstance(decision, GivenUp):
             reason = decision.reason.value
@@ -142,14 +142,14 @@ class Explainer:
             )
         return self._translated(own_line, decision, target, now_ms, released_by)
 
-    def _absences(self, event: Event) -> list[Note]:
+    def _absences(self, event: Event) -> list[RequestWarning]:
         """Return why an event that says its identifiers is taken to say none."""
         read = self._rules.reader.read(event)
         found = ((EventWarning.MALFORMED_IDENTIFIER, read.malformed), (EventWarning.ZERO_IDENTIFIER, read.zeroed))
-        return [Note(warning, ", ".join(names)) for warning, names in found if names]
+        return [RequestWarning(warning, ", ".join(names)) for warning, names in found if names]
 
     def _translated(
-        self, line: int, identified: Identified, target: Target, now_ms: int, released_by: int | None
+        self, line: int, identified: Identified, target: SyncTarget, now_ms: int, released_by: int | None
     ) -> Explained:
         event, sync = identified.event, self._syncs[target.sync].name
         request = self._translates[target.sync](event, identified.identity, target.send_as, now_ms)

@@ -18,7 +18,7 @@ _LARGEST_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SliceAnswer:
     """What came of asking one slice."""
 
     url: str
@@ -35,33 +35,35 @@ class Answer:
         return printable_json(orjson.dumps(self.status)).decode()
 
 
-def fetch(urls: Sequence[str]) -> list[Answer]:
+def fetch(urls: Sequence[str]) -> list[SliceAnswer]:
     """Return the answers in the order of the addresses. Never raises for a slice that does not answer."""
     return asyncio.run(_fetch(urls))
 
 
-async def _fetch(urls: Sequence[str]) -> list[Answer]:
+async def _fetch(urls: Sequence[str]) -> list[SliceAnswer]:
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         return list(await asyncio.gather(*(_ask(session, url) for url in urls)))
 
 
-async def _ask(session: aiohttp.ClientSession, url: str) -> Answer:
+async def _ask(session: aiohttp.ClientSession, url: str) -> SliceAnswer:
     try:
         async with session.get(f"{url}/status", allow_redirects=False) as response:
             body = await response.content.read(_LARGEST_BYTES)
             if response.status != 200:  # noqa: PLR2004 - HTTP's OK
-                return Answer(url, time.monotonic(), None, f"answered {response.status} instead of its status")
+                return SliceAnswer(url, time.monotonic(), None, f"answered {response.status} instead of its status")
             status = orjson.loads(body)
     except TimeoutError:
-        return Answer(url, time.monotonic(), None, f"no answer within {_SECONDS:g} seconds")
+        return SliceAnswer(url, time.monotonic(), None, f"no answer within {_SECONDS:g} seconds")
     except orjson.JSONDecodeError:
-        return Answer(url, time.monotonic(), None, "its answer is no status of a stream")
+        return SliceAnswer(url, time.monotonic(), None, "its answer is no status of a stream")
     except aiohttp.ClientError as problem:
-        return Answer(url, time.monotonic(), None, f"cannot be reached ({_why(problem)}); does the stream run there?")
+        return SliceAnswer(
+            url, time.monotonic(), None, f"cannot be reached ({_why(problem)}); does the stream run there?"
+        )
     if not isinstance(status, dict) or status.get("name") != PACKAGE:
-        return Answer(url, time.monotonic(), None, "its answer is no status of a stream")
-    return Answer(url, time.monotonic(), status)
+        return SliceAnswer(url, time.monotonic(), None, "its answer is no status of a stream")
+    return SliceAnswer(url, time.monotonic(), status)
 
 
 def _why(problem: aiohttp.ClientError) -> str:

@@ -9,7 +9,7 @@ from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.step_states import USERS, ShardState
 from connectors.state.user_segments import State, UserLogError, read_log
 from flows.domain.logins import Logins
-from flows.domain.rest import pack, unpack
+from flows.domain.packed_user import pack, unpack
 from flows.domain.user import UserState
 from flows.operators.user_store import read_state
 

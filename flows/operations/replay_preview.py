@@ -18,15 +18,15 @@ from connectors.shutdown import Shutdown
 from flows.domain.fate import DeadLetter
 from flows.domain.printable import printable
 from flows.domain.select import compile_select
-from flows.operators.identify import Around, Outgoing, UsersLogic
+from flows.operators.identify import IdentifyLogic, IdentifyOutput, ShardContext
 from flows.operators.identity_rules import identity_rules, logins_of
 from flows.operators.replay import ReplayLedger, read_again, with_logins
-from flows.operators.replay_choice import Choice, LeftOut
+from flows.operators.replay_choice import LeftOut, LetterChoice
 from flows.operators.stages import translate_events
 from flows.runtime.process import now_ms
 from flows.runtime.replay.plan import Plan, marks
 from flows.runtime.replay.process import replay_rules
-from flows.runtime.replay.progress import Progress
+from flows.runtime.replay.progress import ReplayProgress
 from flows.runtime.replay.report import WORDS
 from flows.settings.model import Settings
 
@@ -52,7 +52,7 @@ class Preview:
         syncs = settings.enabled_syncs
         self._marks = marks(settings, plan)
         paused = settings.paused_syncs
-        self._choice = Choice(plan.filters, [sync.name for sync in syncs], self._marks, paused=paused)
+        self._choice = LetterChoice(plan.filters, [sync.name for sync in syncs], self._marks, paused=paused)
         self._ledger = ReplayLedger([sync.name for sync in syncs], 0, self._marks.of_this_run)
         self._not_taken: list[str] = []
         self._read = read_again(
@@ -61,9 +61,9 @@ class Preview:
         translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
         self._translate = translate_events(syncs, translates, self._ledger, now_ms)
         self._rules = replay_rules(identity_rules(settings))
-        self._around = Around(self._rules, self._ledger, Shutdown(), now_ms, None, [])
+        self._around = ShardContext(self._rules, self._ledger, Shutdown(), now_ms, None, [])
         self._known = with_logins(logins_of(self._rules), now_ms)
-        self._users: dict[str, UsersLogic] = {}
+        self._users: dict[str, IdentifyLogic] = {}
         self.letters: Counter[Group] = Counter()
         """Letters that the filters match."""
         self.fates: Counter[tuple[Group, str]] = Counter()
@@ -71,7 +71,7 @@ class Preview:
 
     def run(self) -> None:
         """Look at every letter. Raises as the readers do."""
-        progress = Progress(self._plan.total)
+        progress = ReplayProgress(self._plan.total)
         reader = store_of(self._settings.dead_letters).read(self._plan.ends, {}, lambda _: None)
         try:
             for seen, stored in enumerate(_letters(reader), 1):
@@ -114,7 +114,7 @@ class Preview:
         self._not_taken.clear()
         fates = []
         for key, each in self._read([letter]):
-            outgoing: list[Outgoing] = [each] if isinstance(each, DeadLetter) else []
+            outgoing: list[IdentifyOutput] = [each] if isinstance(each, DeadLetter) else []
             for user, value in [] if isinstance(each, DeadLetter) else self._known([(key, each)]):
                 outgoing += self._user(user).on_batch([(user, value)])[0]
             for _, item in self._translate([(key, one) for one in outgoing]):
@@ -123,10 +123,10 @@ class Preview:
         fates += [f"would be filtered: {reason}" for reason in (self._filtered() - before).elements()]
         return [*fates, *self._not_taken]
 
-    def _user(self, key: str) -> UsersLogic:
+    def _user(self, key: str) -> IdentifyLogic:
         user = self._users.get(key)
         if user is None:
-            user = self._users[key] = UsersLogic(None, self._around)
+            user = self._users[key] = IdentifyLogic(None, self._around)
         return user
 
     def _filtered(self) -> Counter[str]:

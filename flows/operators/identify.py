@@ -16,38 +16,38 @@ from connectors.state.step_states import ShardState, State
 from flows.domain.decision import Decision, GivenUp, Identified, Unwanted
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetter, Stage
-from flows.domain.heard import Heard
 from flows.domain.identity import Identity
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Inherited, Logins
-from flows.domain.select import Target
-from flows.domain.user import Rules, User
-from flows.domain.warm_up import Lesson
+from flows.domain.punctuation import Punctuation
+from flows.domain.select import SyncTarget
+from flows.domain.user import IdentityRules, User
+from flows.domain.warm_up import WarmUpEvent
 from flows.operators.user_store import SHARDS, Users, shard_of
 
 _log = LimitedLog()
 
-Selected = tuple[Event, tuple[Target, ...], Identity | None]
+SelectedEvent = tuple[Event, tuple[SyncTarget, ...], Identity | None]
 """(event, its targets, what a dead letter remembers of its identity)"""
-Keyed = tuple[str, Selected | Lesson | Inherited | Heard]
+Keyed = tuple[str, SelectedEvent | WarmUpEvent | Inherited | Punctuation]
 """(user key, what is known of an event, or of a device that the user is the first or second on); or (shard, a mark)"""
-Outgoing = Identified | DeadLetter
+IdentifyOutput = Identified | DeadLetter
 
 
-def in_shard(key: str, value: Selected | Lesson | Inherited) -> tuple[str, Keyed]:
+def in_shard(key: str, value: SelectedEvent | WarmUpEvent | Inherited) -> tuple[str, Keyed]:
     """Return a user's event as the step takes it."""
     return shard_of(key), (key, value)
 
 
-def to_every_shard(heard: Heard) -> list[tuple[str, Keyed]]:
+def to_every_shard(heard: Punctuation) -> list[tuple[str, Keyed]]:
     """Return a mark as the step takes it: behind all that its worker has sent to each shard."""
     return [(str(each), (str(each), heard)) for each in range(SHARDS)]
 
 
-class Around(NamedTuple):
+class ShardContext(NamedTuple):
     """What all shards of a process share."""
 
-    rules: Rules
+    rules: IdentityRules
     ledger: Ledger
     shutdown: Shutdown
     now_ms: Callable[[], int]
@@ -63,45 +63,45 @@ class Around(NamedTuple):
     """For how long the source was read; where no marks come, nothing is given up before the end."""
 
 
-class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
+class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
     """Feeds events to their users' state, and its decisions to the ledger or onwards."""
 
-    def __init__(self, stored: State | Sealed | None, around: Around) -> None:
+    def __init__(self, stored: State | Sealed | None, around: ShardContext) -> None:
         """Take up a shard's users. Raises UserLogError, ValueError, OSError."""
         self._around = around
         self._shard = ""
         self._users = Users(around.rules, around.ledger, None)
         self._read_before_ms = 0
         """For how long the source was read before this start."""
-        self._heard: dict[int, int] = {}
+        self._read_to_ms_of: dict[int, int] = {}
         """Worker → up to when all that the source held has come from it."""
-        self._heard_ms = -1
+        self._read_to_ms = -1
         """Up to when all has come from every worker, in ms of reading; -1 before that is known."""
         resume_state = unseal(stored)
         if resume_state is not None:
             self._begin(ShardState.unpacked(resume_state))
 
-    def on_batch(self, values: list[Keyed]) -> tuple[list[Outgoing], bool]:
+    def on_batch(self, values: list[Keyed]) -> tuple[list[IdentifyOutput], bool]:
         """Learn from the events, and decide on them; forget users who were not heard of for long."""
         if not self._shard:
             key, first = values[0]
-            self._begin(ShardState(key if isinstance(first, Heard) else shard_of(key), 0))
+            self._begin(ShardState(key if isinstance(first, Punctuation) else shard_of(key), 0))
         now_ms = self._around.now_ms()
         read_ms = self._read_before_ms + self._around.hearing.now_ms()
         users = self._users
         outgoing = self._disabled(now_ms)
         for key, value in values:
-            if isinstance(value, Lesson):
+            if isinstance(value, WarmUpEvent):
                 event = value.event
                 user = users.of(key, event.position.partition, now_ms)
                 before, before_bytes = len(user.held), user.held_bytes
-                decisions = user.recollect(event, value.targets, now_ms)
+                decisions = user.warm_up(event, value.targets, now_ms)
             elif isinstance(value, Inherited):
                 user = users.of(key, value.partition, now_ms)
                 before, before_bytes = len(user.held), user.held_bytes
                 decisions = user.inherit(value, now_ms)
-            elif isinstance(value, Heard):
-                self._hear(value)
+            elif isinstance(value, Punctuation):
+                self._advance(value)
                 continue
             else:
                 event, targets, known = value
@@ -114,18 +114,18 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
                 self._held(key, user, before, before_bytes)
         self._expire(now_ms, outgoing)
         if self._around.ledger.held_bytes > self._around.rules.hold_bytes:
-            self._give_way(now_ms, outgoing)
+            self._shed(now_ms, outgoing)
         users.forget(now_ms)
         return outgoing, StatefulBatchLogic.RETAIN
 
-    def on_notify(self) -> tuple[list[Outgoing], bool]:
+    def on_notify(self) -> tuple[list[IdentifyOutput], bool]:
         """Decide on the held events that are due."""
         now_ms = self._around.now_ms()
         outgoing = self._disabled(now_ms)
         self._expire(now_ms, outgoing)
         return outgoing, StatefulBatchLogic.RETAIN
 
-    def on_eof(self) -> tuple[list[Outgoing], bool]:
+    def on_eof(self) -> tuple[list[IdentifyOutput], bool]:
         """Decide on all that is held where the input has ended; at a stop it stays held."""
         now_ms = self._around.now_ms()
         outgoing = self._disabled(now_ms)
@@ -159,31 +159,31 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
         self._users.resume(generation, around.now_ms(), read_ms)
         self._read_before_ms = read_ms - around.hearing.read_ms
 
-    def _hear(self, heard: Heard) -> None:
+    def _advance(self, mark: Punctuation) -> None:
         """Note up to when all has come from a worker: a mark is behind all that it has read before."""
-        self._heard[heard.worker] = heard.heard_ms
-        heard_ms = min((self._heard.get(each, -1) for each in self._around.hearing.workers), default=-1)
-        self._heard_ms = self._read_before_ms + heard_ms if heard_ms >= 0 else -1
+        self._read_to_ms_of[mark.worker] = mark.read_to_ms
+        read_to_ms = min((self._read_to_ms_of.get(each, -1) for each in self._around.hearing.workers), default=-1)
+        self._read_to_ms = self._read_before_ms + read_to_ms if read_to_ms >= 0 else -1
         self._around.hearing.loaded(self._shard)
 
-    def _expire(self, now_ms: int, outgoing: list[Outgoing]) -> None:
+    def _expire(self, now_ms: int, outgoing: list[IdentifyOutput]) -> None:
         """Decide on the held events that are due, by the wall clock or by what has come from every worker."""
-        heard_ms = self._heard_ms
-        for key, user in self._users.due(now_ms, heard_ms):
+        read_to_ms = self._read_to_ms
+        for key, user in self._users.due(now_ms, read_to_ms):
             before, before_bytes = len(user.held), user.held_bytes
-            self._route(user.expire(now_ms, heard_ms), now_ms, outgoing)
+            self._route(user.expire(now_ms, read_to_ms), now_ms, outgoing)
             self._held(key, user, before, before_bytes)
 
-    def _disabled(self, now_ms: int) -> list[Outgoing]:
+    def _disabled(self, now_ms: int) -> list[IdentifyOutput]:
         """Return the dead letters of what was held for syncs that are not enabled any more; a snapshot lacks it."""
-        outgoing: list[Outgoing] = []
+        outgoing: list[IdentifyOutput] = []
         if self._users.disabled:
             decisions: list[Decision] = [*self._users.disabled]
             self._users.disabled.clear()
             self._route(decisions, now_ms, outgoing)
         return outgoing
 
-    def _give_way(self, now_ms: int, outgoing: list[Outgoing]) -> None:
+    def _shed(self, now_ms: int, outgoing: list[IdentifyOutput]) -> None:
         """Give up those of this shard that are due soonest, until no more is held in all shards than may be."""
         ledger, most_bytes = self._around.ledger, self._around.rules.hold_bytes
         given_up = 0
@@ -191,7 +191,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
             for key, user in found:
                 before, before_bytes = len(user.held), user.held_bytes
                 if ledger.held_bytes > most_bytes:
-                    decisions = user.give_way()
+                    decisions = user.shed()
                     given_up += sum(isinstance(each, GivenUp) for each in decisions)
                     self._route(decisions, now_ms, outgoing)
                 self._held(key, user, before, before_bytes)
@@ -210,7 +210,7 @@ class UsersLogic(StatefulBatchLogic[Keyed, Outgoing, Sealed]):
             self._around.ledger.held(change, change_bytes)
         self._users.has_held(key, user)
 
-    def _route(self, decisions: list[Decision], now_ms: int, outgoing: list[Outgoing]) -> None:
+    def _route(self, decisions: list[Decision], now_ms: int, outgoing: list[IdentifyOutput]) -> None:
         for decision in decisions:
             if isinstance(decision, Identified):
                 outgoing.append(decision)

@@ -4,14 +4,14 @@ from flows.domain.event import PLATFORMS
 from flows.domain.identifiers import IdentifierReader
 from flows.domain.logins import Logins
 from flows.domain.platform import PlatformNames
-from flows.domain.user import Rules
+from flows.domain.user import IdentityRules
 from flows.settings.model import Settings
 
 
-def identity_rules(settings: Settings) -> Rules:
+def identity_rules(settings: Settings) -> IdentityRules:
     """Return how identities are kept, and which platforms each enabled sync has an app for."""
     identity = settings.identity
-    return Rules(
+    return IdentityRules(
         reader=IdentifierReader(identity.identifier_paths),
         platforms=[
             frozenset(platform for platform in PLATFORMS if sync.app_id(platform)) for sync in settings.enabled_syncs
@@ -27,6 +27,6 @@ def identity_rules(settings: Settings) -> Rules:
     )
 
 
-def logins_of(rules: Rules) -> Logins:
+def logins_of(rules: IdentityRules) -> Logins:
     """Return what is known of logins before anything is."""
     return Logins(rules.reader, rules.names, rules.remember_s)

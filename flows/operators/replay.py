@@ -11,23 +11,23 @@ from flows.domain.fate import DeadLetter, Stage
 from flows.domain.identity import from_text
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Inherited, Logins
-from flows.domain.select import Select, Target
-from flows.operators.identify import Selected
+from flows.domain.select import Select, SyncTarget
+from flows.operators.identify import SelectedEvent
 from flows.operators.replay_choice import LeftOut
 from flows.operators.replay_filters import Filters
 from flows.operators.stages import DEAD_LETTER_LANE
 
-Keyed = tuple[str, Selected | DeadLetter]
+Keyed = tuple[str, SelectedEvent | DeadLetter]
 
 
 def with_logins(
     logins: Logins, now_ms: Callable[[], int]
-) -> Callable[[Iterable[tuple[str, Selected]]], list[tuple[str, Selected | Inherited]]]:
+) -> Callable[[Iterable[tuple[str, SelectedEvent]]], list[tuple[str, SelectedEvent | Inherited]]]:
     """(user key, event) → the same, behind what its device hands on to the first user who is seen on it."""
 
-    def step(keyed: Iterable[tuple[str, Selected]]) -> list[tuple[str, Selected | Inherited]]:
+    def step(keyed: Iterable[tuple[str, SelectedEvent]]) -> list[tuple[str, SelectedEvent | Inherited]]:
         now_s = now_ms() // 1000
-        all_known: list[tuple[str, Selected | Inherited]] = []
+        all_known: list[tuple[str, SelectedEvent | Inherited]] = []
         for key, selected in keyed:
             all_known += logins.before(selected[0], now_s)
             all_known.append((key, selected))
@@ -87,7 +87,7 @@ def read_again(
             each._replace(position=position._replace(place=position.place + place))
             for place, each in enumerate(decode(record))
         ]
-        kept_back: list[Target] = []
+        kept_back: list[SyncTarget] = []
         keyed = [
             each
             for one in decoded
@@ -108,10 +108,10 @@ def read_again(
         if isinstance(decoded, Refused):
             yield DEAD_LETTER_LANE, _refused_again(letter, decoded)
             return
-        target = Target(sync, letter.copy, letter.send_as or decoded.name, letter.replays + 1)
+        target = SyncTarget(sync, letter.copy, letter.send_as or decoded.name, letter.replays + 1)
         yield decoded.user_key, (decoded, (target,), from_text(letter.identity) if letter.identity else None)
 
-    def _of_none(letter: Letter, decoded: Event | Refused, kept_back: list[Target]) -> Iterator[Keyed]:
+    def _of_none(letter: Letter, decoded: Event | Refused, kept_back: list[SyncTarget]) -> Iterator[Keyed]:
         position = decoded.position
         if isinstance(decoded, Refused):
             if not ledger.is_known(position, None):

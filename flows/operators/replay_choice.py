@@ -29,7 +29,7 @@ class LeftOut(StrEnum):
     """Another letter of the same event, sync and copy is replayed by this run."""
 
 
-class Choice:
+class LetterChoice:
     """Reads letters, and chooses. Counts."""
 
     def __init__(

@@ -8,25 +8,25 @@ from connectors.delivery.items import Item
 from flows.domain.decode import Refused, decode
 from flows.domain.event import Event, Position, Record
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
-from flows.domain.heard import Heard
 from flows.domain.identity import as_text
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
+from flows.domain.punctuation import Punctuation
 from flows.domain.select import Select
 from flows.domain.sync import Sync
-from flows.domain.warm_up import Lesson, WarmUp
-from flows.operators.identify import Keyed, Outgoing, in_shard, to_every_shard
+from flows.domain.warm_up import WarmUp, WarmUpEvent
+from flows.operators.identify import IdentifyOutput, Keyed, in_shard, to_every_shard
 
 DEAD_LETTER_LANE = "dead letters"
 
 
 def decode_records(
     ledger: Ledger, warm_up: WarmUp
-) -> Callable[[Sequence[Record | Heard]], Iterable[Event | Refused | Heard]]:
+) -> Callable[[Sequence[Record | Punctuation]], Iterable[Event | Refused | Punctuation]]:
     """Records → events and refusals; opens their entries, but none for what only teaches. Marks stay behind them."""
 
-    def step(read: Sequence[Record | Heard]) -> Iterable[Event | Refused | Heard]:
-        records: list[Record] = [each for each in read if not isinstance(each, Heard)]
+    def step(read: Sequence[Record | Punctuation]) -> Iterable[Event | Refused | Punctuation]:
+        records: list[Record] = [each for each in read if not isinstance(each, Punctuation)]
         lessons: list[Event | Refused] = []
         empty: list[Position] = []
         if warm_up.borders:
@@ -50,7 +50,7 @@ def decode_records(
         if lessons:
             decoded = lessons + decoded
         if len(records) < len(read):
-            return [*decoded, *(each for each in read if isinstance(each, Heard))]
+            return [*decoded, *(each for each in read if isinstance(each, Punctuation))]
         return decoded
 
     return step
@@ -58,25 +58,25 @@ def decode_records(
 
 def select_events(
     select: Select, ledger: Ledger, warm_up: WarmUp, logins: Logins, now_ms: Callable[[], int]
-) -> Callable[[list[Event | Refused | Heard]], Iterable[tuple[str, Keyed]]]:
+) -> Callable[[list[Event | Refused | Punctuation]], Iterable[tuple[str, Keyed]]]:
     """Events → (shard, (user key, event and its targets)).
 
     What no sync wants goes on too, for it may teach an identifier. A mark goes to every shard.
     """
 
-    def step(decoded: list[Event | Refused | Heard]) -> Iterable[tuple[str, Keyed]]:
+    def step(decoded: list[Event | Refused | Punctuation]) -> Iterable[tuple[str, Keyed]]:
         keyed: list[tuple[str, Keyed]] = []
         now_s = now_ms() // 1000
         for event in decoded:
             if not isinstance(event, Event):
-                if isinstance(event, Heard):
+                if isinstance(event, Punctuation):
                     keyed += to_every_shard(event)
                 continue
             for key, inherited in logins.before(event, now_s):
                 keyed.append(in_shard(key, inherited))
             targets, filtered = select(event)
             if warm_up.borders and warm_up.covers(event.position):
-                keyed.append(in_shard(event.user_key, Lesson(event, targets)))
+                keyed.append(in_shard(event.user_key, WarmUpEvent(event, targets)))
                 continue
             for sync, reason in filtered:
                 ledger.filtered(event.position, sync, reason)
@@ -91,10 +91,10 @@ def select_events(
 
 def translate_events(
     syncs: Sequence[Sync], translates: Sequence[Translate], ledger: Ledger, now_ms: Callable[[], int]
-) -> Callable[[list[tuple[str, Outgoing]]], Iterable[tuple[str, Item]]]:
+) -> Callable[[list[tuple[str, IdentifyOutput]]], Iterable[tuple[str, Item]]]:
     """Identified events → (lane, delivery); what does not fit and what was given up → (its lane, dead letter)."""
 
-    def step(batch: list[tuple[str, Outgoing]]) -> Iterable[tuple[str, Item]]:
+    def step(batch: list[tuple[str, IdentifyOutput]]) -> Iterable[tuple[str, Item]]:
         now = now_ms()
         keyed: list[tuple[str, Item]] = []
         for _, outgoing in batch:
@@ -131,10 +131,12 @@ def translate_events(
     return step
 
 
-def refused_letters(now_ms: Callable[[], int]) -> Callable[[list[Event | Refused | Heard]], Iterable[tuple[str, Item]]]:
+def refused_letters(
+    now_ms: Callable[[], int],
+) -> Callable[[list[Event | Refused | Punctuation]], Iterable[tuple[str, Item]]]:
     """What decode refused → (its lane, dead letter)."""
 
-    def step(decoded: list[Event | Refused | Heard]) -> Iterable[tuple[str, Item]]:
+    def step(decoded: list[Event | Refused | Punctuation]) -> Iterable[tuple[str, Item]]:
         refusals = [each for each in decoded if isinstance(each, Refused)]
         if not refusals:
             return ()

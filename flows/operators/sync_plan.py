@@ -1,4 +1,4 @@
-"""What the sync list is compiled to: the steps «select» and «translate», replaced as a whole when the list changes.
+"""Sync plan: the steps «select» and «translate» of the enabled syncs, replaced as a whole when the list changes.
 
 A worker asks for a step once a batch, so that a batch is treated by one list from its first event to its last.
 """
@@ -9,17 +9,17 @@ from connectors.appsflyer.request import compile_translate
 from connectors.delivery.items import Item
 from flows.domain.decode import Refused
 from flows.domain.event import Event
-from flows.domain.heard import Heard
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
+from flows.domain.punctuation import Punctuation
 from flows.domain.select import compile_select
 from flows.domain.warm_up import WarmUp
-from flows.operators.identify import Keyed, Outgoing
+from flows.operators.identify import IdentifyOutput, Keyed
 from flows.operators.stages import select_events, translate_events
 from flows.settings.model import Settings
 
 
-class Compiled:
+class SyncPlan:
     """The two steps of the enabled syncs, as Bytewax calls them."""
 
     def __init__(
@@ -43,10 +43,10 @@ class Compiled:
         self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
         self._select = select_events(compile_select(syncs), self._ledger, self._warm_up, self._logins, self._now_ms)
 
-    def select(self, decoded: list[Event | Refused | Heard]) -> Iterable[tuple[str, Keyed]]:
+    def select(self, decoded: list[Event | Refused | Punctuation]) -> Iterable[tuple[str, Keyed]]:
         """Events → (shard, (user key, event and its targets))."""
         return self._select(decoded)
 
-    def translate(self, batch: list[tuple[str, Outgoing]]) -> Iterable[tuple[str, Item]]:
+    def translate(self, batch: list[tuple[str, IdentifyOutput]]) -> Iterable[tuple[str, Item]]:
         """Identified events → (lane, delivery or dead letter)."""
         return self._translate(batch)

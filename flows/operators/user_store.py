@@ -20,18 +20,18 @@ from flows.domain.fate import SYNC_DISABLED_ERROR, DeadLetterReason
 from flows.domain.held_state import READ_VERSIONS, StoredHeld, current_state
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
-from flows.domain.rest import pack, unpack
-from flows.domain.select import Target
-from flows.domain.user import STATE_VERSION, Rules, User, UserState
+from flows.domain.packed_user import pack, unpack
+from flows.domain.select import SyncTarget
+from flows.domain.user import STATE_VERSION, IdentityRules, User, UserState
 from flows.operators.forgetting import Forgetting
-from flows.operators.reminders import Reminders
+from flows.operators.timers import Timers
 
 _log: Final = LimitedLog()
 SHARDS: Final = 4
 """So many workers of one process can share the users."""
 _SPARE_LISTED: Final = 100_000
 """So many who are not remembered any more may be listed to be forgotten."""
-_MOST_REMINDERS: Final = 100
+_MOST_TIMERS: Final = 100
 """With one batch, so that many users whose time is over do not hold up the events."""
 
 
@@ -44,7 +44,12 @@ class Users:
     """Some users, by key. Not safe for use by several threads, apart from `len`."""
 
     def __init__(
-        self, rules: Rules, ledger: Ledger, directory: Path | None, logins: Logins | None = None, state: str = ""
+        self,
+        rules: IdentityRules,
+        ledger: Ledger,
+        directory: Path | None,
+        logins: Logins | None = None,
+        state: str = "",
     ) -> None:
         """Begin with nobody; `directory` is where their log is, None for users that no start takes up again.
 
@@ -60,8 +65,8 @@ class Users:
         """Of whom something was heard since the last snapshot."""
         self._quiet: set[str] = set()
         """Who changed between the two snapshots before, and rests at the next one unless heard of until then."""
-        self._waiting = Reminders(settling=False)
-        self._settling = Reminders(settling=True)
+        self._waiting = Timers(settling=False)
+        self._settling = Timers(settling=True)
         self._forgetting = Forgetting(rules.remember_s)
         self.disabled: list[GivenUp] = []
         """What was held for syncs that are not enabled any more; whoever takes it empties the list."""
@@ -89,7 +94,7 @@ class Users:
             state, partition = read_state(stored)
             if self._logins is not None:
                 self._logins.restore(key, state.devices)
-            if key not in self._resting:  # noted once: a reminder that comes too early is put off
+            if key not in self._resting:  # noted once: a timer that fires too early is set again
                 self._forgetting.note(key, max(state.touched_s + self._rules.remember_s, now_ms // 1000))
             if state.held:
                 holding[key] = stored
@@ -124,10 +129,10 @@ class Users:
         """Return when `due` is to be asked next though nothing is heard, in ms since the epoch; None if it is not."""
         return self._settling.next_ms
 
-    def due(self, now_ms: int, heard_ms: int) -> list[tuple[str, User]]:
+    def due(self, now_ms: int, read_to_ms: int) -> list[tuple[str, User]]:
         """Return whose held events may be due, now or because the source was heard up to then; to be noted again."""
         found = []
-        for key in dict.fromkeys([*self._settling.due(now_ms), *self._waiting.due(heard_ms)]):
+        for key in dict.fromkeys([*self._settling.due(now_ms), *self._waiting.due(read_to_ms)]):
             known = self._awake.get(key)
             if known is not None and known[0].held:
                 self._changed.add(key)
@@ -136,10 +141,10 @@ class Users:
 
     def soonest(self) -> list[tuple[str, User]]:
         """Return whose held events are due first: those that wait for an identifier, else others; to be noted again."""
-        for reminders in (self._waiting, self._settling):
-            while (next_ms := reminders.next_ms) is not None:
-                reminded = [(key, self._awake[key][0]) for key in reminders.due(next_ms) if key in self._awake]
-                found = [(key, user) for key, user in reminded if reminders.concern(user)]
+        for timers in (self._waiting, self._settling):
+            while (next_ms := timers.next_ms) is not None:
+                fired = [(key, self._awake[key][0]) for key in timers.due(next_ms) if key in self._awake]
+                found = [(key, user) for key, user in fired if timers.concern(user)]
                 if found:
                     self._changed.update(key for key, _ in found)
                     return found
@@ -153,7 +158,7 @@ class Users:
 
     def forget(self, now_ms: int) -> None:
         """Forget those who were not heard of for as long as users are remembered."""
-        for key in self._forgetting.due(now_ms // 1000, _MOST_REMINDERS):
+        for key in self._forgetting.due(now_ms // 1000, _MOST_TIMERS):
             known = self._awake.get(key)
             packed = self._resting.get(key)
             if known is None and packed is None:
@@ -285,7 +290,7 @@ def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held:
     position = Position(*stored.place)
     record = Record(stored.raw, stored.key, position.source, position.partition, position.offset, stored.received_ms)
     event = decode(record)[0]
-    known = tuple(Target(ledger.place_of(sync), copy, send_as) for sync, copy, send_as in stored.targets)
+    known = tuple(SyncTarget(ledger.place_of(sync), copy, send_as) for sync, copy, send_as in stored.targets)
     if isinstance(event, Refused):  # dropping it would leave it without an outcome
         raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type
             f"the state directory holds an event ({position}) that this version cannot read: {event.error}; "

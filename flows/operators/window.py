@@ -9,7 +9,7 @@ from connectors.delivery.items import Item, pack_items
 from connectors.pace import AT_ONCE, Pace
 from connectors.state.seal import seal
 from connectors.state.step_states import packed_window
-from flows.domain.gauge import Level
+from flows.domain.gauge import Gauge
 from flows.domain.histogram import Histogram
 
 _MOST_BYTES: Final = 1 << 20
@@ -30,11 +30,11 @@ class MicroBatch(StatefulBatchLogic[Item, list[Item], tuple[Any, ...]]):
         max_events: int,
         max_wait_seconds: float,
         pace: Pace,
-        fill: Level | None = None,
+        fill: Gauge | None = None,
         emitted: Histogram | None = None,
     ) -> None:
         """`fill` is the level of what all windows hold, and `emitted` counts batches by their size."""
-        self._fill = fill or Level()
+        self._fill = fill or Gauge()
         self._emitted = emitted or Histogram(())
         self._fill.move(len(items))
         self._items = items

@@ -43,11 +43,11 @@ from flows.domain.warm_up import WarmUp
 from flows.observe.heartbeat import Heartbeat
 from flows.observe.parts import Parts
 from flows.operators.earlier_parts import WithEarlierParts
-from flows.operators.heard_source import WithMarks
-from flows.operators.identify import Around, UsersLogic
+from flows.operators.identify import IdentifyLogic, ShardContext
 from flows.operators.identity_rules import identity_rules, logins_of
+from flows.operators.punctuated_source import WithPunctuation
 from flows.operators.stages import decode_records, refused_letters
-from flows.operators.sync_plan import Compiled
+from flows.operators.sync_plan import SyncPlan
 from flows.operators.user_store import SHARDS
 from flows.operators.window import MicroBatch
 from flows.runtime import summary
@@ -129,7 +129,7 @@ class Process:
         self.warm_up = WarmUp()
         self.logins = logins_of(self.rules)
         self.hearing = Hearing(SHARDS, lambda: self.ledger.held_events)
-        self.compiled = Compiled(settings, self.ledger, now_ms, self.warm_up, self.logins)
+        self.compiled = SyncPlan(settings, self.ledger, now_ms, self.warm_up, self.logins)
         self.decode = decode_records(self.ledger, self.warm_up)
         self.refused_letters = refused_letters(now_ms)
         self.parts = Parts(
@@ -156,7 +156,7 @@ class Process:
         self.sink = self._open_sink()
 
     def _open_source(self) -> Source[Any]:
-        return WithMarks(WithEarlierParts(self._found_source(), self._earlier_parts), self.hearing)
+        return WithPunctuation(WithEarlierParts(self._found_source(), self._earlier_parts), self.hearing)
 
     def opening(self) -> Opening:
         """Return what the source needs."""
@@ -179,12 +179,12 @@ class Process:
             raise SystemExit(0)
         return source.input
 
-    def users_logic(self, resume_state: State | Sealed | None) -> UsersLogic:
+    def users_logic(self, resume_state: State | Sealed | None) -> IdentifyLogic:
         """Return the users of one shard; end the process where they cannot be taken up, with exit 2."""
         place = Layout(self.settings.state.slice_directory(self.part)).users
         users = place if self._has_recovery else None
         state = self.manifest.state
-        around = Around(
+        around = ShardContext(
             self.rules,
             self.ledger,
             self.shutdown,
@@ -196,7 +196,7 @@ class Process:
             self.hearing,
         )
         try:
-            return UsersLogic(resume_state, around)
+            return IdentifyLogic(resume_state, around)
         except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written
             refuse_state(problem)
 

@@ -21,7 +21,7 @@ import structlog
 
 from flows.domain.fate import DeadLetterReason
 from flows.observe.parts import Parts, Reload
-from flows.operators.sync_plan import Compiled
+from flows.operators.sync_plan import SyncPlan
 from flows.runtime.restart import obstacles_here, topics_missing
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings, SyncSettings
@@ -94,7 +94,7 @@ class _Refused:
 class Reloader:
     """Reads the settings again, in a thread of its own, each time that it is asked to."""
 
-    def __init__(self, parts: Parts, compiled: Compiled, path: Path, *, has_recovery: bool) -> None:
+    def __init__(self, parts: Parts, compiled: SyncPlan, path: Path, *, has_recovery: bool) -> None:
         self._parts = parts
         self._compiled = compiled
         self._path = path

@@ -11,7 +11,7 @@ from flows.settings.values import (
     AndroidAppId,
     BundleId,
     ConditionProperty,
-    Currency,
+    CurrencyCode,
     EventPaths,
     IosAppId,
     Numbers,
@@ -160,7 +160,7 @@ class SyncTable(Table):
     dev_key: Keys | None = None
     """Where the dev key is, for AppsFlyer's older API (api2). Exactly one of s2s_key and dev_key is given; take
     s2s_key."""
-    default_currency: Currency | None = None
+    default_currency: CurrencyCode | None = None
     """For revenue whose event names no currency. Without it AppsFlyer guesses, and the warning no_currency counts."""
     consent_where: _Conditions = Field(default_factory=list)
     """Conditions without which nothing of the user may be sent; an event that they do not hold for is filtered."""

@@ -45,7 +45,7 @@ BundleId = Annotated[
         longest=255,
     ),
 ]
-Currency = Annotated[
+CurrencyCode = Annotated[
     str,
     text("three upper-case letters in quotes (ISO 4217)", 'write for example default_currency = "EUR"', r"^[A-Z]{3}$"),
 ]

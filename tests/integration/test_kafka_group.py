@@ -18,7 +18,7 @@ from connectors.kafka.claim import Claim
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import GroupInUseError
 from connectors.kafka.kept import Kept
-from connectors.kafka.note import Note
+from connectors.kafka.note import CommitMetadata
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput, KafkaPartition
 from connectors.shutdown import Shutdown
@@ -93,7 +93,7 @@ def test_a_second_process_that_commits_for_the_group_while_this_one_runs_ends_it
     part = source.build_part("source", source.list_parts()[0], None)
     read(part, lambda: source.committed() != {})
     assert source.committed() != {}
-    other = Note(None, topic, "another state", "another run", 1, is_open=True).text()
+    other = CommitMetadata(None, topic, "another state", "another run", 1, is_open=True).text()
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": f"group-of-{topic}"})
     is_over = threading.Event()
 

@@ -15,10 +15,10 @@ from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 import orjson
 from aiohttp import web
 
-from connectors.appsflyer.sandbox.checks import EVENTS_PATH, Rules
+from connectors.appsflyer.sandbox.checks import EVENTS_PATH, KnownToSandbox
 from connectors.appsflyer.sandbox.control import Control
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan
-from connectors.appsflyer.sandbox.intake import Intake
+from connectors.appsflyer.sandbox.intake import EventsHandler
 from connectors.appsflyer.sandbox.recorder import Recorder
 from connectors.local_http import why_refused
 
@@ -69,12 +69,12 @@ class SandboxServer:
         self.failed = asyncio.Event()
         """Set when the record cannot be written any more; `failure` says why."""
         self._recorder = Recorder(options.get("record"), keep_requests, self._soon)
-        rules = Rules(
+        rules = KnownToSandbox(
             keys=frozenset(options.get("keys", ())),
             app_ids=frozenset(options.get("app_ids", ())),
             max_body_bytes=options.get("max_body_bytes", 1024),
         )
-        self._intake = Intake(
+        self._intake = EventsHandler(
             rules,
             plan if isinstance(plan, FaultPlan) else FaultPlan.of(plan),
             self._recorder,

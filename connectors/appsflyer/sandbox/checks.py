@@ -27,7 +27,7 @@ UNPARSABLE: Final = "Payload is missing or failed to parse"
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class KnownToSandbox:
     """What this AppsFlyer knows."""
 
     keys: frozenset[str] = frozenset()
@@ -38,7 +38,7 @@ class Rules:
     """AppsFlyer's limit is «up to 1 KB»; what happens above it is undocumented. 0 is no limit."""
 
 
-class Answer(NamedTuple):
+class CheckedAnswer(NamedTuple):
     """What AppsFlyer answers, and what the sandbox has read on the way."""
 
     status: int
@@ -53,7 +53,9 @@ class Answer(NamedTuple):
     """What `eventValue` holds, if it is a JSON object as text; {} for an empty one."""
 
 
-def check(method: str, path: str, headers: Mapping[str, str], body: bytes, *, now: float, rules: Rules) -> Answer:
+def check(
+    method: str, path: str, headers: Mapping[str, str], body: bytes, *, now: float, rules: KnownToSandbox
+) -> CheckedAnswer:
     """Answer one request.
 
     `path` is percent-encoded, as it came; `headers` must find names in lower case; `now` is in seconds since the epoch.
@@ -61,16 +63,16 @@ def check(method: str, path: str, headers: Mapping[str, str], body: bytes, *, no
     """
     app_id = app_id_of(path)
     if app_id is None:
-        return Answer(404, "Not Found", recorded=False, notes=(Note.NO_SUCH_PATH,))
+        return CheckedAnswer(404, "Not Found", recorded=False, notes=(Note.NO_SUCH_PATH,))
     if method != "POST":
-        return Answer(405, "Method Not Allowed", recorded=False, notes=(Note.NOT_POST,), app_id=app_id)
+        return CheckedAnswer(405, "Method Not Allowed", recorded=False, notes=(Note.NOT_POST,), app_id=app_id)
     payload = _parsed(body)
     refusal = _credentials(headers.get("authentication"), app_id, rules) or _payload(headers, body, payload, rules)
     if refusal is None:
         return _accepted(app_id, payload, headers, now)
     status, text, note = refusal
     event = payload if isinstance(payload, dict) else None
-    return Answer(status, text, recorded=False, notes=(note,), app_id=app_id, event=event)
+    return CheckedAnswer(status, text, recorded=False, notes=(note,), app_id=app_id, event=event)
 
 
 def app_id_of(path: str) -> str | None:
@@ -93,7 +95,7 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _credentials(key: str | None, app_id: str, rules: Rules) -> _Refusal | None:
+def _credentials(key: str | None, app_id: str, rules: KnownToSandbox) -> _Refusal | None:
     # 401 «Unauthorized» and 400 «Failed to Authenticate» both exist and no rule says which comes when. Here: 401 where
     # there is no key at all, 400 where there is a wrong one. The app comes before the key, because the 400 about
     # `app_id` speaks of an app that does not go with the key.
@@ -106,7 +108,7 @@ def _credentials(key: str | None, app_id: str, rules: Rules) -> _Refusal | None:
     return None
 
 
-def _payload(headers: Mapping[str, str], body: bytes, payload: Any, rules: Rules) -> _Refusal | None:
+def _payload(headers: Mapping[str, str], body: bytes, payload: Any, rules: KnownToSandbox) -> _Refusal | None:
     if headers.get("content-encoding", "identity") != "identity":
         # Compression is not documented, so that a compressed body is no JSON.
         return 400, UNPARSABLE, Note.COMPRESSED_BODY
@@ -130,7 +132,7 @@ def _mandatory_fields(event: Mapping[str, Any]) -> _Refusal | None:
     return None
 
 
-def _accepted(app_id: str, event: dict[str, Any], headers: Mapping[str, str], now: float) -> Answer:
+def _accepted(app_id: str, event: dict[str, Any], headers: Mapping[str, str], now: float) -> CheckedAnswer:
     notes: list[Note] = []
     # An iOS app id without its prefix: 200, and the event is not recorded.
     recorded = BARE_IOS_APP_ID.fullmatch(app_id) is None
@@ -144,4 +146,4 @@ def _accepted(app_id: str, event: dict[str, Any], headers: Mapping[str, str], no
     notes += notes_on_fields(event, app_id, now)
     if not headers.get("content-type", "").startswith("application/json"):
         notes.append(Note.NOT_DECLARED_JSON)
-    return Answer(200, OK, recorded, tuple(notes), app_id, event, event_value)
+    return CheckedAnswer(200, OK, recorded, tuple(notes), app_id, event, event_value)

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from connectors.appsflyer.sandbox import page
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
-from connectors.appsflyer.sandbox.intake import Intake
+from connectors.appsflyer.sandbox.intake import EventsHandler
 from connectors.appsflyer.sandbox.recorder import Recorder
 
 _Route = Callable[[web.BaseRequest], web.Response]
@@ -17,7 +17,7 @@ _Route = Callable[[web.BaseRequest], web.Response]
 class Control:
     """Answers GET / and everything under /control/."""
 
-    def __init__(self, intake: Intake, recorder: Recorder, *, keeps_requests: bool) -> None:
+    def __init__(self, intake: EventsHandler, recorder: Recorder, *, keeps_requests: bool) -> None:
         self._intake = intake
         self._recorder = recorder
         self._keeps_requests = keeps_requests

@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from connectors.appsflyer.sandbox import breaking
-from connectors.appsflyer.sandbox.checks import Answer, Rules, check
+from connectors.appsflyer.sandbox.checks import CheckedAnswer, KnownToSandbox, check
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan
 from connectors.appsflyer.sandbox.faults import DOCUMENTED, Fault, Faults, Subject
 from connectors.appsflyer.sandbox.notes import Note
@@ -19,10 +19,10 @@ _FORBIDDEN: Final = 403
 """The one answer that was seen with a content type of its own."""
 
 
-class Intake:
+class EventsHandler:
     """What happens to requests for events."""
 
-    def __init__(self, rules: Rules, plan: FaultPlan, recorder: Recorder, now: Callable[[], float]) -> None:
+    def __init__(self, rules: KnownToSandbox, plan: FaultPlan, recorder: Recorder, now: Callable[[], float]) -> None:
         self._rules = rules
         self._faults = Faults(plan)
         self._recorder = recorder
@@ -55,7 +55,7 @@ class Intake:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             body = b""
-            answer = Answer(413, "Payload Too Large", recorded=False, notes=(Note.BODY_TOO_LARGE,))
+            answer = CheckedAnswer(413, "Payload Too Large", recorded=False, notes=(Note.BODY_TOO_LARGE,))
         else:
             answer = check(request.method, path, request.headers, body, now=now, rules=self._rules)
         key = hash((answer.app_id, body))
@@ -97,7 +97,7 @@ class Intake:
         await asyncio.Event().wait()
 
 
-def _outcome(answer: Answer, fault: Fault | None) -> tuple[int | None, str]:
+def _outcome(answer: CheckedAnswer, fault: Fault | None) -> tuple[int | None, str]:
     if fault is None:
         return answer.status, answer.text
     if fault.kind in _SILENT:
@@ -111,7 +111,7 @@ def _outcome(answer: Answer, fault: Fault | None) -> tuple[int | None, str]:
     return answer.status, answer.text
 
 
-def _subject(answer: Answer, attempt: int) -> Subject:
+def _subject(answer: CheckedAnswer, attempt: int) -> Subject:
     event = answer.event or {}
     name, user = event.get("eventName"), event.get("customer_user_id")
     return Subject(
@@ -120,7 +120,7 @@ def _subject(answer: Answer, attempt: int) -> Subject:
 
 
 def _arrival(
-    answer: Answer, body: bytes, *, now: float, status: int | None, fault: Fault | None, attempt: int
+    answer: CheckedAnswer, body: bytes, *, now: float, status: int | None, fault: Fault | None, attempt: int
 ) -> Arrival:
     event = answer.event
     return Arrival(

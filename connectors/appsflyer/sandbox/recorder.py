@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import orjson
 
-from connectors.appsflyer.sandbox.tally import Tally
+from connectors.appsflyer.sandbox.tally import SandboxTally
 
 BODIES_WHEN_DROPPING: Final = 200_000
 """How many different bodies are told apart where memory is to stay bounded: about 20 MB."""
@@ -55,7 +55,7 @@ class Recorder:
 
     def reset(self) -> None:
         """Forget everything but the file."""
-        self._tally = Tally(None if self._keep_requests else BODIES_WHEN_DROPPING)
+        self._tally = SandboxTally(None if self._keep_requests else BODIES_WHEN_DROPPING)
         self._latest: deque[bytes] = deque(maxlen=self._keep_requests)
         self._not_recorded: deque[bytes] = deque(maxlen=min(self._keep_requests, _NOT_RECORDED_KEPT))
 

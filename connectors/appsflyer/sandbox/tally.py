@@ -42,7 +42,7 @@ class Bodies:
             self.accepted_twice += 1
 
 
-class Tally:
+class SandboxTally:
     """Everything that `/control/summary` says."""
 
     def __init__(self, remember_bodies: int | None) -> None:

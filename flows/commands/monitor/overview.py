@@ -12,11 +12,13 @@ from flows.commands.monitor.file_words import about_file
 from flows.commands.monitor.lines import Lines
 from flows.commands.monitor.page import fates
 from flows.commands.monitor.words import duration, oldest, reasons, state
-from flows.operations.monitor import Answer, printable
+from flows.operations.monitor import SliceAnswer, printable
 from flows.settings.problems import Problem
 
 
-def overview(answers: Sequence[Answer], before: Mapping[str, Answer], wrong: Sequence[Problem] = ()) -> RenderableType:
+def overview(
+    answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer], wrong: Sequence[Problem] = ()
+) -> RenderableType:
     """Return what `python -m flows top` shows.
 
     `before` are earlier answers by address, for the rates; `wrong` is what is wrong with the settings file.
@@ -33,7 +35,7 @@ def overview(answers: Sequence[Answer], before: Mapping[str, Answer], wrong: Seq
     return Group(*parts)
 
 
-def _why(answers: Sequence[Answer]) -> list[Text]:
+def _why(answers: Sequence[SliceAnswer]) -> list[Text]:
     """Return a line for each thing that holds a slice up, and for each slice that does not answer."""
     said: list[Text] = []
     for answer in answers:
@@ -45,7 +47,7 @@ def _why(answers: Sequence[Answer]) -> list[Text]:
     return said
 
 
-def _slices(answers: Sequence[Answer], before: Mapping[str, Answer]) -> Table:
+def _slices(answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer]) -> Table:
     table = Table("slice", box=None, pad_edge=False, collapse_padding=True, header_style="bold")
     for name in ("read/s", "delivered/s", "lag", "lag s", "pending", "oldest", "held", "users"):
         table.add_column(name, justify="right")
@@ -72,7 +74,7 @@ _AGES = (3, _OLDEST)
 """The places of the numbers whose total is the highest, not the sum."""
 
 
-def _numbers(answer: Answer, before: Answer | None) -> list[float]:
+def _numbers(answer: SliceAnswer, before: SliceAnswer | None) -> list[float]:
     status = answer.status or {}
     lag = status["source"]["lag"] or {"events": 0, "seconds": 0.0}
     return [
@@ -98,7 +100,7 @@ def delivered(status: dict[str, Any]) -> int:
     return sum(sync["delivered"] for sync in status["syncs"] if sync["enabled"])
 
 
-def _rate(answer: Answer, before: Answer | None, count: Any) -> float:
+def _rate(answer: SliceAnswer, before: SliceAnswer | None, count: Any) -> float:
     if before is None or before.status is None or answer.status is None or answer.at <= before.at:
         return 0.0
     # It began anew in between.

@@ -5,26 +5,26 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from flows.observe.verdict import State, judge
+from flows.observe.verdict import SliceState, judge_slice
 
 _STYLES: Final = {
-    State.STUCK: "bold red",
-    State.HELD_UP: "bold red",
-    State.DELIVERING: "green",
-    State.IDLE: "green",
-    State.DRAINING: "green",
+    SliceState.STUCK: "bold red",
+    SliceState.HELD_UP: "bold red",
+    SliceState.DELIVERING: "green",
+    SliceState.IDLE: "green",
+    SliceState.DRAINING: "green",
 }
 
 
 def state(status: dict[str, Any]) -> Text:
     """Return in one word how a slice fares; `reasons` says why."""
-    word = judge(status).state
+    word = judge_slice(status).state
     return Text(word.value, _STYLES.get(word, "yellow"))
 
 
 def reasons(status: dict[str, Any]) -> Sequence[str]:
     """Return what holds a slice up, or parts of its events."""
-    return judge(status).reasons
+    return judge_slice(status).reasons
 
 
 def oldest(status: dict[str, Any]) -> float:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from threading import Lock
 
-from flows.domain.repartition import Keyed, KeyedBy
+from flows.domain.repartition import KeyedBy, KeyedRecord
 
 
-class Counts:
+class RekeyCounts:
     """Counts what is read. Safe for use by several threads."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Counts:
         """Records to write."""
         self._lock = Lock()
 
-    def add(self, batch: Sequence[list[Keyed]]) -> None:
+    def add(self, batch: Sequence[list[KeyedRecord]]) -> None:
         """Count what each record of a batch becomes."""
         by = Counter(each.by for keyed in batch for each in keyed)
         split = sum(len(keyed) > 1 for keyed in batch)

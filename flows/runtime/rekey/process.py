@@ -16,10 +16,10 @@ from connectors.kafka.errors import KafkaSourceError
 from connectors.kafka.hand_over import HandOver
 from connectors.kafka.kept import IfOlder, Kept
 from connectors.kafka.kept_target import TargetWatch, keep_target
-from connectors.kafka.producer import PARTITIONER, OrderedProducer, Outgoing
+from connectors.kafka.producer import PARTITIONER, OrderedProducer, ProducerRecord
 from connectors.kafka.sink import KafkaOutput
 from connectors.kafka.source import KafkaInput
-from connectors.kafka.target import Target, find_target
+from connectors.kafka.target import TargetTopic, find_target
 from connectors.shutdown import Shutdown
 from connectors.state.engine_store import StoreError, stored_keys
 from connectors.state.layout import Layout
@@ -30,7 +30,7 @@ from flows.domain.ledger import Ledger
 from flows.domain.repartition import rekey
 from flows.domain.slice import Slice
 from flows.runtime.rekey import report
-from flows.runtime.rekey.counts import Counts
+from flows.runtime.rekey.counts import RekeyCounts
 from flows.runtime.rekey.place import Place
 from flows.runtime.signals import keep_waiting
 
@@ -57,7 +57,7 @@ class Rekeying:
     def __init__(self, place: Place, delivery: DeliveryTable, part: Slice) -> None:
         """Build them. Raises StateInUseError, or OSError where the state directory cannot be used."""
         self.shutdown = Shutdown()
-        self.counts = Counts()
+        self.counts = RekeyCounts()
         self.before_summary: Callable[[], None] = lambda: None
         """Called once, before the summary is printed."""
         self.ledger = Ledger(["written"], delivery.max_pending)
@@ -118,15 +118,15 @@ class Rekeying:
             producer, self.shutdown, lambda: self.ledger.open_events, self._drain_seconds, self._closed
         )
 
-    def rekey_records(self, records: list[Record]) -> Iterable[tuple[str, list[Outgoing]]]:
+    def rekey_records(self, records: list[Record]) -> Iterable[tuple[str, list[ProducerRecord]]]:
         """Records → one batch of records to write, in their order; opens their entries."""
         keyed = [rekey(record) for record in records]
-        outgoing: list[Outgoing] = []
+        outgoing: list[ProducerRecord] = []
         empty: list[Position] = []
         for record, parts in zip(records, keyed, strict=True):
             for place, (key, value, _) in enumerate(parts):
                 position = Position(record.source, record.partition, record.offset, place)
-                outgoing.append(Outgoing(key, value, record.headers, record.time_ms, position))
+                outgoing.append(ProducerRecord(key, value, record.headers, record.time_ms, position))
             if not parts:
                 empty.append(Position(record.source, record.partition, record.offset))
         self.ledger.open_all(each.position for each in outgoing)
@@ -158,7 +158,7 @@ class Rekeying:
             sys.stderr.flush()
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command
 
-    def _may_hand_over(self, target: Target) -> bool:
+    def _may_hand_over(self, target: TargetTopic) -> bool:
         """Find out where it is to end, if anywhere; return False if a stop was requested before Kafka has said it."""
         if not self._place.hand_over:
             return True

@@ -21,7 +21,7 @@ class _Reading(NamedTuple):
     written: int
 
 
-class Progress:
+class RekeyProgress:
     """Tells it from a thread of its own, until the flow stops."""
 
     def __init__(self, process: Rekeying, every_seconds: float) -> None:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from flows.domain.repartition import KeyedBy
 from flows.runtime import summary_file
-from flows.runtime.rekey.counts import Counts
+from flows.runtime.rekey.counts import RekeyCounts
 
 _WORDS: Final = {
     KeyedBy.USER: "keyed by user",
@@ -17,7 +17,7 @@ _WORDS: Final = {
 }
 
 
-def as_json(counts: Counts, written: int, pending: int) -> dict[str, Any]:
+def as_json(counts: RekeyCounts, written: int, pending: int) -> dict[str, Any]:
     """Return the summary: the sum of `keyed_by` is `written` + `pending`."""
     return {
         "read": counts.records,
@@ -29,7 +29,7 @@ def as_json(counts: Counts, written: int, pending: int) -> dict[str, Any]:
     }
 
 
-def print_summary(counts: Counts, written: int, pending: int) -> None:
+def print_summary(counts: RekeyCounts, written: int, pending: int) -> None:
     """Print it, and write it as JSON where STREAM_SUMMARY says."""
     summary_file.write(as_json(counts, written, pending))
     table = Table("rekeyed", "records", box=None, pad_edge=False, header_style="bold")

@@ -14,7 +14,7 @@ from flows.runtime.progress import interval_seconds
 from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, PlaceError
 from flows.runtime.rekey.place import place as rekey_place
 from flows.runtime.rekey.process import Rekeying
-from flows.runtime.rekey.progress import Progress
+from flows.runtime.rekey.progress import RekeyProgress
 from flows.runtime.signals import for_the_main_thread, stop_on_signals
 from flows.runtime.start import refuse, refuse_cluster, slice_of_environment
 from flows.settings import SettingsError, load
@@ -50,7 +50,7 @@ def start(from_topic: str, to_topic: str, *, hand_over: bool) -> Rekeying:
     except OSError as problem:
         refuse(f"{path}: state.directory: {directory} cannot be used: {problem.strerror}")
     stop_on_signals(process.shutdown)
-    progress = Progress(process, interval_seconds())
+    progress = RekeyProgress(process, interval_seconds())
     process.before_summary = progress.stop
     with for_the_main_thread():
         progress.start()

@@ -19,17 +19,17 @@ from connectors.state.layout import Layout
 from connectors.state.manifest import Snapshot
 from flows.domain.fate import DeadLetter
 from flows.domain.select import compile_select
-from flows.domain.user import Rules
+from flows.domain.user import IdentityRules
 from flows.operators.identify import Keyed as IdentifyKeyed
-from flows.operators.identify import Selected, in_shard
+from flows.operators.identify import SelectedEvent, in_shard
 from flows.operators.letter_source import Begin, LetterInput
 from flows.operators.replay import Keyed, ReplayLedger, read_again, with_logins
-from flows.operators.replay_choice import Choice
+from flows.operators.replay_choice import LetterChoice
 from flows.operators.stages import translate_events
 from flows.runtime.process import Process, now_ms
 from flows.runtime.replay import plan, report
 from flows.runtime.replay.plan import Plan
-from flows.runtime.replay.progress import Progress
+from flows.runtime.replay.progress import ReplayProgress
 from flows.runtime.replay.report import Ending
 from flows.settings.model import Settings
 
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 _FAILED: Final = 1
 
 
-def replay_rules(rules: Rules) -> Rules:
+def replay_rules(rules: IdentityRules) -> IdentityRules:
     """Return how identities are kept in a replay.
 
     Nothing is held, for no later event can be waited for. Event ids are not compared, for each letter stands for one
@@ -71,8 +71,8 @@ class Replay(Process):
             self.ledger, self.journal, Layout(directory).overflow, self.manifest, self.marks, earlier_names
         )
         self.rules = replay_rules(self.rules)
-        self.progress = Progress(the_plan.total)
-        self.choice = Choice(the_plan.filters, names, self.marks, self._on_look, settings.paused_syncs)
+        self.progress = ReplayProgress(the_plan.total)
+        self.choice = LetterChoice(the_plan.filters, names, self.marks, self._on_look, settings.paused_syncs)
         self.ending = Ending.STOPPED
         self.hearing = Hearing(0)  # letters carry no marks, and none is held
 
@@ -90,7 +90,7 @@ class Replay(Process):
             settings.paused_syncs,
         )
 
-    def events(self, read: list[Keyed]) -> list[tuple[str, Selected]]:
+    def events(self, read: list[Keyed]) -> list[tuple[str, SelectedEvent]]:
         """Return what decode took, of what was read again."""
         return [(key, each) for key, each in read if not isinstance(each, DeadLetter)]
 
@@ -98,7 +98,7 @@ class Replay(Process):
         """Return what decode refused, of what was read again."""
         return [(key, each) for key, each in read if isinstance(each, DeadLetter)]
 
-    def keyed(self, events: list[tuple[str, Selected]]) -> list[tuple[str, IdentifyKeyed]]:
+    def keyed(self, events: list[tuple[str, SelectedEvent]]) -> list[tuple[str, IdentifyKeyed]]:
         """Return events by the shard of their user, behind what their device hands on to the first user on it."""
         return [in_shard(key, each) for key, each in self._known(events)]
 

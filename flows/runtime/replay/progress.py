@@ -3,7 +3,7 @@
 from flows.runtime.bar import bar_of_counts
 
 
-class Progress:
+class ReplayProgress:
     """A bar on standard error: letters looked at, of those that there were at the start."""
 
     def __init__(self, total: int) -> None:

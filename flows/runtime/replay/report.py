@@ -10,7 +10,7 @@ from rich.text import Text
 
 from flows.domain.ledger import Ledger
 from flows.domain.printable import printable
-from flows.operators.replay_choice import Choice, LeftOut
+from flows.operators.replay_choice import LeftOut, LetterChoice
 from flows.runtime import summary, summary_file
 
 
@@ -40,7 +40,7 @@ WORDS: Final = {
 }
 
 
-def as_json(ledger: Ledger, choice: Choice) -> dict[str, Any]:
+def as_json(ledger: Ledger, choice: LetterChoice) -> dict[str, Any]:
     """Return the stream's summary, with `letters` beside it. An entry that a letter opens is counted as a copy."""
     letters = {
         "seen": choice.seen,
@@ -50,7 +50,7 @@ def as_json(ledger: Ledger, choice: Choice) -> dict[str, Any]:
     return {"letters": letters, **summary.as_json(ledger)}
 
 
-def print_summary(ledger: Ledger, choice: Choice, damages: Sequence[str], ending: Ending) -> None:
+def print_summary(ledger: Ledger, choice: LetterChoice, damages: Sequence[str], ending: Ending) -> None:
     """Print the summary, and write it where STREAM_SUMMARY says."""
     content = as_json(ledger, choice)
     summary_file.write(content)

@@ -19,13 +19,13 @@ from connectors.delivery.delivery import Delivery
 from connectors.delivery.items import Item
 from connectors.delivery.sink import PART
 from flows.domain.event import Event, Position, Record
-from flows.domain.heard import Heard
+from flows.domain.punctuation import Punctuation
 from flows.runtime.process import Process
 from flows.runtime.start import _collect_garbage_rarely
 from flows.settings import load
 
 if TYPE_CHECKING:
-    from flows.operators.identify import UsersLogic
+    from flows.operators.identify import IdentifyLogic
     from flows.operators.window import MicroBatch
 
 _STALL_SECONDS = 60.0
@@ -44,7 +44,7 @@ class ByHand:
         source: Any = self.process.source
         self.parts = [source.build_part("source", name, None) for name in source.list_parts()]
         self.sink = self.process.sink.build_part("deliver", PART, None)
-        self.users: dict[str, UsersLogic] = {}
+        self.users: dict[str, IdentifyLogic] = {}
         self.windows: dict[str, MicroBatch] = {}
         self.cpu: dict[str, float] = defaultdict(float)
         self.read = 0
@@ -70,10 +70,10 @@ class ByHand:
         ident = sender._runner.ident if sender is not None else None
         return time.clock_gettime(time.pthread_getcpuclockid(ident)) if ident is not None else 0.0
 
-    def _through(self, records: list[Record | Heard]) -> None:
-        self.read += sum(not isinstance(each, Heard) for each in records)
+    def _through(self, records: list[Record | Punctuation]) -> None:
+        self.read += sum(not isinstance(each, Punctuation) for each in records)
         decoded = self._timed("decode", self.process.decode, records)
-        events = [each for each in decoded if isinstance(each, Event | Heard)]
+        events = [each for each in decoded if isinstance(each, Event | Punctuation)]
         keyed = self._timed("select", self.process.compiled.select, events)
         grouped: dict[str, list[Any]] = defaultdict(list)  # as the engine does it
         for key, value in keyed:

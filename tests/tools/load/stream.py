@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 import orjson
 
-from flows.operations.monitor import Answer, fetch
+from flows.operations.monitor import SliceAnswer, fetch
 from tests.tools.load.children import Child, python
 from tests.tools.load.settings import KEY_VARIABLE
 from tests.tools.load.waiting import NotStartedError
@@ -36,7 +36,7 @@ class Stream:
         """Where each slice tells how it fares."""
         return [f"http://{_HOST}:{self.health_port + index}" for index in range(self.count)]
 
-    def statuses(self) -> list[Answer]:
+    def statuses(self) -> list[SliceAnswer]:
         """Ask every slice."""
         return fetch(self.urls)
 

@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from flows.commands.monitor.apps import Apps
 from flows.commands.monitor.overview import overview
 from flows.commands.monitor.page import page
-from flows.operations.monitor import Answer, fetch
+from flows.operations.monitor import SliceAnswer, fetch
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 APP_IDS = ("id1234567890", "com.example.trailmix")
@@ -132,5 +132,5 @@ def test_a_slice_that_does_not_answer_is_told_with_its_address_and_why() -> None
     assert "12,345" in text
 
 
-def answer(status: dict[str, Any], at: float = 1.0) -> Answer:
-    return Answer("http://a", at, status)
+def answer(status: dict[str, Any], at: float = 1.0) -> SliceAnswer:
+    return SliceAnswer("http://a", at, status)

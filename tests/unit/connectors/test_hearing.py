@@ -172,7 +172,7 @@ def test_each_worker_is_told_once_and_all_of_them_again_when_there_is_more() -> 
     assert hearing.workers == {heard.worker}
     assert hearing.tell() is None
     hearing.heard(5)
-    assert hearing.tell() == heard._replace(heard_ms=5)
+    assert hearing.tell() == heard._replace(read_to_ms=5)
     for shard in ("0", "0", "1"):
         assert not hearing.is_open
         hearing.loaded(shard)

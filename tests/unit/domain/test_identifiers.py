@@ -16,8 +16,8 @@ from flows.domain.identifiers import (
     ATTRIBUTES,
     DEFAULT_PATHS,
     PLATFORM_IDENTIFIERS,
+    DeviceReading,
     IdentifierReader,
-    Reading,
     Value,
 )
 from tests.fixtures.examples import examples
@@ -65,11 +65,11 @@ def with_value(path: str, value: Any, fields: dict[str, Any] | None = None) -> d
     return fields
 
 
-def read(**fields: Any) -> Reading:
+def read(**fields: Any) -> DeviceReading:
     return READER.read(event(**fields))
 
 
-def at_each_path(sent: Mapping[str, Any]) -> dict[tuple[str, str], Reading]:
+def at_each_path(sent: Mapping[str, Any]) -> dict[tuple[str, str], DeviceReading]:
     """Return what is read of each attribute's value at each of its paths."""
     return {(attribute, path): read(**with_value(path, sent[attribute])) for attribute, path in ALL_PATHS}
 
@@ -77,7 +77,7 @@ def at_each_path(sent: Mapping[str, Any]) -> dict[tuple[str, str], Reading]:
 def test_every_default_path_is_read() -> None:
     """Each spelling that is known from SDKs, connectors and exports, in user and event properties and on the event."""
     assert at_each_path({attribute: sent for attribute, (sent, _) in REAL.items()}) == {
-        (attribute, path): Reading({attribute: REAL[attribute][1]}, (), ()) for attribute, path in ALL_PATHS
+        (attribute, path): DeviceReading({attribute: REAL[attribute][1]}, (), ()) for attribute, path in ALL_PATHS
     }
 
 
@@ -110,12 +110,14 @@ def test_fields_of_the_event_itself_are_read(attribute: str, path: str) -> None:
 @pytest.mark.parametrize("absent", [None, "", "  "])
 def test_absent_values_say_nothing(absent: Any) -> None:
     """Null, empty and blank are absent, which is no mistake to report."""
-    assert at_each_path(dict.fromkeys(REAL, absent)) == dict.fromkeys(ALL_PATHS, Reading({}, (), ()))
+    assert at_each_path(dict.fromkeys(REAL, absent)) == dict.fromkeys(ALL_PATHS, DeviceReading({}, (), ()))
 
 
 def test_zero_identifiers_count_as_absent_and_are_reported() -> None:
     """AppsFlyer, «About device identifiers»: all zeros is no identifier."""
-    assert at_each_path(ZERO) == {(attribute, path): Reading({}, (), (attribute,)) for attribute, path in ALL_PATHS}
+    assert at_each_path(ZERO) == {
+        (attribute, path): DeviceReading({}, (), (attribute,)) for attribute, path in ALL_PATHS
+    }
 
 
 MALFORMED: Final[list[Any]] = [
@@ -127,7 +129,7 @@ MALFORMED: Final[list[Any]] = [
 def test_malformed_identifiers_count_as_absent_and_are_reported(bad: Any) -> None:
     """AppsFlyer, OpenAPI of the S2S events API: patterns of the identifiers."""
     assert at_each_path(dict.fromkeys(REAL, bad)) == {
-        (attribute, path): Reading({}, (attribute,), ()) for attribute, path in ALL_PATHS
+        (attribute, path): DeviceReading({}, (attribute,), ()) for attribute, path in ALL_PATHS
     }
 
 
@@ -148,7 +150,9 @@ def test_the_first_path_with_a_real_value_wins(attribute: str) -> None:
     for earlier, later in pairwise(paths):
         assert read(**with_value(earlier, sent, with_value(later, other))).values == {attribute: real}
         for absent in (None, "", ZERO[attribute], "x"):
-            assert read(**with_value(earlier, absent, with_value(later, sent))) == Reading({attribute: real}, (), ())
+            assert read(**with_value(earlier, absent, with_value(later, sent))) == DeviceReading(
+                {attribute: real}, (), ()
+            )
 
 
 @given(

@@ -16,9 +16,9 @@ from flows.domain.decode import decode
 from flows.domain.device import Device, Taught
 from flows.domain.event import Event, Platform, Position, Record
 from flows.domain.fate import DeadLetterReason, FilterReason
-from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader, Reading
-from flows.domain.select import Target
-from flows.domain.user import HELD_EVENT_BYTES, Rules, User
+from flows.domain.identifiers import DEFAULT_PATHS, DeviceReading, IdentifierReader
+from flows.domain.select import SyncTarget
+from flows.domain.user import HELD_EVENT_BYTES, IdentityRules, User
 from tests.fixtures.examples import examples
 
 A, B, C = "1700000000000-0000001", "1700000000000-0000002", "1700000000000-0000003"
@@ -27,7 +27,7 @@ NOW_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
 SYNCS = ("apple", "google", "both")
 APPS: Sequence[frozenset[Platform]] = (frozenset({"ios"}), frozenset({"android"}), frozenset({"ios", "android"}))
-RULES = Rules(
+RULES = IdentityRules(
     reader=IdentifierReader(DEFAULT_PATHS),
     platforms=APPS,
     remember_s=90 * 86_400,
@@ -36,7 +36,7 @@ RULES = Rules(
     settle_ms=0,
     hold_events=100,
 )
-TARGETS = (Target(2, 0, "open"),)
+TARGETS = (SyncTarget(2, 0, "open"),)
 
 
 def event(offset: int, **fields: Any) -> Event:
@@ -56,11 +56,11 @@ def appsflyer_id(decision: Decision) -> object:
     return decision.identity.values["appsflyer_id"]
 
 
-def entries(decision: Decision) -> list[tuple[Position, Target]]:
+def entries(decision: Decision) -> list[tuple[Position, SyncTarget]]:
     return [(decision.event.position, target) for target in decision.targets]
 
 
-def restored(user: User, rules: Rules) -> User:
+def restored(user: User, rules: IdentityRules) -> User:
     """Return the user after a stop and a start: only builtins are stored, and held events are decoded again."""
     state = pickle.loads(pickle.dumps(user.state(SYNCS)))  # noqa: S301 # what was pickled one call ago
     held = []
@@ -69,7 +69,7 @@ def restored(user: User, rules: Rules) -> User:
         record = Record(raw, key, position.source, position.partition, position.offset, received_ms)
         (decoded,) = decode(record)
         assert isinstance(decoded, Event)
-        known = tuple(Target(SYNCS.index(sync), copy, send_as) for sync, copy, send_as in targets)
+        known = tuple(SyncTarget(SYNCS.index(sync), copy, send_as) for sync, copy, send_as in targets)
         held.append(Held(decoded, known, until_ms, settling))
     again = User(rules)
     again.restore(state, held)
@@ -86,7 +86,7 @@ class Step(NamedTuple):
     """`take`, or `expire`."""
     pause_ms: int
     fields: dict[str, Any]
-    targets: tuple[Target, ...]
+    targets: tuple[SyncTarget, ...]
 
 
 def body(
@@ -113,8 +113,8 @@ bodies = st.builds(
     st.sampled_from(["open", "open", "$identify", "$identify once"]),
 )
 targets_ = st.sampled_from([
-    (), TARGETS, (Target(0, 0, "open"),), (Target(1, 0, "open"), Target(2, 0, "open")),
-    (Target(0, 0, "a"), Target(0, 1, "b"), Target(1, 0, "open"), Target(2, 0, "x"), Target(2, 1, "y")),
+    (), TARGETS, (SyncTarget(0, 0, "open"),), (SyncTarget(1, 0, "open"), SyncTarget(2, 0, "open")),
+    tuple(SyncTarget(*each) for each in [(0, 0, "a"), (0, 1, "b"), (1, 0, "open"), (2, 0, "x"), (2, 1, "y")]),
 ])  # fmt: skip
 steps = st.builds(
     Step, st.sampled_from(["take"] * 5 + ["expire"]), st.sampled_from([0, 0, 100, 1000, 5000]), bodies, targets_
@@ -145,11 +145,11 @@ def play(user: User, step: Step, offset: int, now_ms: int) -> list[Decision]:
 
 @given(stories, rules_)
 @examples(200)
-def test_every_target_is_decided_exactly_once_or_still_held(story: list[Step], rules: Rules) -> None:
+def test_every_target_is_decided_exactly_once_or_still_held(story: list[Step], rules: IdentityRules) -> None:
     """Conservation: given = identified + unwanted + given up + held, at every moment; at the end nothing is held."""
     user = User(rules)
-    given_: Counter[tuple[Position, Target]] = Counter()
-    final: Counter[tuple[Position, Target]] = Counter()
+    given_: Counter[tuple[Position, SyncTarget]] = Counter()
+    final: Counter[tuple[Position, SyncTarget]] = Counter()
     held_before: set[Position] = set()
     now_ms = NOW_MS
     for offset, step in enumerate(story):
@@ -167,7 +167,7 @@ def test_every_target_is_decided_exactly_once_or_still_held(story: list[Step], r
             else:
                 final.update(entries(decision))
         assert len(user.held) <= rules.hold_events
-        waiting: Counter[tuple[Position, Target]] = Counter(each for held in user.held for each in entries(held))
+        waiting: Counter[tuple[Position, SyncTarget]] = Counter(each for held in user.held for each in entries(held))
         assert given_ == final + waiting
         if step.kind == "expire":
             assert all(held.until_ms > now_ms for held in user.held)
@@ -180,7 +180,7 @@ def test_every_target_is_decided_exactly_once_or_still_held(story: list[Step], r
 
 @given(stories, rules_)
 @examples(200)
-def test_what_is_identified_can_be_sent(story: list[Step], rules: Rules) -> None:
+def test_what_is_identified_can_be_sent(story: list[Step], rules: IdentityRules) -> None:
     """An app of the platform, an AppsFlyer id that was taught, and never one that the other platform alone taught."""
     user = User(rules)
     taught: dict[str, set[str | None]] = {}
@@ -208,7 +208,7 @@ def test_what_is_identified_can_be_sent(story: list[Step], rules: Rules) -> None
 
 @given(stories, rules_.map(lambda rules: rules._replace(settle_ms=0)))
 @examples(200)
-def test_nothing_waits_for_what_is_known(story: list[Step], rules: Rules) -> None:
+def test_nothing_waits_for_what_is_known(story: list[Step], rules: IdentityRules) -> None:
     """A held event goes out when an event teaches its id, not later: the end finds none that could be sent."""
     user = User(rules)
     now_ms = NOW_MS
@@ -220,7 +220,7 @@ def test_nothing_waits_for_what_is_known(story: list[Step], rules: Rules) -> Non
 
 @given(stories, rules_, st.sets(st.integers(0, 12)))
 @examples(200)
-def test_a_restart_changes_no_later_decision(story: list[Step], rules: Rules, restarts: set[int]) -> None:
+def test_a_restart_changes_no_later_decision(story: list[Step], rules: IdentityRules, restarts: set[int]) -> None:
     """State as of an epoch: stored as builtins, restored at any moment, and never changed by later calls."""
     going_on, restarting = User(rules), User(rules)
     now_ms = NOW_MS
@@ -336,7 +336,7 @@ def test_what_no_sync_wants_is_not_remembered_as_taken() -> None:
 
 def test_each_sync_gets_only_its_platforms() -> None:
     """`filtered: platform` where the sync has no app for it; the others go on."""
-    targets = (Target(0, 0, "open"), Target(1, 0, "open"), Target(2, 0, "open"))
+    targets = (SyncTarget(0, 0, "open"), SyncTarget(1, 0, "open"), SyncTarget(2, 0, "open"))
     taken = event(1, platform="Android", appsflyer_id=A)
     unwanted, identified = User(RULES).take(taken, targets, NOW_MS)
     assert unwanted == Unwanted(taken, (targets[0],), FilterReason.PLATFORM)
@@ -383,12 +383,12 @@ def test_a_servers_event_is_of_the_platform_that_all_devices_of_its_user_are_of(
 def test_a_servers_event_waits_for_the_app_to_state_the_platform() -> None:
     """For as long as for an AppsFlyer id; a sync without an app of what turns out does not get it."""
     user = User(RULES)
-    targets = (Target(0, 0, "open"), Target(1, 0, "open"))
+    targets = (SyncTarget(0, 0, "open"), SyncTarget(1, 0, "open"))
     waiting = event(1, insert_id="i")
     held = only(user.take(waiting, targets, NOW_MS))
     assert isinstance(held, Held)
     assert held.until_ms == NOW_MS + RULES.hold_ms
-    assert user.lacks(waiting) == DeadLetterReason.NO_PLATFORM
+    assert user.missing(waiting) == DeadLetterReason.NO_PLATFORM
     assert only(user.take(event(2, insert_id="i"), targets, NOW_MS)) == Unwanted(
         event(2, insert_id="i"), targets, "duplicate"
     )
@@ -429,7 +429,7 @@ def test_a_web_event_teaches_nothing() -> None:
 def test_a_device_that_changes_its_platform_takes_its_held_events_with_it() -> None:
     """A sync without an app for the platform that turned out is not sent the event: it ends as `filtered: platform`."""
     user = User(RULES)
-    targets = (Target(0, 0, "open"), Target(2, 0, "open"))
+    targets = (SyncTarget(0, 0, "open"), SyncTarget(2, 0, "open"))
     user.take(event(1, platform="iOS", device_id="d"), (), NOW_MS)
     waiting = event(2, device_id="d")
     assert isinstance(only(user.take(waiting, targets, NOW_MS)), Held)
@@ -674,7 +674,7 @@ def test_what_settles_goes_out_when_too_many_wait() -> None:
 
 @given(stories, rules_)
 @examples(100)
-def test_due_is_when_there_is_something_to_do(story: list[Step], rules: Rules) -> None:
+def test_due_is_when_there_is_something_to_do(story: list[Step], rules: IdentityRules) -> None:
     """Held events are decided on when they are due; only a user without any is forgotten, and not a moment early."""
     user = User(rules)
     now_ms = NOW_MS
@@ -726,7 +726,7 @@ def test_a_platform_is_unknown_after_forgetting() -> None:
     user.take(event(1, platform="iOS", device_id="d", appsflyer_id=A), (), NOW_MS)
     later = event(2, device_id="d")
     assert isinstance(only(user.take(later, TARGETS, NOW_MS + 90 * DAY_MS)), Held)
-    assert user.lacks(later) == DeadLetterReason.NO_PLATFORM
+    assert user.missing(later) == DeadLetterReason.NO_PLATFORM
 
 
 def test_an_event_without_identifiers_leaves_nothing_behind_for_other_users() -> None:
@@ -736,7 +736,7 @@ def test_an_event_without_identifiers_leaves_nothing_behind_for_other_users() ->
     telling = event(0, user_id="ada", platform="iOS", os_version="17.5", app_version="9.9")
     User(rules).take(telling, TARGETS, NOW_MS)
     silent = event(1, user_id="bob", device_id="tablet", platform="iOS")
-    assert reader.read(silent) == Reading({}, (), ())
+    assert reader.read(silent) == DeviceReading({}, (), ())
     bob = User(rules)
     bob.take(silent, TARGETS, NOW_MS)
     taught = event(2, user_id="bob", device_id="tablet", platform="iOS", user_properties={"appsflyer_id": A})

@@ -22,14 +22,14 @@ from flows.domain.platform import PlatformNames
 from flows.domain.profile import Profile
 from flows.domain.select import compile_select
 from flows.domain.sync import Sync
-from flows.domain.user import Rules
+from flows.domain.user import IdentityRules
 from flows.domain.warm_up import WarmUp
-from flows.operators.identify import Around, Keyed, Outgoing, UsersLogic
+from flows.operators.identify import IdentifyLogic, IdentifyOutput, Keyed, ShardContext
 from flows.operators.stages import select_events
 from flows.operators.user_store import SHARDS, shard_of
 from tests.fixtures.explained import ID, IDFA, NOW_MS, OTHER_ID, android, bare, explained, fate, ios
 
-RULES = Rules(
+RULES = IdentityRules(
     IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 5000, 0, 100, PlatformNames()
 )
 NOBODY: dict[str, Any] = {"user_id": None, "device_id": "d1"}
@@ -132,10 +132,12 @@ class World:
         select = compile_select([Sync("one", "id1", "com.a.b")])
         self.select = select_events(select, self.ledger, WarmUp(), self.logins, lambda: NOW_MS)
         self.users: list[Any] = []
-        around = Around(RULES, self.ledger, Shutdown(), lambda: NOW_MS, self.directory, self.users, logins=self.logins)
-        self.shards = {str(each): UsersLogic(states.get(str(each)), around) for each in range(SHARDS)}
+        around = ShardContext(
+            RULES, self.ledger, Shutdown(), lambda: NOW_MS, self.directory, self.users, logins=self.logins
+        )
+        self.shards = {str(each): IdentifyLogic(states.get(str(each)), around) for each in range(SHARDS)}
 
-    def happen(self, *bodies: dict[str, Any]) -> list[Outgoing]:
+    def happen(self, *bodies: dict[str, Any]) -> list[IdentifyOutput]:
         """Let a batch of events happen, and return what goes on, by the events' order."""
         events: list[Any] = []
         for body in bodies:
@@ -158,7 +160,7 @@ class World:
         self.begin(states)
 
 
-def position(outgoing: Outgoing) -> int:
+def position(outgoing: IdentifyOutput) -> int:
     return outgoing.position.offset if isinstance(outgoing, DeadLetter) else outgoing.event.position.offset
 
 

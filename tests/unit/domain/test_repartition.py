@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flows.domain.decode import Refused, decode, wrappings_of
 from flows.domain.event import Event, Record
-from flows.domain.repartition import Keyed, KeyedBy, rekey
+from flows.domain.repartition import KeyedBy, KeyedRecord, rekey
 
 NOW_MS = 1_700_000_000_000
 
@@ -19,7 +19,7 @@ def record(value: bytes | None, key: bytes | None = b"session-1") -> Record:
     return Record(value, key, "topic", 3, 42, NOW_MS)
 
 
-def rekeyed(body: Any, key: bytes | None = b"session-1") -> list[Keyed]:
+def rekeyed(body: Any, key: bytes | None = b"session-1") -> list[KeyedRecord]:
     return rekey(record(json.dumps(body).encode(), key))
 
 
@@ -133,7 +133,7 @@ def test_the_key_is_the_user_id_else_the_device_id(user: str | None, device: str
 @pytest.mark.parametrize("value", [None, b"", b"{", b"1", b'{"event_type": "open"}', b"\xff", b'{"user_id": "ada"}'])
 @pytest.mark.parametrize("key", [None, b"", b"session-1"])
 def test_what_cannot_be_read_stays_as_it_is(value: bytes | None, key: bytes | None) -> None:
-    assert rekey(record(value, key)) == [Keyed(key, value, KeyedBy.OWN_KEY)]
+    assert rekey(record(value, key)) == [KeyedRecord(key, value, KeyedBy.OWN_KEY)]
 
 
 def test_what_cannot_be_read_in_a_body_keeps_its_part_and_the_records_key() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.fate import FilterReason
-from flows.domain.select import RESERVED, Selected, Target, compile_select
+from flows.domain.select import RESERVED, Selected, SyncTarget, compile_select
 from flows.domain.sync import ALL_EVENTS, Condition, Operator, Selection, Sync
 from tests.fixtures.examples import examples
 
@@ -38,7 +38,7 @@ def sent_as(found: Selected, place: int = 0) -> list[str]:
 @pytest.mark.parametrize("name", ["open", "session_start", "[Amplitude] Revenue", "*", "ALL", "_All", "$exposure"])
 def test_all_events_are_all_but_the_reserved(name: str) -> None:
     """`events = "all"` sends every name that Amplitude can stream."""
-    assert compile_select([sync()])(event(name)) == Selected((Target(0, 0, name),), ())
+    assert compile_select([sync()])(event(name)) == Selected((SyncTarget(0, 0, name),), ())
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
@@ -72,7 +72,7 @@ def test_a_row_that_names_an_event_of_appsflyers_sends_it() -> None:
     select = compile_select([named, sync()])
     of_appsflyer = (1, FilterReason.APPSFLYER)
     pro: dict[str, Any] = {"event_properties": {"plan": "pro"}}
-    assert select(event(APPSFLYERS, **pro)) == Selected((Target(0, 0, "install"),), (of_appsflyer,))
+    assert select(event(APPSFLYERS, **pro)) == Selected((SyncTarget(0, 0, "install"),), (of_appsflyer,))
     assert select(event(APPSFLYERS)).filtered == ((0, FilterReason.NOT_SELECTED), of_appsflyer)
     assert select(event("[AppsFlyer] Other", **pro)).filtered == ((0, FilterReason.APPSFLYER), of_appsflyer)
 
@@ -95,13 +95,13 @@ def test_an_event_goes_out_under_each_of_its_names_once() -> None:
             )
         ]
     )
-    assert select(event()).targets == (Target(0, 0, "af_open"), Target(0, 1, "open"))
+    assert select(event()).targets == (SyncTarget(0, 0, "af_open"), SyncTarget(0, 1, "open"))
     assert select(event(event_properties={"plan": "pro"})).targets == (
-        Target(0, 0, "af_open"),
-        Target(0, 1, "open"),
-        Target(0, 2, "af_pro"),
+        SyncTarget(0, 0, "af_open"),
+        SyncTarget(0, 1, "open"),
+        SyncTarget(0, 2, "af_pro"),
     )
-    assert select(event("close")).targets == (Target(0, 0, "close"),)
+    assert select(event("close")).targets == (SyncTarget(0, 0, "close"),)
 
 
 def test_names_are_matched_as_they_are_written() -> None:
@@ -127,8 +127,8 @@ def test_the_first_reason_that_holds_is_given() -> None:
     yes: dict[str, Any] = {"user_properties": {"consent": "yes"}}
     not_selected, no_consent = FilterReason.NOT_SELECTED, FilterReason.CONSENT
     assert select(event()) == Selected((), ((0, no_consent), (1, not_selected)))
-    assert select(event(**yes)) == Selected((Target(0, 0, "open"),), ((1, not_selected),))
-    assert select(event("buy", **yes)) == Selected((Target(1, 0, "buy"),), ((0, not_selected),))
+    assert select(event(**yes)) == Selected((SyncTarget(0, 0, "open"),), ((1, not_selected),))
+    assert select(event("buy", **yes)) == Selected((SyncTarget(1, 0, "buy"),), ((0, not_selected),))
     assert select(event("$identify", **yes)).filtered == ((0, FilterReason.RESERVED), (1, FilterReason.RESERVED))
 
 
@@ -180,4 +180,4 @@ def test_every_sync_gets_targets_or_exactly_one_reason(syncs: list[Sync], name: 
             assert (targets, reasons) == ([], [FilterReason.CONSENT])
         else:
             assert reasons == []
-            assert targets == [Target(place, copy, send_as) for copy, send_as in enumerate(names)]
+            assert targets == [SyncTarget(place, copy, send_as) for copy, send_as in enumerate(names)]

@@ -10,7 +10,7 @@ from flows.domain.event import Position
 from flows.domain.fate import DeadLetterReason
 from flows.observe.recent import WINDOW_SECONDS, Recent
 from flows.observe.status import status
-from flows.observe.verdict import State, judge
+from flows.observe.verdict import SliceState, judge_slice
 from flows.runtime.process import Process
 from flows.settings import load
 
@@ -44,62 +44,62 @@ def of(*apps: dict[str, Any], **different: Any) -> dict[str, Any]:
 
 
 def test_one_refused_app_among_several_is_degraded_and_said_once() -> None:
-    found = judge(of(app(), app("paused", REFUSED), not_ready={"apps": REFUSED}))
-    assert found == (State.DEGRADED, (REFUSED,))
+    found = judge_slice(of(app(), app("paused", REFUSED), not_ready={"apps": REFUSED}))
+    assert found == (SliceState.DEGRADED, (REFUSED,))
 
 
 def test_two_refused_apps_of_three_are_degraded_and_each_said_once() -> None:
     other = REFUSED.replace("main", "second")
     both = of(app(), app("paused", REFUSED), app("paused", other), not_ready={"apps": f"{REFUSED}; {other}"})
-    assert judge(both) == (State.DEGRADED, (REFUSED, other))
+    assert judge_slice(both) == (SliceState.DEGRADED, (REFUSED, other))
 
 
 def test_the_only_app_that_is_refused_holds_all_up() -> None:
-    assert judge(of(app("paused", REFUSED), not_ready={"apps": REFUSED})) == (State.HELD_UP, (REFUSED,))
+    assert judge_slice(of(app("paused", REFUSED), not_ready={"apps": REFUSED})) == (SliceState.HELD_UP, (REFUSED,))
 
 
 def test_what_the_settings_pause_is_paused_and_not_held_up() -> None:
-    assert judge(of(app("paused_by_settings", PAUSED))) == (State.PAUSED, (PAUSED,))
-    assert judge(of(app("paused_by_settings", PAUSED), app())) == (State.DEGRADED, (PAUSED,))
+    assert judge_slice(of(app("paused_by_settings", PAUSED))) == (SliceState.PAUSED, (PAUSED,))
+    assert judge_slice(of(app("paused_by_settings", PAUSED), app())) == (SliceState.DEGRADED, (PAUSED,))
 
 
 def test_what_concerns_every_app_holds_all_up_and_is_said_once() -> None:
     why = "Kafka does not answer"
-    found = judge(of(app(), app(), why=[why], not_ready={"source": why}))
-    assert found == (State.HELD_UP, (why,))
+    found = judge_slice(of(app(), app(), why=[why], not_ready={"source": why}))
+    assert found == (SliceState.HELD_UP, (why,))
     disk = "the state disk is nearly full, and so nothing more is read; make room, or give it more"
-    found = judge(of(app(), why=[disk], not_ready={"disk": "it is nearly full, and so nothing more is read"}))
-    assert found == (State.HELD_UP, (disk,))
+    found = judge_slice(of(app(), why=[disk], not_ready={"disk": "it is nearly full, and so nothing more is read"}))
+    assert found == (SliceState.HELD_UP, (disk,))
 
 
 @pytest.mark.parametrize(
     ("different", "state"),
     [
-        ({}, State.DELIVERING),
-        ({"alive": False}, State.STUCK),
-        ({"stopping": True}, State.STOPPING),
-        ({"input_ended": True}, State.DRAINING),
-        ({"not_ready": {"running": "starting"}}, State.STARTING),
-        ({"not_ready": {"keys": "main: env:KEY is not set"}}, State.NOT_READY),
+        ({}, SliceState.DELIVERING),
+        ({"alive": False}, SliceState.STUCK),
+        ({"stopping": True}, SliceState.STOPPING),
+        ({"input_ended": True}, SliceState.DRAINING),
+        ({"not_ready": {"running": "starting"}}, SliceState.STARTING),
+        ({"not_ready": {"keys": "main: env:KEY is not set"}}, SliceState.NOT_READY),
     ],
 )
-def test_the_word(different: dict[str, Any], state: State) -> None:
-    assert judge(of(app(), **different)).state is state
+def test_the_word(different: dict[str, Any], state: SliceState) -> None:
+    assert judge_slice(of(app(), **different)).state is state
 
 
 def test_nothing_came_and_nothing_waits_is_idle() -> None:
     idle = of(app(), recent=RECENT | {"read": 0, "syncs": {"main": {"delivered": 0, "dead_lettered": {}}}})
     idle["syncs"][0]["pending"] = 0
-    assert judge(idle).state is State.IDLE
+    assert judge_slice(idle).state is SliceState.IDLE
     idle["source"]["lag"]["events"] = 7
-    assert judge(idle).state is State.DELIVERING
+    assert judge_slice(idle).state is SliceState.DELIVERING
 
 
 def test_rejected_events_that_grow_are_not_delivering() -> None:
     bad = of(app(last={"status": "400", "class": "rejected", "meaning": "AppsFlyer finds the request invalid"}))
     bad["recent"]["syncs"]["main"]["dead_lettered"] = {"rejected": 12}
-    found = judge(bad)
-    assert found.state is State.DEGRADED
+    found = judge_slice(bad)
+    assert found.state is SliceState.DEGRADED
     (said,) = found.reasons
     assert said == (
         "main: 12 of 412 events that came to their end are dead letters in the last 10 min: rejected "
@@ -110,15 +110,15 @@ def test_rejected_events_that_grow_are_not_delivering() -> None:
 def test_a_share_of_events_without_an_id_is_usual_and_most_is_not() -> None:
     some = of(app())
     some["recent"]["syncs"]["main"]["dead_lettered"] = {"no_appsflyer_id": 30}
-    assert judge(some) == (State.DELIVERING, ())
+    assert judge_slice(some) == (SliceState.DELIVERING, ())
     some["recent"]["syncs"]["main"]["dead_lettered"] = {"no_appsflyer_id": 401}
-    assert judge(some).state is State.DEGRADED
+    assert judge_slice(some).state is SliceState.DEGRADED
 
 
 def test_what_decode_refuses_and_damaged_input_are_said() -> None:
     bad = of(app(), recent=RECENT | {"refused": {"undecodable": 5}, "damaged": 1})
-    found = judge(bad)
-    assert found.state is State.DEGRADED
+    found = judge_slice(bad)
+    assert found.state is SliceState.DEGRADED
     assert found.reasons == (
         "5 of 500 events are dead letters in the last 10 min: undecodable",
         "1 damaged place in the input in the last 10 min; the log names each",
@@ -128,7 +128,7 @@ def test_what_decode_refuses_and_damaged_input_are_said() -> None:
 def test_a_status_of_an_earlier_version_is_judged_by_what_it_has() -> None:
     old = of(app(), why=["nothing gets through to main (ios): AppsFlyer failed"])
     del old["recent"], old["input_ended"], old["syncs"][0]["apps"][0]["trouble"]
-    assert judge(old).state is State.HELD_UP
+    assert judge_slice(old).state is SliceState.HELD_UP
 
 
 SETTINGS = """\
@@ -174,16 +174,19 @@ def test_expected_reasons_are_judged_together() -> None:
     """Each alone is under a half; hardly anything is delivered all the same."""
     both = of(app())
     both["recent"]["syncs"]["main"] = {"delivered": 2, "dead_lettered": {"no_appsflyer_id": 49, "no_platform": 49}}
-    found = judge(both)
-    assert found.state is State.DEGRADED
+    found = judge_slice(both)
+    assert found.state is SliceState.DEGRADED
     assert len(found.reasons) == 2
 
 
 def test_a_damaged_partition_among_others_is_degraded() -> None:
     """The other partitions are read on."""
-    assert judge(of(app(), not_ready={"records": "one; other"})) == (State.DEGRADED, ("records: one; other",))
+    assert judge_slice(of(app(), not_ready={"records": "one; other"})) == (
+        SliceState.DEGRADED,
+        ("records: one; other",),
+    )
 
 
 def test_of_two_the_worse_is_the_word() -> None:
     both = of(app(), app("paused", REFUSED), not_ready={"apps": REFUSED, "keys": "no key"})
-    assert judge(both).state is State.NOT_READY
+    assert judge_slice(both).state is SliceState.NOT_READY

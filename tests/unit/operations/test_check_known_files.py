@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from connectors.files.known import Known, Look
+from connectors.files.known import Known, KnownFile
 from connectors.files.known_check import known_files
 from connectors.files.settings import FilesSource
 from connectors.files.source import PARTITION, FilesInput
@@ -113,7 +113,7 @@ def test_no_more_than_so_many_are_compared_and_the_others_are_counted(
     (tmp_path / "z.ndjson").write_bytes(rows("new", 4))
     compared: list[str] = []
 
-    def look(known: Known, path: str) -> Look:
+    def look(known: Known, path: str) -> KnownFile:
         compared.append(path)
         return real(known, path)
 

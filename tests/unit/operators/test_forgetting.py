@@ -11,17 +11,19 @@ from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.domain.ledger import Ledger
-from flows.domain.select import Target
-from flows.domain.user import Rules
+from flows.domain.select import SyncTarget
+from flows.domain.user import IdentityRules
 from flows.operators.forgetting import Forgetting
-from flows.operators.identify import Around, Keyed, UsersLogic
+from flows.operators.identify import IdentifyLogic, Keyed, ShardContext
 from flows.operators.user_store import shard_of
 
 DAY_S = 86_400
 REMEMBER_S = 90 * DAY_S
 STEP_S = REMEMBER_S // 64 + 1
 START_S = 1_795_000_000
-RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], REMEMBER_S, 100, 300_000, 0, 100)
+RULES = IdentityRules(
+    IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], REMEMBER_S, 100, 300_000, 0, 100
+)
 OTHER = next(f"o{number}" for number in range(100) if shard_of(f"u:o{number}") == shard_of("u:u1"))
 """Somebody in the shard of «u1»."""
 
@@ -32,8 +34,8 @@ class World:
     def __init__(self, directory: Path | None = None, state: Any = None, now_s: int = START_S) -> None:
         self.now_s = now_s
         self.ledger = Ledger(["one"], 100)
-        around = Around(RULES, self.ledger, Shutdown(), lambda: self.now_s * 1000, directory, [])
-        self.logic = UsersLogic(state, around)
+        around = ShardContext(RULES, self.ledger, Shutdown(), lambda: self.now_s * 1000, directory, [])
+        self.logic = IdentifyLogic(state, around)
         self.around = around
 
     @property
@@ -51,7 +53,7 @@ def teaches(user: str = "u1", *, held: bool = False) -> Keyed:
     )
     (event,) = decode(Record(value, None, "events", 0, 0, START_S * 1000))
     assert isinstance(event, Event)
-    return event.user_key, (event, (Target(0, 0, "open"),) if held else (), None)
+    return event.user_key, (event, (SyncTarget(0, 0, "open"),) if held else (), None)
 
 
 def test_users_without_held_events_have_no_schedule() -> None:

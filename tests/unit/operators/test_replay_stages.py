@@ -17,11 +17,11 @@ from flows.domain.fate import DeadLetter, DeadLetterReason, FilterReason, Stage
 from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.domain.identity import Identity, as_text
 from flows.domain.logins import Inherited, Logins
-from flows.domain.select import Target, compile_select
+from flows.domain.select import SyncTarget, compile_select
 from flows.domain.sync import Selection, Sync
-from flows.domain.user import Rules, User
+from flows.domain.user import IdentityRules, User
 from flows.operators.replay import Keyed, ReplayLedger, read_again, with_logins
-from flows.operators.replay_choice import Choice, LeftOut
+from flows.operators.replay_choice import LeftOut, LetterChoice
 from flows.operators.replay_filters import Filters
 from flows.runtime.replay.process import replay_rules
 
@@ -70,7 +70,7 @@ class Replayed:
     def __call__(self, *letters: Letter) -> list[Keyed]:
         return list(self._step(list(letters)))
 
-    def events(self, *letters: Letter) -> list[tuple[Event, tuple[Target, ...], Identity | None]]:
+    def events(self, *letters: Letter) -> list[tuple[Event, tuple[SyncTarget, ...], Identity | None]]:
         found = []
         for _, each in self(*letters):
             assert not isinstance(each, DeadLetter)
@@ -82,7 +82,7 @@ def test_a_letter_goes_to_its_own_sync_under_its_own_name_whatever_is_selected_t
     """The event is not selected by `staging`, and would have another name and another copy today."""
     replayed = Replayed(tmp_path)
     ((event, targets, identity),) = replayed.events(letter(sync="staging", send_as="old_name", copy=1, replays=2))
-    assert targets == (Target(1, 1, "old_name", 3),)
+    assert targets == (SyncTarget(1, 1, "old_name", 3),)
     assert identity is None
     assert (event.position, event.received_ms, event.key) == (PLACE, 1_700_000_000_000, b"u-1")
     assert [replayed.ledger.pending(place) for place in (0, 1)] == [0, 1]
@@ -105,7 +105,7 @@ def test_what_decode_refuses_again_keeps_its_sync_its_beginning_and_its_position
 def test_what_decode_had_refused_goes_to_every_sync_that_wants_it_now(tmp_path: Path) -> None:
     replayed = Replayed(tmp_path)
     ((_, targets, _),) = replayed.events(letter(sync=None))
-    assert targets == (Target(0, 0, "af_purchase", 1), Target(0, 1, "order", 1))
+    assert targets == (SyncTarget(0, 0, "af_purchase", 1), SyncTarget(0, 1, "order", 1))
     assert replayed.ledger.syncs[1].filtered == {FilterReason.NOT_SELECTED: 1}
     assert [replayed.ledger.pending(place) for place in (0, 1)] == [2, 0]
 
@@ -180,7 +180,7 @@ def test_a_letter_of_no_sync_may_be_any_ones() -> None:
 def test_each_letter_that_is_left_out_is_counted_with_the_reason(tmp_path: Path) -> None:
     marks = ReplayLog(tmp_path, "now")
     marks.record((PLACE._replace(offset=9), "production", 0), 1, "rejected")
-    choice = Choice(Filters(syncs=("production", "gone")), ["production", "staging"], marks)
+    choice = LetterChoice(Filters(syncs=("production", "gone")), ["production", "staging"], marks)
     base = {
         "reason": "rejected",
         "sync": "production",
@@ -227,7 +227,7 @@ STORED = {
 def test_letters_of_a_renamed_sync_go_to_its_name_of_today(tmp_path: Path) -> None:
     """And those of the sync that has that name already are not asked for by that."""
     marks = ReplayLog(tmp_path, "now")
-    choice = Choice(Filters(renamed=(("gone", "staging"),)), ["production", "staging"], marks)
+    choice = LetterChoice(Filters(renamed=(("gone", "staging"),)), ["production", "staging"], marks)
     taken = choice.wanted(StoredLetter(b"", None, STORED, "part", 1))
     assert taken is not None
     assert taken.sync == "staging"
@@ -238,13 +238,13 @@ def test_letters_of_a_renamed_sync_go_to_its_name_of_today(tmp_path: Path) -> No
 def test_what_was_replayed_under_either_name_is_not_replayed_again(tmp_path: Path, name: str) -> None:
     marks = ReplayLog(tmp_path, "now")
     marks.record((PLACE, name, 0), 1, "delivered")
-    choice = Choice(Filters(renamed=(("gone", "staging"),)), ["production", "staging"], marks)
+    choice = LetterChoice(Filters(renamed=(("gone", "staging"),)), ["production", "staging"], marks)
     assert choice.wanted(StoredLetter(b"", None, STORED, "part", 1)) is None
     assert choice.left_out == Counter([LeftOut.ALREADY_REPLAYED])
 
 
 def test_a_paused_sync_gets_nothing_and_its_letters_stay(tmp_path: Path) -> None:
-    choice = Choice(Filters(), ["production", "staging"], ReplayLog(tmp_path, "now"), paused=["staging"])
+    choice = LetterChoice(Filters(), ["production", "staging"], ReplayLog(tmp_path, "now"), paused=["staging"])
     assert choice.wanted(StoredLetter(b"", None, {**STORED, "sync": "staging"}, "part", 1)) is None
     assert choice.wanted(StoredLetter(b"", None, {**STORED, "sync": "production"}, "part", 2)) is not None
     assert choice.left_out == Counter([LeftOut.SYNC_PAUSED])
@@ -262,7 +262,7 @@ def test_of_what_decode_had_refused_a_paused_sync_opens_no_entry(tmp_path: Path)
 
 
 RULES = replay_rules(
-    Rules(
+    IdentityRules(
         reader=IdentifierReader(DEFAULT_PATHS),
         platforms=[frozenset(PLATFORMS)] * 2,
         remember_s=86_400,

@@ -17,16 +17,16 @@ from flows.domain.decision import Identified
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetter
-from flows.domain.heard import Heard
 from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.domain.ledger import Ledger
-from flows.domain.select import Target
-from flows.domain.user import Rules
-from flows.operators.identify import Around, Outgoing, UsersLogic
+from flows.domain.punctuation import Punctuation
+from flows.domain.select import SyncTarget
+from flows.domain.user import IdentityRules
+from flows.operators.identify import IdentifyLogic, IdentifyOutput, ShardContext
 from flows.operators.user_store import SHARDS, shard_of
 
 NOW_MS = 1_795_000_000_000
-RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 3, 0, 1000, 100)
+RULES = IdentityRules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 3, 0, 1000, 100)
 HOLDING = RULES._replace(hold_ms=5000, settle_ms=0)
 
 identifiers = st.fixed_dictionaries(
@@ -55,7 +55,7 @@ happenings = st.tuples(fields, st.sampled_from(["", "", "snapshot", "restart"]))
 class World:
     """One shard's logic, a clock, and a place for its log."""
 
-    def __init__(self, rules: Rules = RULES, directory: Path | None = None) -> None:
+    def __init__(self, rules: IdentityRules = RULES, directory: Path | None = None) -> None:
         self.rules = rules
         self.directory = directory
         self.now_ms = NOW_MS
@@ -64,12 +64,12 @@ class World:
         self.steady_s = 0.0
         self.logic = self.start(None)
 
-    def start(self, state: Any) -> UsersLogic:
+    def start(self, state: Any) -> IdentifyLogic:
         """Return the logic as a start makes it."""
         self.users: list[Any] = []
         self.hearing = Hearing(0, clock=lambda: self.steady_s)
         self.hearing.begin()
-        around = Around(
+        around = ShardContext(
             self.rules,
             self.ledger,
             self.shutdown,
@@ -78,7 +78,7 @@ class World:
             self.users,
             hearing=self.hearing,
         )
-        self.logic = UsersLogic(state, around)
+        self.logic = IdentifyLogic(state, around)
         return self.logic
 
     def restart(self) -> None:
@@ -89,15 +89,15 @@ class World:
         self.ledger = Ledger(["one"], 10_000)
         self.start(state)
 
-    def happen(self, offset: int, **body: Any) -> list[Outgoing]:
+    def happen(self, offset: int, **body: Any) -> list[IdentifyOutput]:
         """Let an event of a user happen."""
         whole = {"event_type": "open", "time": NOW_MS - 60_000 + offset, **body}
         (event,) = decode(Record(json.dumps(whole).encode(), b"key", "events", 2, offset, NOW_MS))
         assert isinstance(event, Event)
         self.ledger.open(event.position)
-        return self.logic.on_batch([(event.user_key, (event, (Target(0, 0, "open"),), None))])[0]
+        return self.logic.on_batch([(event.user_key, (event, (SyncTarget(0, 0, "open"),), None))])[0]
 
-    def read_for(self, read_s: float) -> list[Outgoing]:
+    def read_for(self, read_s: float) -> list[IdentifyOutput]:
         """Let the source be read for so long, in which all of it is."""
         while read_s > 0:
             step_s = min(read_s, LONGEST_STEP_SECONDS)
@@ -108,7 +108,7 @@ class World:
         self.hearing.heard(self.hearing.read_ms)
         return self.hear()
 
-    def hear(self) -> list[Outgoing]:
+    def hear(self) -> list[IdentifyOutput]:
         """Let the source's mark come to the shard."""
         heard = self.hearing.tell()
         return self.logic.on_batch([(shard_of("u:ada"), heard)])[0] if heard is not None else []
@@ -194,7 +194,7 @@ def test_at_a_stop_held_events_stay_and_at_an_end_they_are_decided_on(tmp_path: 
     world = World(HOLDING, tmp_path)
     world.happen(0, user_id="ada", platform="iOS", device_id="d")
     world.shutdown.request()
-    assert world.logic.on_eof() == ([], UsersLogic.RETAIN)
+    assert world.logic.on_eof() == ([], IdentifyLogic.RETAIN)
     assert world.ledger.held_events == 1
     world.shutdown.requested = False
     assert len(world.logic.on_eof()[0]) == 1
@@ -204,7 +204,7 @@ def test_at_a_stop_held_events_stay_and_at_an_end_they_are_decided_on(tmp_path: 
 def test_what_all_users_hold_is_bounded_and_the_longest_waiting_gives_way(tmp_path: Path) -> None:
     """A topic whose app never tells an id must not fill the memory: what is over is a dead letter, the oldest first."""
     world = World(HOLDING._replace(hold_bytes=100_000), tmp_path)
-    given_up: list[Outgoing] = []
+    given_up: list[IdentifyOutput] = []
     for offset in range(20):
         world.now_ms += 1
         given_up += world.happen(offset, user_id=f"user-{offset:02}", platform="iOS", text="x" * 9000)
@@ -287,7 +287,7 @@ def test_nothing_is_given_up_before_the_mark_of_every_worker(tmp_path: Path) -> 
     world.happen(0, user_id="ada", platform="iOS", device_id="d")
     assert world.read_for(5) == []
     (its_worker,) = world.hearing.workers - {get_ident()}
-    (letter,) = world.logic.on_batch([(shard_of("u:ada"), Heard(its_worker, 5000))])[0]
+    (letter,) = world.logic.on_batch([(shard_of("u:ada"), Punctuation(its_worker, 5000))])[0]
     assert isinstance(letter, DeadLetter)
 
 

@@ -14,7 +14,7 @@ from connectors.pace import AT_ONCE, Pace
 from connectors.state.seal import unseal
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
-from flows.domain.gauge import Level
+from flows.domain.gauge import Gauge
 from flows.domain.histogram import Histogram
 from flows.domain.ledger import Ledger
 from flows.operators.window import MicroBatch
@@ -258,7 +258,7 @@ def test_copies_keep_their_place(copy: int) -> None:
 
 def test_batches_are_counted_by_how_full_they_were() -> None:
     """By count, by time and at the end alike; an end without items is no batch."""
-    fill, emitted = Level(), Histogram((1, 2, 4))
+    fill, emitted = Gauge(), Histogram((1, 2, 4))
     for items, let_go in ((9, "on_notify"), (2, "on_eof"), (8, "on_eof")):
         logic = MicroBatch([], 4, MAX_WAIT, clock := Clock(), fill, emitted)
         logic.on_batch([a_delivery(number) for number in range(items)])

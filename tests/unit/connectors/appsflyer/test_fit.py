@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.appsflyer.fit import fit, serialise
-from connectors.appsflyer.properties import EVENT, GROUP, USER, Properties
+from connectors.appsflyer.properties import EVENT, GROUP, USER, EventProperties
 
 ENVELOPE = {"appsflyer_id": "1234567890123-1234567", "eventName": "af_purchase", "eventValue": "", "os": "17.4"}
 ENVELOPE_BYTES = len(orjson.dumps(ENVELOPE))
@@ -33,10 +33,10 @@ properties_of_all_kinds = st.dictionaries(names, st.tuples(kinds, values), max_s
 )
 
 
-def as_properties(content: dict[str, tuple[str, Any]]) -> Properties:
+def as_properties(content: dict[str, tuple[str, Any]]) -> EventProperties:
     kinds = [kind for kind, _ in content.values()]
     values = {name: value for name, (_, value) in content.items()}
-    return Properties(values, kinds.count(EVENT), kinds.count(USER))
+    return EventProperties(values, kinds.count(EVENT), kinds.count(USER))
 
 
 def dumps(value: object) -> str:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.appsflyer.properties import Properties, gather, rank_of
+from connectors.appsflyer.properties import EventProperties, gather, rank_of
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.exclude import compiled_exclude
@@ -257,4 +257,4 @@ def test_ranks() -> None:
 
 def test_empty_text_is_a_value_and_null_is_none() -> None:
     gathered = gather(an_event({"empty": "", "zero": 0, "no": False, "null": None}), ALL, {}, NOTHING)
-    assert gathered == Properties({"empty": "", "zero": 0, "no": False}, 3, 0)
+    assert gathered == EventProperties({"empty": "", "zero": 0, "no": False}, 3, 0)

@@ -22,7 +22,7 @@ from flows.domain.event import Event, Platform, Record
 from flows.domain.identifiers import Value
 from flows.domain.identity import Identity
 from flows.domain.sync import PropertyRules, Sync
-from flows.domain.warning import PLAIN_WORDS, EventWarning, Note
+from flows.domain.warning import PLAIN_WORDS, EventWarning, RequestWarning
 
 APPSFLYER_ID = "1234567890123-1234567"
 UUID = "9c9a82fb-d5de-4cd1-90c3-527441c11828"
@@ -315,7 +315,7 @@ def test_the_app_version_is_the_events_own_or_the_remembered_one() -> None:
 
 @pytest.mark.parametrize("name", ["app_version", "version_name"])
 def test_an_app_version_that_is_too_long_is_left_out_and_counted(name: str) -> None:
-    note = Note(EventWarning.INVALID_FIELD, "app_version_name")
+    note = RequestWarning(EventWarning.INVALID_FIELD, "app_version_name")
     event = an_event(**{name: "1" * 257})
     assert "app_version_name" not in body(event)
     assert note in request(event).notes
@@ -352,8 +352,8 @@ def test_absent_identifiers_are_counted_and_none_at_all_is_said() -> None:
 def test_malformed_and_zero_identifiers_are_named() -> None:
     identity = Identity("ios", {"appsflyer_id": APPSFLYER_ID}, ("idfv",), ("idfa",))
     notes = request(identity=identity).notes
-    assert Note(EventWarning.MALFORMED_IDENTIFIER, "idfv") in notes
-    assert Note(EventWarning.ZERO_IDENTIFIER, "idfa") in notes
+    assert RequestWarning(EventWarning.MALFORMED_IDENTIFIER, "idfv") in notes
+    assert RequestWarning(EventWarning.ZERO_IDENTIFIER, "idfa") in notes
 
 
 def test_the_user_id_is_the_customer_user_id_unchanged() -> None:
@@ -383,7 +383,7 @@ def test_long_event_names_are_sent_and_said(length: int, warning: EventWarning |
 def test_long_values_are_named() -> None:
     """AppsFlyer, «In-app events»: values of up to 1,000 characters."""
     event = an_event(event_properties={"short": "x" * 1000, "long": "x" * 1001})
-    assert Note(EventWarning.LONG_PROPERTY_VALUE, "long") in request(event, max_body_bytes=4096).notes
+    assert RequestWarning(EventWarning.LONG_PROPERTY_VALUE, "long") in request(event, max_body_bytes=4096).notes
 
 
 @pytest.mark.parametrize(
@@ -448,7 +448,7 @@ def test_the_apps_own_revenue_wins_in_appsflyers_form(own: Any, sent: Any, *, in
 def test_invalid_revenue_goes_through_as_it_is() -> None:
     event = an_event(event_properties={"$revenue": "1,234.56", "$quantity": True})
     assert values_of(event) == {"$revenue": "1,234.56", "$quantity": True}
-    assert Note(EventWarning.INVALID_REVENUE, "$quantity, $revenue") in request(event).notes
+    assert RequestWarning(EventWarning.INVALID_REVENUE, "$quantity, $revenue") in request(event).notes
 
 
 def test_trimmed_properties_are_named_in_the_order_they_went() -> None:
@@ -459,7 +459,7 @@ def test_trimmed_properties_are_named_in_the_order_they_went() -> None:
         group_properties={"org": {"Acme": {"g": "x" * 200}}},
     )
     got = request(event)
-    assert Note(EventWarning.TRIMMED_PROPERTIES, "u2, u1, g, e") in got.notes
+    assert RequestWarning(EventWarning.TRIMMED_PROPERTIES, "u2, u1, g, e") in got.notes
     assert json.loads(json.loads(got.body)["eventValue"]) == {"af_revenue": "5", "af_x": "y" * 500}
 
 
@@ -475,7 +475,7 @@ def test_mapped_fields_are_added_and_invalid_ones_named() -> None:
     got = request(event, sync=sync)
     assert json.loads(got.body)["ua"] == "Mozilla"
     assert "aie" not in json.loads(got.body)
-    assert Note(EventWarning.INVALID_FIELD, "aie") in got.notes
+    assert RequestWarning(EventWarning.INVALID_FIELD, "aie") in got.notes
 
 
 def test_renamed_and_dropped_properties_are_named() -> None:
@@ -483,8 +483,8 @@ def test_renamed_and_dropped_properties_are_named() -> None:
     event = an_event(event_properties={"plan": 1, "list": [1]}, user_properties={"plan": 2})
     assert values_of(event, sync=sync) == {"plan": 1, "user.plan": 2}
     notes = request(event, sync=sync).notes
-    assert Note(EventWarning.RENAMED_PROPERTY, "user.plan") in notes
-    assert Note(EventWarning.NESTED_PROPERTY_DROPPED, "list") in notes
+    assert RequestWarning(EventWarning.RENAMED_PROPERTY, "user.plan") in notes
+    assert RequestWarning(EventWarning.NESTED_PROPERTY_DROPPED, "list") in notes
 
 
 @pytest.mark.parametrize(
@@ -523,7 +523,7 @@ def test_translation_is_pure(properties: dict[str, Any]) -> None:
 def test_every_warning_has_plain_words() -> None:
     """The vocabulary is closed, and what each costs is said."""
     assert PLAIN_WORDS.keys() == set(EventWarning)
-    assert str(Note(EventWarning.INVALID_FIELD, "ua")).startswith("invalid_field: ")
-    assert str(Note(EventWarning.INVALID_FIELD, "ua")).endswith("(ua)")
+    assert str(RequestWarning(EventWarning.INVALID_FIELD, "ua")).startswith("invalid_field: ")
+    assert str(RequestWarning(EventWarning.INVALID_FIELD, "ua")).endswith("(ua)")
     for word in ("postbacks", "Audiences", "Facebook", "Google"):
         assert word in PLAIN_WORDS[EventWarning.NO_DEVICE_IDENTIFIER]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.appsflyer.currencies import CURRENCIES
-from connectors.appsflyer.sandbox.checks import Answer, Rules, check
+from connectors.appsflyer.sandbox.checks import CheckedAnswer, KnownToSandbox, check
 from connectors.appsflyer.sandbox.fields import _RULES
 from connectors.appsflyer.sandbox.notes import WORDS, Note
 
@@ -25,11 +25,13 @@ def event(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not ...}
 
 
-def send(body: Any, *, app: str = IOS, now: float = NOON, rules: Rules | None = None, **headers: str) -> Answer:
+def send(
+    body: Any, *, app: str = IOS, now: float = NOON, rules: KnownToSandbox | None = None, **headers: str
+) -> CheckedAnswer:
     """Send one event, as an object or as bytes."""
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     every = {**HEADERS, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return check("POST", f"/inappevent/{app}", every, content, now=now, rules=rules or Rules())
+    return check("POST", f"/inappevent/{app}", every, content, now=now, rules=rules or KnownToSandbox())
 
 
 def notes(*, app: Any = IOS, now: Any = NOON, **fields: Any) -> tuple[Note, ...]:
@@ -39,7 +41,7 @@ def notes(*, app: Any = IOS, now: Any = NOON, **fields: Any) -> tuple[Note, ...]
     return answer.notes
 
 
-def refused(answer: Answer, status: int, text: str, note: Note) -> bool:
+def refused(answer: CheckedAnswer, status: int, text: str, note: Note) -> bool:
     return (answer.status, answer.text, answer.recorded, answer.notes) == (status, text, False, (note,))
 
 
@@ -69,7 +71,7 @@ def test_every_documented_field_passes_without_a_note() -> None:
         "advertising_id": UUID.lower(), "oaid": "abc", "amazon_aid": UUID.lower(), "imei": "AA-BBBBBB-CCCCCC-D",
         "app_set_id": {"scope": 2, "id": UUID.lower()},
     }  # fmt: skip
-    rules = Rules(max_body_bytes=0)
+    rules = KnownToSandbox(max_body_bytes=0)
     assert send(event(**common, **ios), rules=rules).notes == ()
     assert send(event(**common, **android), app=ANDROID, rules=rules).notes == ()
 
@@ -77,12 +79,14 @@ def test_every_documented_field_passes_without_a_note() -> None:
 @pytest.mark.parametrize("path", ["/", "/inappevent", "/inappevent/", "/inappevent/a/b", "/v1/inappevent/a"])
 def test_other_paths_are_not_found(path: str) -> None:
     """api3 has one path. 404 is not documented; the choice is HTTP's."""
-    assert refused(check("POST", path, HEADERS, b"{}", now=NOON, rules=Rules()), 404, "Not Found", Note.NO_SUCH_PATH)
+    assert refused(
+        check("POST", path, HEADERS, b"{}", now=NOON, rules=KnownToSandbox()), 404, "Not Found", Note.NO_SUCH_PATH
+    )
 
 
 def test_other_methods_are_not_allowed() -> None:
     """api3 has POST only. 405 is not documented; the choice is HTTP's."""
-    answer = check("GET", f"/inappevent/{IOS}", HEADERS, b"", now=NOON, rules=Rules())
+    answer = check("GET", f"/inappevent/{IOS}", HEADERS, b"", now=NOON, rules=KnownToSandbox())
     assert refused(answer, 405, "Method Not Allowed", Note.NOT_POST)
 
 
@@ -95,28 +99,28 @@ def test_the_app_id_is_percent_decoded_and_ends_before_a_query() -> None:
 def test_no_key_is_401(key: str | None) -> None:
     """api3 has 401 «Unauthorized»; that it is for a missing key is the sandbox's choice."""
     headers = {} if key is None else {"authentication": key}
-    answer = check("POST", f"/inappevent/{IOS}", headers, b"{}", now=NOON, rules=Rules())
+    answer = check("POST", f"/inappevent/{IOS}", headers, b"{}", now=NOON, rules=KnownToSandbox())
     assert refused(answer, 401, "Unauthorized", Note.NO_KEY)
 
 
 def test_a_wrong_key_is_400() -> None:
     """api3 has 400 «Failed to Authenticate» («check the authentication key»)."""
-    rules = Rules(keys=frozenset({"key", "next"}))
+    rules = KnownToSandbox(keys=frozenset({"key", "next"}))
     assert refused(send(event(), rules=rules, authentication="x"), 400, "Failed to Authenticate", Note.WRONG_KEY)
     assert send(event(), rules=rules).status == send(event(), rules=rules, authentication="next").status == 200
 
 
 def test_an_unknown_app_is_400_with_app_id_in_the_text() -> None:
     """api3 has a 400 headed `app_id` without its exact words; that it comes before a wrong key is a choice."""
-    rules = Rules(keys=frozenset({"key"}), app_ids=frozenset({IOS}))
+    rules = KnownToSandbox(keys=frozenset({"key"}), app_ids=frozenset({IOS}))
     for key in ("key", "x"):
         answer = send(event(), app=ANDROID, rules=rules, authentication=key)
         assert (answer.status, answer.notes, "app_id" in answer.text) == (400, (Note.UNKNOWN_APP,), True)
     assert send(event(), rules=rules).status == 200
 
 
-@pytest.mark.parametrize("rules", [Rules(), Rules(app_ids=frozenset({IOS}))])
-def test_an_ios_app_id_without_its_prefix_is_answered_with_200_and_not_recorded(rules: Rules) -> None:
+@pytest.mark.parametrize("rules", [KnownToSandbox(), KnownToSandbox(app_ids=frozenset({IOS}))])
+def test_an_ios_app_id_without_its_prefix_is_answered_with_200_and_not_recorded(rules: KnownToSandbox) -> None:
     """api3: iOS ids are `id` and digits; without the prefix, 200 OK and the event is not recorded."""
     answer = send(event(), app="123456789", rules=rules)
     assert (answer.status, answer.text, answer.recorded) == (200, "ok", False)
@@ -174,12 +178,12 @@ def test_the_limit_is_1024_bytes_and_not_characters() -> None:
     assert send(fits).status == 200
     fits["ua"] += "x"
     assert refused(send(fits), 400, "Bad request", Note.BODY_TOO_LARGE)
-    assert send(fits, rules=Rules(max_body_bytes=0)).status == 200
+    assert send(fits, rules=KnownToSandbox(max_body_bytes=0)).status == 200
 
 
 def test_a_refused_event_is_still_read() -> None:
     """So that the record shows which event was refused."""
-    assert send(event(), rules=Rules(keys=frozenset({"x"}))).event == event()
+    assert send(event(), rules=KnownToSandbox(keys=frozenset({"x"}))).event == event()
 
 
 @pytest.mark.parametrize("value", [{"af_revenue": 6}, [], 5, False])
@@ -411,7 +415,7 @@ FIELDS = st.sampled_from([*_RULES, "other"])
 @given(fields=st.dictionaries(FIELDS, JSON), app=st.text(min_size=1, max_size=12), complete=st.booleans())
 def test_every_object_gets_a_documented_answer(fields: dict[str, Any], app: str, *, complete: bool) -> None:
     """Whatever the fields hold, nothing is raised, and only a 200 is ever recorded."""
-    answer = send({**fields, **event()} if complete else fields, app=app, rules=Rules(max_body_bytes=0))
+    answer = send({**fields, **event()} if complete else fields, app=app, rules=KnownToSandbox(max_body_bytes=0))
     assert answer.status in (200, 400, 404)
     assert not answer.recorded or answer.status == 200
     assert all(note.words for note in answer.notes)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from connectors.appsflyer.sandbox.page import page
 from connectors.appsflyer.sandbox.recorder import Arrival, Recorder
-from connectors.appsflyer.sandbox.tally import Bodies, Tally
+from connectors.appsflyer.sandbox.tally import Bodies, SandboxTally
 
 JSON = st.recursive(
     st.none()
@@ -34,7 +34,7 @@ def test_a_body_accepted_twice_is_one_duplicate_however_often_it_comes() -> None
 
 
 def test_memory_for_bodies_and_names_is_bounded_where_it_is_to_be() -> None:
-    tally = Tally(remember_bodies=10)
+    tally = SandboxTally(remember_bodies=10)
     for number in range(3000):
         tally.bodies.arrived(number)
         tally.bodies.accepted(number)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from connectors.kafka.claim import Claim
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept, Origin
-from connectors.kafka.note import MOST_FINAL_BYTES, FinalAbove, Note, pack_final, read_note, unpack_final
+from connectors.kafka.note import MOST_FINAL_BYTES, CommitMetadata, FinalAbove, pack_final, read_note, unpack_final
 from connectors.kafka.position import Position, read_position
 from flows.domain.event import Position as Place
 from flows.domain.event import Record
@@ -18,7 +18,7 @@ from flows.domain.fate import FilterReason
 from flows.domain.ledger import Ledger
 from flows.domain.warm_up import WarmUp
 
-NOTE = Note("topic-id", "events", "state-of-another", "run", 1, is_open=True)
+NOTE = CommitMetadata("topic-id", "events", "state-of-another", "run", 1, is_open=True)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from flows.domain.event import Event, Position, Record
 from flows.domain.fate import DeadLetter, DeadLetterReason
 from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
 from flows.domain.ledger import Ledger
-from flows.domain.select import Target
-from flows.domain.user import Rules
-from flows.operators.identify import Around, UsersLogic
+from flows.domain.select import SyncTarget
+from flows.domain.user import IdentityRules
+from flows.operators.identify import IdentifyLogic, ShardContext
 from flows.operators.user_store import read_state, shard_of
 from flows.operators.window import MicroBatch
 
@@ -34,7 +34,7 @@ GOLDEN = (Path(__file__).parent / "golden" / "state-1.pickle").read_bytes()
 GOLDEN_2 = (Path(__file__).parent / "golden" / "held-2.pickle").read_bytes()
 """A user with a held event, and what the engine stores of their shard, as version 2 wrote them."""
 GOLDEN_LOG = (Path(__file__).parent / "golden" / "users-1.users").read_bytes()
-RULES = Rules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 300_000, 0, 100)
+RULES = IdentityRules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 300_000, 0, 100)
 TEACHES = (
     b'{"event_type":"Open","user_id":"u1","device_id":"tablet","platform":"iOS","time":1795000000300,'
     b'"user_properties":{"appsflyer_id":"1700000000000-7654321"}}'
@@ -58,8 +58,10 @@ class _World:
         self.now_s = 0.0
         self.hearing = Hearing(0, clock=lambda: self.now_s)
         self.hearing.begin()
-        around = Around(RULES, self.ledger, Shutdown(), lambda: 1_795_000_000_400, directory, [], hearing=self.hearing)
-        self.logic = UsersLogic(of_shard or ("users", 1, shard, generation), around)
+        around = ShardContext(
+            RULES, self.ledger, Shutdown(), lambda: 1_795_000_000_400, directory, [], hearing=self.hearing
+        )
+        self.logic = IdentifyLogic(of_shard or ("users", 1, shard, generation), around)
 
     def read_for(self, read_ms: int) -> list[Any]:
         """Let the source be read for so long, and return what is given up then."""
@@ -87,7 +89,7 @@ def test_a_users_state_is_understood(golden: dict[str, Any], tmp_path: Path) -> 
     (event,) = decode(Record(TEACHES, None, "events", 3, 9, 0))
     assert isinstance(event, Event)
     world.ledger.open(event.position)
-    outgoing, _ = world.logic.on_batch([("u:u1", (event, (Target(0, 0, "open"),), None))])
+    outgoing, _ = world.logic.on_batch([("u:u1", (event, (SyncTarget(0, 0, "open"),), None))])
     identified = [each for each in outgoing if isinstance(each, Identified)]
     assert [each.event.position for each in identified] == [event.position, Position("events", 3, 2)]
     assert {each.identity.values["appsflyer_id"] for each in identified} == {"1700000000000-7654321"}

@@ -1,12 +1,12 @@
-"""Reminders: whose held events are to be looked at when, by one of the two times that they wait by."""
+"""Timers: when a user's held events are due, by one of the two times that they wait by."""
 
 from heapq import heappop, heappush
 
 from flows.domain.user import User
 
 
-class Reminders:
-    """Keys of users, soonest first. A reminder that comes too early is put off."""
+class Timers:
+    """Keys of users, soonest first. A timer that fires too early is set again."""
 
     def __init__(self, *, settling: bool) -> None:
         """`settling` is for the events that wait by the wall clock for their install, else for the others."""

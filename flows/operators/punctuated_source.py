@@ -8,17 +8,17 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from connectors.hearing import Hearing
 from flows.domain.event import Record
-from flows.domain.heard import Heard
+from flows.domain.punctuation import Punctuation
 
 
-class _Part(StatefulSourcePartition[Record | Heard, Any]):
+class _PunctuatedPartition(StatefulSourcePartition[Record | Punctuation, Any]):
     def __init__(self, part: StatefulSourcePartition[Record, Any], hearing: Hearing) -> None:
         self._part = part
         self._hearing = hearing
         self._told = 0
         self._has_ended = False
 
-    def next_batch(self) -> Iterable[Record | Heard]:
+    def next_batch(self) -> Iterable[Record | Punctuation]:
         hearing = self._hearing
         try:
             records = self._part.next_batch()
@@ -48,7 +48,7 @@ class _Part(StatefulSourcePartition[Record | Heard, Any]):
             self._hearing.end()
 
 
-class WithMarks(FixedPartitionedSource[Record | Heard, Any]):
+class WithPunctuation(FixedPartitionedSource[Record | Punctuation, Any]):
     """A source, and in its stream what `Hearing` has to tell."""
 
     def __init__(self, source: FixedPartitionedSource[Record, Any], hearing: Hearing) -> None:
@@ -62,4 +62,4 @@ class WithMarks(FixedPartitionedSource[Record | Heard, Any]):
     def build_part(self, step_id: str, for_part: str, resume_state: Any | None) -> StatefulSourcePartition[Any, Any]:
         """Begin to read one."""
         self._hearing.begin()
-        return _Part(self._source.build_part(step_id, for_part, resume_state), self._hearing)
+        return _PunctuatedPartition(self._source.build_part(step_id, for_part, resume_state), self._hearing)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from flows.domain.rest import pack, unpack
+from flows.domain.packed_user import pack, unpack
 from flows.domain.user import STATE_VERSION, UserState
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Rest: a user between two snapshots in which nothing was heard of them, as one string of bytes.
+"""Packed user: one between two snapshots in which nothing was heard of them, as one string of bytes.
 
 As objects a user takes four times as much memory, and a start with a million of them as much more time. What is here
 never leaves the process, so its format is nobody's concern; the state as it is stored is `UserState`.

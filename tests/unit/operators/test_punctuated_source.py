@@ -5,8 +5,8 @@ from typing import Any
 from connectors.hearing import Hearing
 from connectors.kafka.passing import Passing
 from flows.domain.event import Record
-from flows.domain.heard import Heard
-from flows.operators.heard_source import WithMarks
+from flows.domain.punctuation import Punctuation
+from flows.operators.punctuated_source import WithPunctuation
 
 BACKLOG = 1000
 BATCH = 100
@@ -43,16 +43,16 @@ def test_a_time_is_told_behind_the_whole_backlog_that_was_there_then() -> None:
     hearing = Hearing(0, clock=lambda: 0.0)
     part = Part(hearing)
     source: Any = Source(part)
-    stream: Any = WithMarks(source, hearing).build_part("source", "t/0", None)
+    stream: Any = WithPunctuation(source, hearing).build_part("source", "t/0", None)
     part.passing.answered(0.0, {0: 0})
     part.passing.answered(5.0, {0: 0})
     part.passing.answered(6.0, {0: BACKLOG})
-    told: list[Record | Heard] = []
+    told: list[Record | Punctuation] = []
     for second in range(BACKLOG // BATCH):
         told += stream.next_batch()
         part.passing.answered(7.0 + second, {0: BACKLOG})
     told += stream.next_batch()
-    marks = [(place, each.heard_ms) for place, each in enumerate(told) if isinstance(each, Heard)]
+    marks = [(place, each.read_to_ms) for place, each in enumerate(told) if isinstance(each, Punctuation)]
     read = [sum(isinstance(each, Record) for each in told[:place]) for place, _ in marks]
     assert [(before, heard_ms) for before, (_, heard_ms) in zip(read, marks, strict=True)] == [
         (BATCH, 5000),
