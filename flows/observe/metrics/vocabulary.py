@@ -65,51 +65,53 @@ EVENTS_READ: Final = _counter(
     "events_read",
     "events",
     (),
-    "Events that were read and decoded, those that decode refused among them. An upload body of five is five.",
-    "No growth while there is lag: look at what holds deliveries up, for the source waits when too much is pending.",
+    "Events that the stream has read, including those that decode refused. An upload body of five events counts five.",
+    "No growth while there is lag: look at «What holds deliveries up?», because the source waits when too much is "
+    "pending.",
 )
 LAG_EVENTS: Final = _gauge(
     "lag_events",
     "records",
     ("partition",),
-    "Records of the Kafka partition that were not read yet. Kafka is asked for its end every 5 seconds. A topic that "
-    "is written in transactions may never come below 1.",
-    "Growing for minutes: more is produced than is delivered. Look at what holds deliveries up; else add slices.",
+    "Records of the Kafka partition that the stream has not read yet. It asks Kafka for the end every 5 seconds. A "
+    "topic with transactions may never come below 1.",
+    "Growing for minutes: producers are faster than the deliveries. See «What holds deliveries up?»; else add slices.",
 )
 LAG_SECONDS: Final = _gauge(
     "lag_seconds",
     "seconds",
     ("partition",),
-    "Age of the last record that was read, by Kafka's timestamp, while others are unread; 0 when none is. Before the "
-    "first record it is the time since the start, which is then the least it can be.",
-    "As for the lag in records; this one says how late deliveries are.",
+    "Age of the last record that was read, by Kafka's timestamp, while the partition has unread records; else 0. "
+    "Before the first record it is the time since the start; the real age is then at least as high.",
+    "As for the lag in records. This metric says how late deliveries are.",
 )
 COMMITTED_LAG: Final = _gauge(
     "committed_lag_events",
     "records",
     ("partition",),
-    "Records from the group's committed offset, the lowest that is not final, to the partition's end: what would be "
-    "read again if the state were lost. Of these, what the commit's metadata names as final would not be sent again. "
-    "An event that waits for its AppsFlyer id keeps the offset back for hold_seconds.",
-    "Growing for longer than hold_seconds while the lag is small: one event does not become final; see the dead "
-    "letters' place and the circuits.",
+    "Records from the group's committed offset to the partition's end. The offset is that of the first event without "
+    "an outcome. If the state were lost, the stream would read these records again, and would not send again those "
+    "that the commit's metadata names as final. An event that waits for its AppsFlyer id delays the offset by "
+    "hold_seconds.",
+    "Growing for longer than hold_seconds while the lag is small: one event gets no outcome. See the dead letters' "
+    "place and the circuits.",
 )
 SENT_AGAIN: Final = _gauge(
     "sent_again_if_state_lost_records",
     "records",
     ("partition",),
-    "Records that are final, and that neither the group's committed offset nor the note beside it tells so: at most so "
-    "many would be sent again if the state directory were lost now. What became final since the last commit, every 5 "
-    "seconds, and what the note has no room for; absent before the first commit.",
-    "Far above what is delivered within 5 seconds: very many events wait, more than a note can name. Do not throw the "
-    "state away before they have gone out; see the oldest that waits.",
+    "Records with an outcome that the group's last commit does not name: the largest number that would be sent again "
+    "if the state directory were lost now. These are the outcomes since the last commit (every 5 seconds), and those "
+    "that the commit's metadata has no room for. Absent before the first commit.",
+    "Far above the deliveries of 5 seconds: more events wait than the metadata can name. Do not remove the state "
+    "before they are delivered; see the oldest waiting event.",
 )
 ROOM: Final = _gauge(
     "room_events",
     "events",
     (),
-    "How many more events may be read now: max_pending less what is pending. Held events take no room.",
-    "0 or less for long: deliveries are slower than the source. See what holds them up.",
+    "How many more events the stream may read now: max_pending minus the pending events. Held events take no room.",
+    "0 or less for long: deliveries are slower than the source. See «What holds deliveries up?».",
 )
 SOURCE_CONNECTED: Final = _gauge(
     "source_connected",
@@ -122,15 +124,15 @@ PARTITIONS: Final = _gauge(
     "topic_partitions",
     "partitions",
     (),
-    "How many partitions the topic has, whichever slice reads them; absent before Kafka has answered.",
-    "More than there are series of the lag: a slice is missing, or the slices were started for another number.",
+    "How many partitions the topic has, over all slices. Absent before Kafka has answered.",
+    "More than the series of the lag: a slice is missing, or the slices were started with another number.",
 )
 PARTITION_DAMAGED: Final = _gauge(
     "partition_damaged",
     "0 or 1",
     ("partition",),
-    "Whether a Kafka partition is not read on because its next records have a wrong checksum.",
-    "1: nothing behind them is read, and the other partitions go on. /readyz names the offset and what to do.",
+    "Whether the stream does not read on in a Kafka partition, because its next records have a wrong checksum.",
+    "1: the stream reads nothing behind them; the other partitions continue. /readyz names the offset and what to do.",
 )
 DELIVERY_AGE: Final = Metric(
     f"{PREFIX}delivery_age_seconds",
@@ -138,7 +140,7 @@ DELIVERY_AGE: Final = Metric(
     "seconds",
     ("sync",),
     "Age of an event when AppsFlyer accepted it: from its arrival in Kafka (from its reading, for files) to the "
-    "answer. Time that it was held for its AppsFlyer id counts.",
+    "answer. The time that it waited for its AppsFlyer id counts.",
     "p95 above 60 seconds: see the lag, then the answers, then whether many events wait for their AppsFlyer id.",
     AGE_BOUNDS,
 )
@@ -151,7 +153,7 @@ OUTCOMES: Final = _counter(
     ("sync", "outcome", "reason"),
     "Final outcomes: delivered, duplicate, filtered and dead_lettered, the last two with a reason. An event has one "
     "for each sync and each name that the sync sends it under.",
-    "dead_lettered grows: read the reason in the runbook; letters can be replayed. filtered grows beyond what you "
+    "dead_lettered grows: read the reason in the runbook; you can replay dead letters. filtered grows more than you "
     "expect: check the sync's events with `python -m flows explain`.",
 )
 REFUSED: Final = _counter(
@@ -159,35 +161,35 @@ REFUSED: Final = _counter(
     "events",
     ("reason",),
     "Events that decode refused and that are dead letters now. They belong to no sync.",
-    "A producer sends what is no event of Amplitude's. The dead letters hold the bytes and the reason.",
+    "A producer sends records that are not events of Amplitude. The dead letters hold the bytes and the reason.",
 )
 REFUSALS_PENDING: Final = _gauge(
     "refusals_pending",
     "events",
     (),
     "Events that decode refused and whose dead letters are not stored yet.",
-    "Above 0 for long: the place for dead letters does not take them.",
+    "Above 0 for long: the dead letters cannot be stored.",
 )
 COPIES: Final = _counter(
     "copies",
     "entries",
     ("sync",),
-    "Entries beyond one per event: further names that a sync sends it under, and what an earlier run left pending.",
-    "Nothing; it makes the sums add up.",
+    "Entries in addition to one per event: further names that a sync sends it under, and entries of an earlier run.",
+    "Nothing. It makes the sums add up.",
 )
 RESUMED: Final = _counter(
     "resumed",
     "entries",
     ("sync",),
-    "Those of the copies that an earlier run had read and left pending.",
-    "Nothing; it moves at a start only.",
+    "The copies that an earlier run had read and left pending.",
+    "Nothing. It changes at a start only.",
 )
 PENDING: Final = _gauge(
     "pending",
     "entries",
     ("sync",),
     "Entries without a final outcome: read - refused + copies - outcomes.",
-    "High and not falling: see what holds deliveries up.",
+    "High and not falling: see «What holds deliveries up?».",
 )
 DAMAGED_INPUTS: Final = _counter(
     "damaged_inputs",
@@ -203,8 +205,8 @@ REQUESTS_BUILT: Final = _counter(
     "requests_built",
     "requests",
     ("sync", "platform"),
-    "Requests that were made for AppsFlyer.",
-    "Nothing; others are shares of it.",
+    "Requests that the stream has built for AppsFlyer.",
+    "Nothing. Other metrics are shares of it.",
 )
 MISSING_IDENTIFIERS: Final = _counter(
     "missing_identifiers",
@@ -212,14 +214,14 @@ MISSING_IDENTIFIERS: Final = _counter(
     ("sync", "platform", "identifier"),
     "Requests without this device identifier of their platform. Without an IDFA or a GAID there are no postbacks to "
     "self-reporting networks, and rules of Audiences that need one fail.",
-    "A share that jumps: a release of the app stopped sending it, or users were asked for consent anew.",
+    "The share jumps: a release of the app stopped sending the identifier, or asks users for consent again.",
 )
 WARNINGS: Final = _counter(
     "warnings",
     "requests",
     ("sync", "caution"),
-    "Requests that were sent although something about them will cost their sender something.",
-    "The summary of a run says in plain words what each costs.",
+    "Requests that were sent with a warning: something about them costs you something.",
+    "The summary of a run says what each warning costs.",
 )
 
 # What does AppsFlyer answer?
@@ -229,12 +231,11 @@ ANSWERS: Final = _counter(
     "answers",
     ("sync", "platform", "status", "class"),
     "Answers to requests: the HTTP status («none» where the connection failed, broke or timed out) and what it means: "
-    "delivered, retry, rejected, credentials, or intercepted. A request that is tried again has one for each attempt; "
-    "what libcurl sends once more by itself, where a kept connection turns out to be closed before any answer, "
-    "has not.",
+    "delivered, retry, rejected, credentials, or intercepted. Each attempt of a request counts. A request that libcurl "
+    "itself repeats, because a kept connection was closed before any answer, counts once.",
     "credentials: the key, the app id or the plan is wrong. intercepted: a network, a proxy or a portal answers in "
     "AppsFlyer's place. rejected: look at the dead letters. retry: AppsFlyer or "
-    "the network is in trouble; nothing is to be done unless it lasts.",
+    "the network is in trouble; do nothing unless it lasts.",
 )
 REQUEST_SECONDS: Final = Metric(
     f"{PREFIX}request_seconds",
@@ -250,7 +251,7 @@ DELIVERIES: Final = _counter(
     "requests",
     ("sync", "platform", "attempt"),
     "Requests that AppsFlyer accepted in this run, at the first attempt or after a retry. The outcome «delivered» "
-    "also counts what a run before had delivered and a crash made it read again.",
+    "also counts events that an earlier run has delivered, and that were read again after a crash.",
     "A growing share of retries: see the answers.",
 )
 LAST_DELIVERY: Final = _gauge(
@@ -258,7 +259,7 @@ LAST_DELIVERY: Final = _gauge(
     "seconds since the epoch",
     ("sync", "platform"),
     "When AppsFlyer last accepted a request; absent before the first.",
-    "Old while events are waiting: see the circuit.",
+    "Old while events wait: see the circuit.",
 )
 
 # What holds deliveries up?
@@ -279,29 +280,29 @@ RATE_LIMIT: Final = _gauge(
     ("sync", "platform"),
     "The limit in force for the app in this process: the lowest of max_requests_per_second, the ramp, and what the "
     "app's answers show that it takes; +Inf is none.",
-    "Lag while the rate of answers is at it: where it is the first, raise max_requests_per_second, if AppsFlyer allows "
-    "more; the others rise by themselves.",
+    "Lag while the rate of answers is at this limit: raise max_requests_per_second if that is the lowest, and if "
+    "AppsFlyer allows more. The other limits rise without help.",
 )
 CONCURRENCY_LIMIT: Final = _gauge(
     "concurrency_limit_requests",
     "requests",
     ("sync", "platform"),
-    "How many requests to the app may be under way at a time, as the answers allow.",
-    "Low: AppsFlyer answers slowly, with 429 or 5xx. It rises again by itself.",
+    "How many requests to the app may be in flight at a time, as the answers allow.",
+    "Low: AppsFlyer answers slowly, with 429 or 5xx. It rises again without help.",
 )
 IN_FLIGHT: Final = _gauge(
     "requests_in_flight",
     "requests",
     ("sync", "platform"),
-    "Requests under way.",
+    "Requests in flight.",
     "At the concurrency limit for long: answers are slow.",
 )
 WAITING: Final = _gauge(
     "requests_waiting",
     "requests",
     ("sync", "platform"),
-    "Requests that could go, and wait for the circuit, the rate or the concurrency.",
-    "Growing: one of these three is what holds up.",
+    "Requests that wait for the circuit, the rate or the concurrency.",
+    "Growing: one of these three limits deliveries.",
 )
 RETRIES_WAITING: Final = _gauge(
     "retries_waiting",
@@ -314,38 +315,38 @@ SET_ASIDE: Final = _gauge(
     "set_aside_requests",
     "requests",
     ("sync", "platform"),
-    "Requests on disk, so that an app in trouble takes no room from others.",
-    "Above 0: the app's circuit is or was not closed. They go out when it is.",
+    "Requests of an app in trouble that are on disk, so that they take no room from other apps.",
+    "Above 0: the app's circuit is or was not closed. The requests go out when it is closed.",
 )
 OLDEST_WAITING: Final = _gauge(
     "oldest_waiting_seconds",
     "seconds",
     ("sync",),
-    "How long ago the oldest event arrived that has no final outcome for the sync yet, to a second: since its arrival "
-    "in Kafka (its reading, for files); 0 if none waits. What an earlier run has left counts from then, too.",
-    "Up to hold_seconds is usual where events wait for their AppsFlyer id. Beyond: see the circuits, whether the "
+    "Age of the oldest event without an outcome for the sync, to a second: since its arrival in Kafka (for files, "
+    "since its reading); 0 if none waits. Events that an earlier run has left count with their whole age.",
+    "Up to hold_seconds is usual when events wait for their AppsFlyer id. Above it: see the circuits, whether the "
     "settings pause the sync, and the dead letters' place.",
 )
 HELD: Final = _gauge(
     "held_events",
     "events",
     (),
-    "Events that wait in their user's state, for an AppsFlyer id or for settle_seconds.",
-    "Growing share: the app tells the AppsFlyer id late or never.",
+    "Events that wait in their user's state, because of a missing AppsFlyer id or of settle_seconds.",
+    "The share grows: the app tells the AppsFlyer id late or never.",
 )
 WINDOW_ITEMS: Final = _gauge(
     "window_items",
     "requests and dead letters",
     (),
-    "What waits in the micro-batches' windows.",
-    "Nothing; it is bounded by max_events for each app.",
+    "Requests and dead letters that wait in the windows of the micro-batches.",
+    "Nothing. max_events bounds it for each app.",
 )
 WINDOW_BATCHES: Final = Metric(
     f"{PREFIX}window_batch_items",
     "histogram",
     "requests and dead letters",
     (),
-    "How full the micro-batches were that the windows let go.",
+    "How many items the micro-batches had.",
     "Nearly all at max_events: there is much to do. Nearly all at 1: events come one by one, each max_wait_ms late.",
     BATCH_BOUNDS,
 )
@@ -353,21 +354,21 @@ UNFINISHED: Final = _gauge(
     "unfinished_items",
     "requests and dead letters",
     (),
-    "What the sink holds in memory and is not final yet.",
-    "At max_pending for long: see the circuit and the place for dead letters.",
+    "Requests and dead letters without an outcome that the sink holds in memory.",
+    "At max_pending for long: see the circuit and the dead letters' place.",
 )
 BRAKE: Final = _gauge(
     "brake_on",
     "0 or 1",
     (),
     "1: too many of the last events were refused; nothing more is read or sent until a restart.",
-    "Look at the dead letters' reasons, correct what is wrong, start again. What waits is not lost.",
+    "Read the dead letters' reasons, correct the cause, start again. Waiting events are not lost.",
 )
 JOURNAL_BLOCKED: Final = _gauge(
     "journal_blocked",
     "0 or 1",
     (),
-    "1: the journal cannot be written, and so nothing is sent.",
+    "1: the stream cannot write its journal, and therefore sends nothing.",
     "The disk of [state] directory is full or broken.",
 )
 LETTERS_WAITING: Final = _gauge(
@@ -375,13 +376,13 @@ LETTERS_WAITING: Final = _gauge(
     "dead letters",
     (),
     "Dead letters that wait to be stored.",
-    "Growing: their place is slow or not there.",
+    "Growing: their place is slow or missing.",
 )
 LETTERS_BLOCKED: Final = _gauge(
     "dead_letters_blocked",
     "0 or 1",
     (),
-    "1: the place for dead letters takes none; they are tried again, none is dropped.",
+    "1: dead letters cannot be stored. The stream tries again and drops none.",
     "The log and /status say why: a disk, a topic, a broker.",
 )
 
@@ -389,8 +390,8 @@ READY: Final = _gauge(
     "ready",
     "0 or 1",
     ("check",),
-    "What /readyz answers, by its checks: 0 where somebody has to act.",
-    "0 for long: /readyz says in words what is missing. A process that starts or stops is not running.",
+    "The answer of /readyz, by its checks: 0 means that somebody has to act.",
+    "0 for long: /readyz says what is missing. A process that starts or stops counts as not running.",
 )
 
 # State and memory
@@ -406,35 +407,35 @@ SNAPSHOTS: Final = _counter(
     "snapshots",
     "snapshots",
     (),
-    "Snapshots of the sink's state. None is due while nothing comes to it.",
+    "Snapshots of the sink's state. There is none while no item comes to the sink.",
     "No growth while requests are built: the flow is stuck; see /livez.",
 )
 SNAPSHOT_AGE: Final = _gauge(
     "snapshot_age_seconds",
     "seconds",
     (),
-    "Time since the first items came to the sink that are in no snapshot yet; 0 if none came since the last one.",
-    "Far above epoch_seconds: snapshots do not come, and more is read again after a crash.",
+    "Time since the first item came to the sink that no snapshot holds; 0 if none came since the last snapshot.",
+    "Far above epoch_seconds: snapshots are late, and the stream reads more again after a crash.",
 )
 SNAPSHOT_INTERVAL: Final = _gauge(
     "snapshot_interval_seconds",
     "seconds",
     (),
-    "How often there is to be a snapshot: [state] epoch_seconds.",
+    "The time between two snapshots: [state] epoch_seconds.",
     "Nothing.",
 )
 SNAPSHOT_SECONDS: Final = _gauge(
     "snapshot_duration_seconds",
     "seconds",
     (),
-    "How long the sink's part of the last snapshot took. The flow stands still meanwhile.",
+    "How long the sink's part of the last snapshot took. The flow waits for it.",
     "Above a second: max_pending is high for this disk, or the disk is slow.",
 )
 JOURNAL_AGE: Final = _gauge(
     "journal_unflushed_seconds",
     "seconds",
     (),
-    "Time since the journal was last written, while something is noted that is not written; else 0.",
+    "Time since the journal was last written, while it has unwritten entries; else 0.",
     "Above 1: a crash now would send that much again. The disk is slow or full.",
 )
 JOURNAL_BYTES: Final = _gauge(
@@ -442,36 +443,36 @@ JOURNAL_BYTES: Final = _gauge(
     "bytes",
     (),
     "Size of the journal's segments.",
-    "Growing without end: snapshots do not come, or an old partition is not read again.",
+    "Growing without end: snapshots are missing, or an old partition is not read again.",
 )
 
 STATE_DISK_FREE: Final = _gauge(
     "state_disk_free_bytes",
     "bytes",
     (),
-    "What is free of the disk that [state] directory is on.",
+    "Free space of the disk of [state] directory.",
     "Near the reserve: make room, or give the disk more.",
 )
 STATE_DISK_RESERVE: Final = _gauge(
     "state_disk_reserve_bytes",
     "bytes",
     (),
-    "How much of it has to be free: with less nothing more is read.",
+    "How much space must be free: with less, the stream reads nothing.",
     "Nothing.",
 )
 STATE_DISK_FULL: Final = _gauge(
     "state_disk_full",
     "0 or 1",
     (),
-    "1: nothing is read until the state disk has room again.",
-    "Make room on the disk of [state] directory, or give it more; it goes on by itself, and nothing is lost.",
+    "1: the stream reads nothing until the state disk has room again.",
+    "Make room on the disk of [state] directory, or enlarge it. The stream then continues, and nothing is lost.",
 )
 MEMORY_LIMIT: Final = _gauge(
     "memory_limit_bytes",
     "bytes",
     (),
-    "The memory that the process may take, by the limit of its container or service; absent without one.",
-    "Nothing; process_resident_memory_bytes must stay below it.",
+    "The memory limit of the process's container or service. Absent without a limit.",
+    "Nothing. process_resident_memory_bytes must stay below it.",
 )
 
 # The process
@@ -487,28 +488,28 @@ SLICES: Final = _gauge(
     "slices",
     "slices",
     (),
-    "How many slices there are to be, as this process was told.",
-    "Above the number of processes: one is missing. Different ones: slices of two numbers run at the same time.",
+    "The number of slices that this process was started with.",
+    "Above the number of processes: one is missing. Different values: slices of two numbers run at the same time.",
 )
 ALIVE: Final = _gauge(
     "alive",
     "0 or 1",
     ("part",),
-    "What /livez answers, by the parts of the process: 0 where one does not move.",
-    "0: it is stuck; a restart loses nothing. A probe of /livez does that by itself.",
+    "The answer of /livez, by the parts of the process: 0 means that the part does not move.",
+    "0: the part is stuck. A restart loses nothing; a liveness probe of /livez does it.",
 )
 SETTINGS_TAKEN: Final = _gauge(
     "settings_taken",
     "0 or 1",
     (),
-    "0: the settings were to be read again, and were not taken; the process goes on with those that it had.",
-    "The log names each mistake. Correct them and send SIGHUP again.",
+    "0: the last reload was refused; the process continues with its old settings.",
+    "The log names each problem. Correct them and send SIGHUP again.",
 )
 PROGRESS_AGE: Final = _gauge(
     "progress_age_seconds",
     "seconds",
     ("part",),
-    "Time since a part of the process last went round its loop: worker, courier.",
+    "Time since a part of the process last completed a round of its loop. The part courier is the sender.",
     "Above a minute /livez fails, and the process should be restarted.",
 )
 STOPPING: Final = _gauge("stopping", "0 or 1", (), "1: a stop was asked for, and the process drains.", "Nothing.")
