@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from connectors.appsflyer.currency import is_empty, read_code, read_iso_code
 from connectors.appsflyer.revenue import Revenue, print_number, read_number, read_revenue
-from flows.domain.decode import NO_IDS, digits_of
 from flows.domain.event import Event, JsonObject
+from flows.domain.normalize import NO_IDS, digits_of
 from flows.domain.paths import compile_path, split_path
 
 _BUNDLE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,255}")

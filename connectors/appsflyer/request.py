@@ -14,10 +14,10 @@ from connectors.appsflyer.fit import fit
 from connectors.appsflyer.mapped import BUNDLE_ID, IN_PLACE, IP, USER_ID, compile_revenue, is_nothing
 from connectors.appsflyer.properties import EventProperties, gather
 from connectors.appsflyer.revenue import Revenue, print_number, read_number, read_revenue
-from flows.domain.decode import states_version
 from flows.domain.event import PLATFORMS, Event, JsonObject
 from flows.domain.identifiers import APPSFLYER_ID, PLATFORM_IDENTIFIERS
 from flows.domain.identity import Identity
+from flows.domain.normalize import states_version
 from flows.domain.os_version import read_os_version
 from flows.domain.profile import APP_VERSION, OS_VERSION
 from flows.domain.sync import Sync

@@ -4,7 +4,7 @@ from typing import Final, Literal, NamedTuple
 
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetterReason, FilterReason
-from flows.domain.identifiers import DeviceReading
+from flows.domain.identifier_reader import DeviceReading
 from flows.domain.identity import Identity
 from flows.domain.platform import Stated
 from flows.domain.select import SyncTarget

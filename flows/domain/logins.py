@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from flows.domain.device import Device, DeviceState, OldDeviceState
 from flows.domain.event import Event
-from flows.domain.identifiers import IdentifierReader
+from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.os_version import read_os_version
 from flows.domain.platform import PlatformNames, Stated, platform_of_values
 from flows.domain.profile import APP_VERSION, OS_VERSION, Profile, devices_of_first_user

@@ -14,7 +14,8 @@ from flows.domain.decode import decode_again
 from flows.domain.device import DeviceState, OldDeviceState
 from flows.domain.event import Event, Platform
 from flows.domain.fate import DeadLetterReason, FilterReason
-from flows.domain.identifiers import APPSFLYER_ID, IdentifierReader, Value
+from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.identifiers import APPSFLYER_ID, Value
 from flows.domain.identity import Identity
 from flows.domain.logins import Inherited
 from flows.domain.os_version import read_os_version

@@ -1,7 +1,7 @@
 """The settings of `[identity]` → the rules of the domain."""
 
 from flows.domain.event import PLATFORMS
-from flows.domain.identifiers import IdentifierReader
+from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.logins import Logins
 from flows.domain.platform import PlatformNames
 from flows.domain.user import IdentityRules

@@ -9,19 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.domain.decode import (
-    MAX_BYTES,
-    MAX_ID_CHARACTERS,
-    MAX_KEY_BYTES,
-    NO_IDS,
-    OPERATIONS,
-    Refused,
-    decode,
-    flatten_operations,
-)
+from flows.domain.decode import MAX_BYTES, MAX_KEY_BYTES, Refused, decode
 from flows.domain.event import Event, Position, Record
 from flows.domain.exact_json import MAX_DEPTH
 from flows.domain.fate import DeadLetterReason
+from flows.domain.normalize import MAX_ID_CHARACTERS, NO_IDS, OPERATIONS, flatten_operations
 from tests.fixtures.examples import examples
 
 NOW_MS = 1_700_000_000_000

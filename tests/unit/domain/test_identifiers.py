@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
-from flows.domain.identifiers import (
-    ATTRIBUTES,
-    DEFAULT_PATHS,
-    PLATFORM_IDENTIFIERS,
-    DeviceReading,
-    IdentifierReader,
-    Value,
-)
+from flows.domain.identifier_reader import DeviceReading, IdentifierReader
+from flows.domain.identifiers import ATTRIBUTES, DEFAULT_PATHS, PLATFORM_IDENTIFIERS, Value
 from tests.fixtures.examples import examples
 
 READER = IdentifierReader(DEFAULT_PATHS)

@@ -16,7 +16,8 @@ from flows.domain.decode import decode
 from flows.domain.device import Device, Taught
 from flows.domain.event import Event, Platform, Position, Record
 from flows.domain.fate import DeadLetterReason, FilterReason
-from flows.domain.identifiers import DEFAULT_PATHS, DeviceReading, IdentifierReader
+from flows.domain.identifier_reader import DeviceReading, IdentifierReader
+from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.select import SyncTarget
 from flows.domain.user import HELD_EVENT_BYTES, IdentityRules, User
 from tests.fixtures.examples import examples

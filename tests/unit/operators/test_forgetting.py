@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from connectors.shutdown import Shutdown
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
-from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.ledger import Ledger
 from flows.domain.select import SyncTarget
 from flows.domain.user import IdentityRules

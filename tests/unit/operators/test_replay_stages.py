@@ -14,7 +14,8 @@ from connectors.state.replay_log import ReplayLog
 from flows.domain.decision import Decision, GivenUp, Identified
 from flows.domain.event import PLATFORMS, Event, Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, FilterReason, Stage
-from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.identity import Identity, as_text
 from flows.domain.logins import Inherited, Logins
 from flows.domain.select import SyncTarget, compile_select

@@ -17,7 +17,8 @@ from flows.domain.decision import Identified
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetter
-from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.ledger import Ledger
 from flows.domain.punctuation import Punctuation
 from flows.domain.select import SyncTarget

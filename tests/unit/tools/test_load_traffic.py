@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
-from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.identifiers import DEFAULT_PATHS
 from tests.tools.load.archive import Archive, EmptyArchiveError
 from tests.tools.load.invented import UNSELECTED, Invented
 from tests.tools.load.pace import Pace

@@ -22,7 +22,8 @@ from flows.domain.decision import Identified
 from flows.domain.decode import decode
 from flows.domain.event import Event, Position, Record
 from flows.domain.fate import DeadLetter, DeadLetterReason
-from flows.domain.identifiers import DEFAULT_PATHS, IdentifierReader
+from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.ledger import Ledger
 from flows.domain.select import SyncTarget
 from flows.domain.user import IdentityRules
