@@ -83,8 +83,6 @@ _shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 DeviceState = tuple[int, int, tuple[str, ...], tuple[Value, ...], int | tuple[int, ...]]
 """A device as it is stored: (seen_ms, touched_s, names, values, times_ms); none of it is changed by later calls."""
-OldDeviceState = tuple[int, int, dict[str, Taught]]
-"""As the first version stored it."""
 
 
 class Device:
@@ -104,10 +102,8 @@ class Device:
         self._keep(taught)
 
     @classmethod
-    def restore(cls, state: DeviceState | OldDeviceState) -> "Device":
+    def restore(cls, state: DeviceState) -> "Device":
         """Return a device as it was stored."""
-        if len(state) == 3:  # noqa: PLR2004 - see OldDeviceState
-            return cls(*state)
         device = cls(state[0], state[1], {})
         device._names = _share(state[2])
         device._values = state[3]

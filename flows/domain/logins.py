@@ -10,7 +10,7 @@ from itertools import islice
 from threading import Lock
 from typing import Final, NamedTuple
 
-from flows.domain.device import Device, DeviceState, OldDeviceState
+from flows.domain.device import Device, DeviceState
 from flows.domain.event import Event
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.os_version import read_os_version
@@ -28,7 +28,7 @@ class Inherited(NamedTuple):
     """What a user is told of a device beside their own events."""
 
     device_id: str
-    devices: Mapping[str, DeviceState | OldDeviceState]
+    devices: Mapping[str, DeviceState]
     """What it taught while nobody was logged in, as a profile stores it."""
     partition: int
     is_second: bool = False
@@ -65,7 +65,7 @@ class Logins:
         stated = self._names.stated(event)
         return [] if stated == "other" else self._teach(stated, device_id, event, now_s)
 
-    def restore(self, key: str, devices: Mapping[str, DeviceState | OldDeviceState]) -> None:
+    def restore(self, key: str, devices: Mapping[str, DeviceState]) -> None:
         """Take up what is remembered of a user, or of a device of nobody; in any order, and more than once."""
         with self._lock:
             if key[0] == "d":
@@ -85,7 +85,7 @@ class Logins:
                 elif isinstance(known, bytes):
                     self._devices[place] = (key, known)
 
-    def forget(self, key: str, devices: Mapping[str, DeviceState | OldDeviceState]) -> None:
+    def forget(self, key: str, devices: Mapping[str, DeviceState]) -> None:
         """Let go of a user, or of a device of nobody, who is forgotten."""
         with self._lock:
             for device_id in {key[2:]} if key[0] == "d" else devices_of_first_user(devices):
@@ -147,6 +147,6 @@ class Logins:
         return [(owner, Inherited(device_id, profile.state(), event.position.partition))]
 
 
-def _unpack(packed: bytes) -> dict[str, DeviceState | OldDeviceState]:
-    devices: dict[str, DeviceState | OldDeviceState] = marshal.loads(packed)  # noqa: S302 - our own
+def _unpack(packed: bytes) -> dict[str, DeviceState]:
+    devices: dict[str, DeviceState] = marshal.loads(packed)  # noqa: S302 - our own
     return devices

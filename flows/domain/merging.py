@@ -1,6 +1,6 @@
 """One user's state out of two: what two slices remember of the same user, as where a topic was not keyed by user."""
 
-from flows.domain.device import Device, DeviceState, OldDeviceState, merge
+from flows.domain.device import Device, DeviceState, merge
 from flows.domain.user import UserState
 
 _DIGEST_BYTES = 8
@@ -20,7 +20,7 @@ def merge_users(one: UserState, other: UserState) -> UserState:
     return UserState(one.version, devices, insert_ids, first_seen_ms, held, max(one.touched_s, other.touched_s))
 
 
-def _merge_devices(one: DeviceState | OldDeviceState, other: DeviceState | OldDeviceState) -> DeviceState:
+def _merge_devices(one: DeviceState, other: DeviceState) -> DeviceState:
     first, second = Device.restore(one), Device.restore(other)
     taught = merge(first.taught, second.taught)
     return Device(max(first.seen_ms, second.seen_ms), max(first.touched_s, second.touched_s), taught).state()

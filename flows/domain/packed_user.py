@@ -8,7 +8,6 @@ import marshal
 from threading import Lock
 from typing import Any, Final
 
-from flows.domain.device import Device
 from flows.domain.user import STATE_VERSION, UserState
 
 _MOST_NAMES: Final = 10_000
@@ -21,9 +20,7 @@ _lock: Final = Lock()
 def pack(state: UserState, partition: int | None) -> bytes:
     """Return a state without held events, and the partition that the user is of, as bytes."""
     devices = []
-    for key, stored in state.devices.items():
-        current = stored if len(stored) == 5 else Device.restore(stored).state()  # noqa: PLR2004 - of an earlier version
-        seen_ms, touched_s, names, values, times_ms = current
+    for key, (seen_ms, touched_s, names, values, times_ms) in state.devices.items():
         devices.append((key, seen_ms, touched_s, _number(names), values, times_ms))
     return marshal.dumps((state.touched_s, partition, state.insert_ids, state.first_seen_ms or None, devices))
 

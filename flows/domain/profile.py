@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from flows.domain.device import FORGOTTEN, Device, DeviceState, OldDeviceState, in_effect, merge, taught_by
+from flows.domain.device import FORGOTTEN, Device, DeviceState, in_effect, merge, taught_by
 from flows.domain.event import PLATFORMS, Platform
 from flows.domain.identifiers import APPSFLYER_ID, Value
 
@@ -28,7 +28,7 @@ class Profile:
 
     __slots__ = ("devices",)
 
-    def __init__(self, devices: Mapping[str, DeviceState | OldDeviceState] | None = None) -> None:
+    def __init__(self, devices: Mapping[str, DeviceState] | None = None) -> None:
         self.devices = {key: Device.restore(state) for key, state in devices.items()} if devices else {}
 
     def state(self) -> dict[str, DeviceState]:
@@ -70,9 +70,7 @@ class Profile:
             return device.merge(taught_by(time_ms, values, once)) or is_later
         return device.learn(time_ms, values) or is_later
 
-    def inherit(
-        self, device_id: str, devices: Mapping[str, DeviceState | OldDeviceState], *, is_second: bool, now_s: int
-    ) -> bool:
+    def inherit(self, device_id: str, devices: Mapping[str, DeviceState], *, is_second: bool, now_s: int) -> bool:
         """Take what a device taught while nobody was logged in; return as `learn` does.
 
         It says nothing of when the user was seen on it. Where another user was seen on it before, only this is noted.
@@ -209,6 +207,6 @@ class Profile:
         return loose if wins else latest
 
 
-def devices_of_first_user(devices: Mapping[str, DeviceState | OldDeviceState]) -> set[str]:
+def devices_of_first_user(devices: Mapping[str, DeviceState]) -> set[str]:
     """Return the ids of the devices that a stored profile's user was the first to be seen on."""
     return {key[1:] for key in devices if len(key) > 1 and key[0] != _SECOND and _SECOND + key[1:] not in devices}

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from flows.domain.decision import Decision, GivenUp, Held, Identified, StatedIdentity, Unwanted
 from flows.domain.decode import decode_again
-from flows.domain.device import DeviceState, OldDeviceState
+from flows.domain.device import DeviceState
 from flows.domain.event import Event, Platform
 from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.identifier_reader import IdentifierReader
@@ -51,7 +51,7 @@ class UserState(NamedTuple):
     """One user's state as it is stored."""
 
     version: int
-    devices: Mapping[str, DeviceState | OldDeviceState]
+    devices: Mapping[str, DeviceState]
     insert_ids: bytes
     first_seen_ms: dict[str, int]
     held: tuple[tuple[object, ...], ...]

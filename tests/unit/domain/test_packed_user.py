@@ -8,7 +8,7 @@ from flows.domain.packed_user import pack, unpack
 from flows.domain.user import STATE_VERSION, UserState
 
 if TYPE_CHECKING:
-    from flows.domain.device import DeviceState, Taught
+    from flows.domain.device import DeviceState
 
 NOW_MS = 1_795_000_000_000
 
@@ -23,11 +23,3 @@ def test_everything_comes_back(first_seen: dict[str, int], partition: int | None
     }
     state = UserState(STATE_VERSION, devices, b"12345678", first_seen, (), 9)
     assert unpack(pack(state, partition)) == (state, partition)
-
-
-def test_a_device_of_an_earlier_version_is_packed() -> None:
-    """It comes out as this version stores it."""
-    taught: dict[str, Taught] = {"idfa": (NOW_MS, "X"), "att": (NOW_MS, 3)}
-    old = (NOW_MS, 5, taught)
-    (device,) = unpack(pack(UserState(STATE_VERSION, {"id": old}, b"", {}, (), 5), 0))[0].devices.values()
-    assert device == (NOW_MS, 5, ("idfa", "att"), ("X", 3), NOW_MS)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.domain.device import Device, OldDeviceState, Taught
+from flows.domain.device import Device, Taught
 from flows.domain.event import PLATFORMS, Platform
 from flows.domain.identifiers import Value
 from flows.domain.merging import merge_users
@@ -360,8 +360,7 @@ def test_of_one_event_unset_comes_before_set_once() -> None:
 
 def test_what_an_earlier_version_stored_is_set() -> None:
     """It did not tell `$setOnce` apart: what it stored is what was set, and a later `$setOnce` does not change it."""
-    oldest: OldDeviceState = (1, NOW_S, {ID: (1, "L")})
-    profile = Profile({"id": (5, NOW_S, (ID, "idfa"), ("A", "I"), 5), "i": oldest})
+    profile = Profile({"id": (5, NOW_S, (ID, "idfa"), ("A", "I"), 5), "i": (1, NOW_S, (ID,), ("L",), 1)})
     for device_id in ("d", None):
         profile.learn("ios", device_id, 9, {}, (), {ID: "B"}, now_s=NOW_S)
     assert profile.resolve("ios", "d", {}) == {ID: "A", "idfa": "I"}

@@ -1,6 +1,6 @@
 """State that an earlier version wrote is understood, or refused with what to do.
 
-`golden/state-1.pickle` and `golden/users-1.users` were written by version 1, `golden/held-2.pickle` by version 2 of the
+`golden/state-1.pickle` and `golden/users-1.users` hold what 0.1.0 stores, `golden/held-2.pickle` version 2 of the
 users, and they are never written again: they hold builtins only, so that classes may be renamed. A change that cannot
 read them needs a new version number and a reader of the old one, or a clear refusal.
 """
@@ -55,7 +55,7 @@ class _World:
     def __init__(self, stored: tuple[Any, ...], directory: Path, of_shard: Any = None) -> None:
         self.ledger = Ledger(["one"], 100)
         shard = shard_of("u:u1")
-        generation = write_log(directory / shard, [("u:u1", (*stored[:6], "u:u1", 0))])
+        generation = write_log(directory / shard, [("u:u1", stored)])
         self.now_s = 0.0
         self.hearing = Hearing(0, clock=lambda: self.now_s)
         self.hearing.begin()
@@ -100,7 +100,7 @@ def test_what_waits_since_version_1_has_the_rest_of_its_time_as_of_its_users_las
     golden: dict[str, Any], tmp_path: Path
 ) -> None:
     """By the wall clock it was over long ago; nobody knows for how long the source was read since then."""
-    _, _, _, _, (held,), touched_s = golden["user"]
+    _, _, _, _, (held,), touched_s, _, _ = golden["user"]
     left_ms = held[5] - 1000 * touched_s
     assert 0 < left_ms <= RULES.hold_ms + 1000
     world = _World(golden["user"], tmp_path)
@@ -159,7 +159,7 @@ def test_another_versions_state_is_refused_with_what_to_do(golden: dict[str, Any
 
 def test_a_held_event_that_cannot_be_read_stops_the_start(golden: dict[str, Any], tmp_path: Path) -> None:
     """It would otherwise leave without an outcome."""
-    version, devices, insert_ids, first_seen, held, touched = golden["user"]
+    version, devices, insert_ids, first_seen, held, *rest = golden["user"]
     broken = tuple((b"{}", *each[1:]) for each in held)
     with pytest.raises(ValueError, match=r"events/3/2.* cannot read"):
-        _World((version, devices, insert_ids, first_seen, broken, touched), tmp_path)
+        _World((version, devices, insert_ids, first_seen, broken, *rest), tmp_path)
