@@ -15,9 +15,9 @@ from connectors.state.private import keep_private
 from flows.commands.run import make_recovery_store
 from flows.commands.slices import add_slice
 from flows.domain.slice import ALL
+from flows.runtime.lifecycle import become
 from flows.runtime.logs import configure_logs
 from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, Place, PlaceError, place
-from flows.runtime.signals import keep_waiting
 from flows.settings import SettingsError, load
 
 FLOW = "flows.rekey"
@@ -72,10 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def _become(where: Place, directory: Path) -> NoReturn:
     flow = f"{FLOW}:flow({where.source.topic!r}, {where.to_topic!r}, hand_over={where.hand_over})"
     recovery = ["-r", str(directory), "-s", str(where.state.epoch_seconds), "-b", "0"]
-    sys.stdout.flush()
-    sys.stderr.flush()
-    keep_waiting()
-    os.execv(sys.executable, [sys.executable, "-m", "bytewax.run", flow, *recovery])  # noqa: S606 (no shell is wanted)
+    become([sys.executable, "-m", "bytewax.run", flow, *recovery])
 
 
 def _refuse(text: str) -> int:

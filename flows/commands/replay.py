@@ -29,11 +29,10 @@ from flows.commands.run import make_recovery_store
 from flows.domain.fate import DeadLetterReason
 from flows.operations.replay_preview import Preview
 from flows.operators.replay_filters import Filters
+from flows.runtime.lifecycle import become, refuse_cluster
 from flows.runtime.logs import configure_logs
 from flows.runtime.obstacles import obstacles
 from flows.runtime.replay import plan
-from flows.runtime.signals import keep_waiting
-from flows.runtime.start import refuse_cluster
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 
@@ -128,11 +127,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f"{args.settings}: state.directory: {problem.filename}: {problem.strerror}\n")
         return _WRONG_USAGE
     os.environ["STREAM_SETTINGS"] = str(settings.path)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    keep_waiting()
-    os.execv(sys.executable, command(directory, settings.state.epoch_seconds))  # noqa: S606 (no shell is wanted)
-    return _FAILED
+    return become(command(directory, settings.state.epoch_seconds))
 
 
 class _RefusedError(Exception):

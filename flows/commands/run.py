@@ -18,9 +18,10 @@ from connectors.state.layout import Layout, store_parts
 from connectors.state.private import keep_private
 from flows.commands.slices import add_slice
 from flows.domain.slice import ALL, Slice
+from flows.runtime.lifecycle import become
 from flows.runtime.logs import configure_logs
 from flows.runtime.obstacles import NOTHING_READ, nothing_to_read, obstacles
-from flows.runtime.signals import keep_waiting, let_reload_wait
+from flows.runtime.signals import let_reload_wait
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 
@@ -63,11 +64,8 @@ def _become(settings: Settings, directory: Path, part: Slice | None) -> NoReturn
     os.environ["STREAM_SETTINGS"] = str(settings.path)
     if part is not None:
         os.environ["STREAM_SLICE"] = str(part)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    keep_waiting()
     let_reload_wait()
-    os.execv(sys.executable, command(directory, settings.state.epoch_seconds))  # noqa: S606 (no shell is wanted)
+    become(command(directory, settings.state.epoch_seconds))
 
 
 def command(directory: Path, epoch_seconds: int) -> list[str]:

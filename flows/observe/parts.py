@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from connectors.clock import now_ms
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from connectors.delivery.lane import Circuit, Lane
 from connectors.delivery.outbox import Outbox
@@ -59,32 +60,33 @@ class Parts:
     ledger: Ledger
     outbox: Outbox
     journal: Journal
-    shutdown: Shutdown
-    heartbeat: Heartbeat
-    tally: Tally
-    now_ms: Callable[[], int]
-    users: Callable[[], int]
-    """How many users and anonymous devices are remembered."""
-    damages: list[str]
     disk: StateDisk
-    windows: Gauge = field(default_factory=Gauge)
+    shutdown: Shutdown
+    heartbeat: Heartbeat = field(default_factory=Heartbeat, init=False)
+    tally: Tally = field(default_factory=lambda: Tally(now_ms), init=False)
+    now_ms: Callable[[], int] = field(default=now_ms, init=False)
+    shards: list[Any] = field(default_factory=list, init=False)
+    """The users of each shard."""
+    damages: list[str] = field(default_factory=list, init=False)
+    """What is damaged in what was read."""
+    windows: Gauge = field(default_factory=Gauge, init=False)
     """What waits in the windows."""
-    batches: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS))
+    batches: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS), init=False)
     """How full the micro-batches were."""
-    source: OpenSource | None = None
-    sender: Sender | None = None
-    dead_letter_queue: DeadLetterQueue | None = None
-    sink: AppsFlyerSink | None = None
-    snapshots: int = 0
+    source: OpenSource | None = field(default=None, init=False)
+    sender: Sender | None = field(default=None, init=False)
+    dead_letter_queue: DeadLetterQueue | None = field(default=None, init=False)
+    sink: AppsFlyerSink | None = field(default=None, init=False)
+    snapshots: int = field(default=0, init=False)
     """How many snapshots the sink has taken."""
-    snapshot_at: float = field(default_factory=time.monotonic)
+    snapshot_at: float = field(default_factory=time.monotonic, init=False)
     """`time.monotonic()` of the last one, or of the start."""
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    reload: Reload | None = None
-    settings_sha256: str = ""
-    settings_file: Callable[[], dict[str, Any]] | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
+    reload: Reload | None = field(default=None, init=False)
+    settings_sha256: str = field(default="", init=False)
+    settings_file: Callable[[], dict[str, Any]] | None = field(default=None, init=False)
     """Looks at the settings file, which may be another by now than what was taken."""
-    health_port: int = 0
+    health_port: int = field(default=0, init=False)
     """Where this process serves its health; 0 is nowhere."""
 
     def __post_init__(self) -> None:
@@ -131,6 +133,10 @@ class Parts:
         """Return how many requests to an app may be under way at a time."""
         lane = self.lane(app)
         return lane.throttle.most_at_a_time if lane is not None else self.settings.delivery.max_in_flight
+
+    def users(self) -> int:
+        """Return how many users and anonymous devices are remembered."""
+        return sum(map(len, self.shards))
 
     @property
     def held(self) -> int:

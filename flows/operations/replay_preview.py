@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.appsflyer.request import compile_translate
+from connectors.clock import now_ms
 from connectors.dead_letters import Letter, LetterReader, StoredLetter
 from connectors.delivery.delivery import Delivery
 from connectors.kinds import store_of
@@ -23,11 +24,10 @@ from flows.operators.identity_rules import identity_rules, logins_of
 from flows.operators.replay import ReplayLedger, read_again, with_logins
 from flows.operators.replay_choice import LeftOut, LetterChoice
 from flows.operators.stages import translate_events
-from flows.runtime.process import now_ms
 from flows.runtime.replay.plan import Plan, marks
-from flows.runtime.replay.process import replay_rules
 from flows.runtime.replay.progress import ReplayProgress
 from flows.runtime.replay.report import WORDS
+from flows.runtime.replay.wiring import replay_rules
 from flows.settings.model import Settings
 
 _WAIT_SECONDS = 0.01

@@ -16,6 +16,7 @@ from threading import Thread
 import pytest
 from aiohttp import web
 
+from connectors.clock import now_ms
 from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
@@ -24,7 +25,6 @@ from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.domain.slice import Slice
-from flows.runtime.process import now_ms
 
 pytestmark = pytest.mark.chaos
 

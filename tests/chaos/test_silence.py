@@ -14,6 +14,7 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.appsflyer.sandbox.certificate import CA_FILE
+from connectors.clock import now_ms
 from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
@@ -21,7 +22,6 @@ from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
-from flows.runtime.process import now_ms
 from tests.fixtures.dead_end import DeadEnd, dead_end
 from tests.fixtures.http2 import http2_server
 from tests.fixtures.packet_drop import PacketDrop, packet_drop

@@ -6,6 +6,7 @@ from threading import Condition
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.clock import now_ms
 from connectors.delivery.delivery import Attempts, Delivery
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.report import Report
@@ -13,7 +14,6 @@ from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
-from flows.runtime.process import now_ms
 
 SLOW, LIVELY = "com.example.slow", "com.example.lively"
 KEY = "key-of-the-turns-test"

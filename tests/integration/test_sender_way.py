@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.clock import now_ms
 from connectors.delivery.delivery import Attempts, Delivery, attempts_of
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.lane import Circuit
@@ -19,7 +20,6 @@ from connectors.delivery.settings import DeliveryTable
 from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason
-from flows.runtime.process import now_ms
 from tests.fixtures.dead_end import dead_end
 
 APP = "com.example.way"

@@ -21,7 +21,7 @@ before = looked()
 module = importlib.import_module(sys.argv[1])
 assert looked() == before
 assert callable(module.flow)
-print(sorted({"flows.settings", "flows.runtime.process", "confluent_kafka", "pycurl", "_ssl"} & set(sys.modules)))
+print(sorted({"flows.settings", "flows.runtime.lifecycle", "confluent_kafka", "pycurl", "_ssl"} & set(sys.modules)))
 """
 
 

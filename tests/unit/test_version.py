@@ -14,7 +14,7 @@ from flows.observe.metrics.collector import Metrics
 from flows.observe.metrics.vocabulary import PACKAGE
 from flows.observe.recent import Recent
 from flows.observe.status import status
-from flows.runtime.process import Process
+from flows.runtime.stream import Stream
 from flows.settings import load
 from tests.fixtures.scrape import Scrape
 
@@ -61,7 +61,7 @@ def test_the_command_says_it(capsys: pytest.CaptureFixture[str]) -> None:
 def test_status_and_metrics_of_a_process_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METRICS_KEY", "metrics-key")
     (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    parts = Process(load(tmp_path / "stream.toml")).parts
+    parts = Stream(load(tmp_path / "stream.toml")).parts
     assert status(parts, Recent(parts))["versions"]["package"] == VERSION
     page, _ = Metrics(parts).page("text/plain")
     assert Scrape(page.decode()).one("appsflyer_stream_build_info", version=VERSION) == 1

@@ -8,7 +8,7 @@ import structlog
 
 from connectors.limited_log import write_counts
 from flows.runtime.bar import bar_of_counts
-from flows.runtime.rekey.process import Rekeying
+from flows.runtime.rekey.wiring import Rekeying
 
 log = structlog.get_logger()
 

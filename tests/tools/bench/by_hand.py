@@ -20,9 +20,10 @@ from connectors.delivery.items import Item
 from connectors.delivery.sink import PART
 from flows.domain.event import Event, Position, Record
 from flows.domain.punctuation import Punctuation
-from flows.runtime.process import Process
 from flows.runtime.start import _collect_garbage_rarely
+from flows.runtime.stream import Stream
 from flows.settings import load
+from tests.fixtures.wired import stream_of
 
 if TYPE_CHECKING:
     from flows.operators.identify import IdentifyLogic
@@ -39,7 +40,7 @@ class ByHand:
     """One process's parts, and what each step has used."""
 
     def __init__(self, settings: Path) -> None:
-        self.process = Process(load(settings), has_recovery=True)
+        self.process = stream_of(load(settings), has_recovery=True)
         self.process.connect()
         source: Any = self.process.source
         self.parts = [source.build_part("source", name, None) for name in source.list_parts()]
@@ -117,7 +118,7 @@ class ByHand:
         return result
 
 
-def bookkeeping_seconds(process: Process, count: int) -> float:
+def bookkeeping_seconds(process: Stream, count: int) -> float:
     """Return what the ledger, the journal and the list of what is unfinished take for so many deliveries."""
     sync = process.ledger.sync_names[0]
     positions = [Position("bookkeeping", 0, offset) for offset in range(count)]

@@ -48,10 +48,11 @@ class NoJournal(Journal):
         pass
 
 
-import flows.runtime.process  # noqa: E402 - patched before the stream is built
+import flows.runtime.stream  # noqa: E402 - patched before the stream is built
+import flows.runtime.wiring  # noqa: E402
 
-flows.runtime.process.Ledger = BareLedger  # type: ignore[attr-defined]  # the point of this module
-flows.runtime.process.Journal = NoJournal  # type: ignore[attr-defined]  # the point of this module
+flows.runtime.stream.Ledger = BareLedger  # type: ignore[attr-defined]  # the point of this module
+flows.runtime.wiring.Journal = NoJournal  # type: ignore[attr-defined]  # the point of this module
 
 from flows.stream import flow  # noqa: E402
 

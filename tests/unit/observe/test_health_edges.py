@@ -8,7 +8,7 @@ import pytest
 
 from connectors.local_http import why_refused
 from flows.observe.server import HealthServer, listen
-from flows.runtime.process import Process
+from flows.runtime.stream import Stream
 from flows.settings import load
 
 SETTINGS = """\
@@ -33,7 +33,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setenv("HEALTH_KEY", "health-key")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    server = HealthServer(Process(load(tmp_path / "stream.toml")).parts, listen("127.0.0.1", 0))
+    server = HealthServer(Stream(load(tmp_path / "stream.toml")).parts, listen("127.0.0.1", 0))
     yield server.port
     server.stop()
 
@@ -44,7 +44,7 @@ def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setenv("HEALTH_KEY", "health-key")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    parts = Process(load(tmp_path / "stream.toml")).parts
+    parts = Stream(load(tmp_path / "stream.toml")).parts
     server = HealthServer(parts, listen("127.0.0.1", 0), first_request_seconds=0.5)
     yield server.port
     server.stop()

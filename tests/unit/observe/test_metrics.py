@@ -17,7 +17,7 @@ from flows.observe.metrics.collector import Metrics, PartsCollector
 from flows.observe.metrics.memory_limit import memory_limit_bytes
 from flows.observe.metrics.readings import Readings
 from flows.observe.readiness import checks
-from flows.runtime.process import Process
+from flows.runtime.stream import Stream
 from flows.settings import load
 from tests.fixtures.scrape import Scrape
 from tests.tools.pages.metrics import document
@@ -51,10 +51,10 @@ FAMILIES = {each.name.removesuffix("_total"): each for each in v.EVERY}
 
 
 @pytest.fixture
-def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Process:
+def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stream:
     monkeypatch.setenv("METRICS_KEY", "metrics-key")
     (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    return Process(load(tmp_path / "stream.toml"))
+    return Stream(load(tmp_path / "stream.toml"))
 
 
 def test_the_document_is_made_of_the_vocabulary() -> None:
@@ -75,7 +75,7 @@ def test_every_metric_has_one_name_one_meaning_and_says_what_to_do() -> None:
             ), each.name
 
 
-def test_what_is_read_is_in_the_vocabulary_with_exactly_its_labels(process: Process) -> None:
+def test_what_is_read_is_in_the_vocabulary_with_exactly_its_labels(process: Stream) -> None:
     """Before anything was read: every series of a closed set is there, with 0, so that its first growth is seen."""
     found = {each.name: each for each in PartsCollector(process.parts).collect()}
     for name, family in found.items():
@@ -93,7 +93,7 @@ def test_what_is_read_is_in_the_vocabulary_with_exactly_its_labels(process: Proc
     assert {labels["reason"] for labels, _ in outcomes.select(v.REFUSED.name)} == of_decode
 
 
-def test_what_livez_and_readyz_say_can_be_read_as_numbers(process: Process) -> None:
+def test_what_livez_and_readyz_say_can_be_read_as_numbers(process: Stream) -> None:
     found = Scrape(Metrics(process.parts).page("")[0].decode())
     said = {each.name: float(each.is_alive) for each in parts_alive(process.parts)}
     assert {labels["part"]: value for labels, value in found.select(v.ALIVE.name)} == said
@@ -103,12 +103,12 @@ def test_what_livez_and_readyz_say_can_be_read_as_numbers(process: Process) -> N
     assert asked["keys"] == 1
 
 
-def test_a_key_that_is_gone_shows(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_gone_shows(process: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("METRICS_KEY")
     assert Scrape(Metrics(process.parts).page("")[0].decode()).one(v.READY.name, check="keys") == 0
 
 
-def test_a_state_disk_without_room_shows(process: Process) -> None:
+def test_a_state_disk_without_room_shows(process: Stream) -> None:
     """It moves, for a restart would heal nothing; it is not ready, and says why nothing is delivered."""
     whole = 100 * RESERVE_BYTES
     process.parts.disk = StateDisk(
@@ -125,7 +125,7 @@ def test_a_state_disk_without_room_shows(process: Process) -> None:
     assert found.one(v.STATE_DISK_RESERVE.name) == RESERVE_BYTES
 
 
-def test_stopping_shows(process: Process) -> None:
+def test_stopping_shows(process: Stream) -> None:
     assert isinstance(process.parts.shutdown, Shutdown)
     process.parts.shutdown.request()
     found = Scrape(Metrics(process.parts).page("")[0].decode())

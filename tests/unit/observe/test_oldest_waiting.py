@@ -16,7 +16,7 @@ from flows.domain.warm_up import WarmUp
 from flows.observe.metrics import vocabulary as v
 from flows.observe.metrics.collector import Metrics
 from flows.operators.stages import decode_records
-from flows.runtime.process import Process
+from flows.runtime.stream import Stream
 from flows.settings import load
 from tests.fixtures.scrape import Scrape
 
@@ -112,7 +112,7 @@ events = "all"
 def test_the_metric_says_it_in_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OLDEST_KEY", "x")
     (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    process = Process(load(tmp_path / "stream.toml"))
+    process = Stream(load(tmp_path / "stream.toml"))
     process.parts.now_ms = lambda: 100_000
 
     def scraped() -> float:

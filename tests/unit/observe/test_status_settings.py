@@ -9,8 +9,8 @@ import pytest
 from flows.commands.main import main
 from flows.domain.event import Position
 from flows.observe.server import HealthServer, listen
-from flows.runtime.process import Process
 from flows.runtime.settings_file import SettingsFile
+from flows.runtime.stream import Stream
 from flows.settings import load
 from flows.settings.lenient import health_of
 from flows.settings.model import Settings
@@ -37,7 +37,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     listening = listen("127.0.0.1", 0)
     path = tmp_path / "stream.toml"
     path.write_text(SETTINGS.format(port=listening.getsockname()[1]), encoding="utf-8")
-    process = Process(load(path))
+    process = Stream(load(path))
     process.ledger.open_all([Position("t", 0, offset) for offset in range(12)])
     process.parts.heartbeat.worker()
 

@@ -11,7 +11,7 @@ from flows.domain.fate import DeadLetterReason
 from flows.observe.recent import WINDOW_SECONDS, Recent
 from flows.observe.status import status
 from flows.observe.verdict import SliceState, judge_slice
-from flows.runtime.process import Process
+from flows.runtime.stream import Stream
 from flows.settings import load
 
 REFUSED = "main (android) is paused: the key is not the S2S key of this app; correct the key, the app id or the plan"
@@ -148,7 +148,7 @@ def test_the_window_forgets_what_is_older(tmp_path: Path, monkeypatch: pytest.Mo
     """Dead letters that grew are degraded as long as they are in the window, and no longer."""
     monkeypatch.setenv("VERDICT_KEY", "x")
     (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    parts = Process(load(tmp_path / "stream.toml")).parts
+    parts = Stream(load(tmp_path / "stream.toml")).parts
     parts.heartbeat.worker()
     now = 0.0
     recent = Recent(parts, lambda: now)

@@ -24,7 +24,7 @@ from flows.domain.user import IdentityRules, User
 from flows.operators.replay import Keyed, ReplayLedger, read_again, with_logins
 from flows.operators.replay_choice import LeftOut, LetterChoice
 from flows.operators.replay_filters import Filters
-from flows.runtime.replay.process import replay_rules
+from flows.runtime.replay.wiring import replay_rules
 
 SYNCS = (
     Sync("production", selections=(Selection("Order", send_as="af_purchase"), Selection("Order", send_as="order"))),

@@ -24,7 +24,7 @@ from flows.domain.fate import DeadLetter, DeadLetterReason
 from flows.domain.ledger import Ledger
 from flows.operators.user_store import SHARDS
 from flows.operators.window import MicroBatch
-from tests.unit.runtime.test_process import _process
+from tests.unit.runtime.test_stream_parts import _stream
 
 _MB = 1 << 20
 
@@ -84,20 +84,20 @@ def test_large_ones_come_back_from_the_disk_a_few_at_a_time(outbox: Outbox) -> N
 
 def test_the_source_waits_when_what_waits_is_large(tmp_path: Path) -> None:
     """`max_pending` bounds their bytes, too: 4 KB each on average."""
-    process = _process(tmp_path, has_recovery=True)
+    process = _stream(tmp_path, has_recovery=True)
     for shard in range(SHARDS):
         process.hearing.loaded(str(shard))
     most_bytes = process.settings.delivery.max_pending_bytes
     assert most_bytes == process.settings.delivery.max_pending * PENDING_EVENT_BYTES
     deliveries: list[Delivery] = []
-    while process._room() > 0:
+    while process.delivering.room() > 0:
         deliveries.append(a_delivery(len(deliveries)))
         _take(process.outbox, deliveries[-1])
         assert len(deliveries) * _MB <= most_bytes + _MB
     assert process.ledger.room() > 0
     for each in deliveries[:2]:
         process.outbox.delivered(each)
-    assert process._room() > 0
+    assert process.delivering.room() > 0
     process.journal.close()
 
 

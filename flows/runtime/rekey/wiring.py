@@ -1,6 +1,5 @@
 """What the threads of one rekeying share: the two ends in Kafka, the ledger between them, and the wish to stop."""
 
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,7 +31,6 @@ from flows.domain.slice import Slice
 from flows.runtime.rekey import report
 from flows.runtime.rekey.counts import RekeyCounts
 from flows.runtime.rekey.place import Place
-from flows.runtime.signals import keep_waiting
 
 log = structlog.get_logger()
 
@@ -40,6 +38,7 @@ MOST_PENDING_BYTES: Final = 64 << 20
 """Of keys and values that Kafka has not acknowledged; what is fetched already may come on top."""
 COMMIT_SECONDS: Final = 1.0
 """What is read between two commits is written again after a crash."""
+_FAILED: Final = 1
 _WRITTEN: Final = 0
 """The ledger's one place: its entries are not syncs here but records to write."""
 
@@ -68,7 +67,7 @@ class Rekeying:
         self._pending_bytes = 0
         self._counting = Lock()
         self._producer: OrderedProducer | None = None
-        self._is_closed = False
+        self.is_closed = False
         self._hand_over: HandOver | None = None
         self._until: dict[int, int] = {}
         self._target_watch: TargetWatch | None = None
@@ -115,7 +114,7 @@ class Rekeying:
         )
         self.source = self.kafka
         self.sink = KafkaOutput(
-            producer, self.shutdown, lambda: self.ledger.open_events, self._drain_seconds, self._closed
+            producer, self.shutdown, lambda: self.ledger.open_events, self._drain_seconds, self.close
         )
 
     def rekey_records(self, records: list[Record]) -> Iterable[tuple[str, list[ProducerRecord]]]:
@@ -142,21 +141,16 @@ class Rekeying:
         """How many records Kafka has acknowledged."""
         return self.ledger.syncs[_WRITTEN].delivered
 
-    def finish(self) -> None:
-        """End the run where no item came to the sink, for Bytewax neither opens nor closes it then; hand over."""
-        if self.shutdown.input_is_over and not self._is_closed and not self.ledger.open_events:
-            self._closed()
-        if self._hand_over is not None and self._is_closed:
-            self._finish_hand_over(self._hand_over)
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing waits for an answer."""
+        return not self.ledger.open_events
 
-    def restart_if_asked(self) -> None:
-        """Begin again in the same process, with the same command, where the source has asked for it."""
-        keep_waiting()  # from here on a signal is for the program that this process becomes
-        if self.shutdown.restart:
-            log.warning("restarting")
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - our own command
+    def ended(self, *, has_failed: bool) -> int:  # noqa: ARG002 - what is not acknowledged is read again
+        """Hand over; return 1 where that cannot be yet."""
+        if self._hand_over is not None and self.is_closed:
+            return self._finish_hand_over(self._hand_over)
+        return 0
 
     def _may_hand_over(self, target: TargetTopic) -> bool:
         """Find out where it is to end, if anywhere; return False if a stop was requested before Kafka has said it."""
@@ -167,7 +161,7 @@ class Rekeying:
         self._until.update(cut or {})
         return cut is not None
 
-    def _finish_hand_over(self, hand_over: HandOver) -> None:
+    def _finish_hand_over(self, hand_over: HandOver) -> int:
         ends = None
         if unreadable := self.kafka.unreadable:
             for text in unreadable.values():
@@ -181,13 +175,13 @@ class Rekeying:
                 sys.stderr.write(f"{problem}\n")
         if ends is None:
             sys.stderr.write("nothing is handed over yet; run the same command again\n")
-            sys.stderr.flush()
-            os._exit(1)  # at the interpreter's exit nothing else sets the code
+            return _FAILED
         place = self._place
         sys.stdout.write(
             f"The group {place.stream_group_id} goes on in {place.to_topic} where it stood in {place.source.topic}. "
             f'Now set source.topic = "{place.to_topic}"; slices need another state.directory, too.\n'
         )
+        return 0
 
     def _begun(self, topic: str, partition: int, offset: int) -> None:
         """Take where a partition begins as read up to there: it is committed although nothing may come for long."""
@@ -206,8 +200,9 @@ class Rekeying:
         with self._counting:
             self._pending_bytes -= size_bytes
 
-    def _closed(self) -> None:
-        self._is_closed = True
+    def close(self) -> None:
+        """End the run: everything is written, or what is not is read again."""
+        self.is_closed = True
         if self._producer is not None:
             self._producer.close()
         self.kafka.close()  # commits the watermark, now that everything is written that will be

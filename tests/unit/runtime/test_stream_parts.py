@@ -1,4 +1,4 @@
-"""What the parts of one process tell each other: what may be read, what may be set aside, what the journal may drop."""
+"""What the parts of one stream tell each other: what may be read, what may be set aside, what the journal may drop."""
 
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from connectors.state.journal import DELIVERED, Journal
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from flows.domain.event import Position
 from flows.operators.user_store import SHARDS
-from flows.runtime.process import Process
+from flows.runtime.stream import Stream
 from flows.settings import load
+from tests.fixtures.wired import stream_of
 
 SETTINGS = """\
 [source]
@@ -32,24 +33,24 @@ events = "all"
 PLACE = ("events", 0)
 
 
-def _process(directory: Path, *, has_recovery: bool) -> Process:
+def _stream(directory: Path, *, has_recovery: bool) -> Stream:
     (directory / "stream.toml").write_text(SETTINGS)
-    return Process(load(directory / "stream.toml"), has_recovery=has_recovery)
+    return stream_of(load(directory / "stream.toml"), has_recovery=has_recovery)
 
 
 def _delivery(offset: int) -> Delivery:
     return Delivery("one", 0, "e", "id123456789", b"{}", b"", None, Position("events", 0, offset), 0)
 
 
-def _deliver(process: Process, offset: int) -> None:
-    process.ledger.open(Position("events", 0, offset))
-    process.outbox.add(_delivery(offset))
-    process.outbox.delivered(_delivery(offset))
-    process._settle()
+def _deliver(stream: Stream, offset: int) -> None:
+    stream.ledger.open(Position("events", 0, offset))
+    stream.outbox.add(_delivery(offset))
+    stream.outbox.delivered(_delivery(offset))
+    stream.delivering._settle()
 
 
-def _read_topic(process: Process, acknowledged: dict[tuple[str, int], int], monkeypatch: pytest.MonkeyPatch) -> None:
-    source = process.parts.source = source_of(process.settings.source).open(process.opening())
+def _read_topic(stream: Stream, acknowledged: dict[tuple[str, int], int], monkeypatch: pytest.MonkeyPatch) -> None:
+    source = stream.parts.source = source_of(stream.settings.source).open(stream.opening())
     monkeypatch.setattr(source, "committed", lambda: acknowledged)
 
 
@@ -58,70 +59,70 @@ def test_the_journal_keeps_what_lies_above_the_last_acknowledged_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_recovery: bool
 ) -> None:
     """The low watermark runs ahead of it, and a start without the store begins there: with `-r` and without."""
-    process = _process(tmp_path, has_recovery=has_recovery)
+    stream = _stream(tmp_path, has_recovery=has_recovery)
     acknowledged: dict[tuple[str, int], int] = {}
-    _read_topic(process, acknowledged, monkeypatch)
+    _read_topic(stream, acknowledged, monkeypatch)
     for offset in range(6):
-        _deliver(process, offset)
-        process._snapshot_taken()
+        _deliver(stream, offset)
+        stream.delivering._snapshot_taken()
     for group in (None, 3):
         if group is not None:
             acknowledged[PLACE] = group
         for _ in range(2 * KEPT_SNAPSHOTS):
-            process._snapshot_taken()
-        known = Journal(process.settings.state.directory / "journal")
+            stream.delivering._snapshot_taken()
+        known = Journal(stream.settings.state.directory / "journal")
         kept = [offset for offset in range(6) if known.recall((Position("events", 0, offset), "one", 0)) == DELIVERED]
         known.close()
         assert kept == list(range(group or 0, 6))
-    process.journal.close()
+    stream.journal.close()
 
 
 def test_with_a_store_it_keeps_what_this_run_has_not_read_again_yet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last snapshot may lie below the group's offset: what it makes the source read again is still needed."""
-    first = _process(tmp_path, has_recovery=True)
+    first = _stream(tmp_path, has_recovery=True)
     _deliver(first, 5)
     first.journal.close()
     (tmp_path / "state" / "lock").unlink()  # it is held by this very process
-    second = _process(tmp_path, has_recovery=True)
+    second = _stream(tmp_path, has_recovery=True)
     _read_topic(second, {PLACE: 6}, monkeypatch)
     for _ in range(2 * KEPT_SNAPSHOTS):
-        second._snapshot_taken()
+        second.delivering._snapshot_taken()
     assert second.journal.recall((Position("events", 0, 5), "one", 0)) == DELIVERED
     second.journal.close()
 
 
 def test_it_says_when_no_more_can_be_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the most, an app in trouble takes room from the others after all: the log names it, and not too often."""
-    process = _process(tmp_path, has_recovery=True)
+    stream = _stream(tmp_path, has_recovery=True)
     monkeypatch.setattr(outbox, "MOST_SET_ASIDE", 2)
     with capture_logs() as logs:
         for offset in range(5):
-            process.ledger.open(Position("events", 0, offset))
-            process.outbox.add(_delivery(offset))
-            assert process._set_aside(_delivery(offset), Attempts()) is (offset < 2)
+            stream.ledger.open(Position("events", 0, offset))
+            stream.outbox.add(_delivery(offset))
+            assert stream.delivering._set_aside(_delivery(offset), Attempts()) is (offset < 2)
     (said,) = logs
     assert said["event"].startswith("no more can be set aside for an app in trouble")
     assert said["lane"] == _delivery(0).lane
-    for spill in process.outbox._spills.values():
+    for spill in stream.outbox._spills.values():
         spill.close()
-    process.journal.close()
+    stream.journal.close()
 
 
 def test_a_state_disk_that_is_nearly_full_stops_reading_and_setting_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What room there is belongs to the snapshots."""
-    process = _process(tmp_path, has_recovery=True)
-    assert process._room() == 0, "nobody's users are loaded yet"
+    stream = _stream(tmp_path, has_recovery=True)
+    assert stream.delivering.room() == 0, "nobody's users are loaded yet"
     for shard in range(SHARDS):
-        process.hearing.loaded(str(shard))
-    assert process._room() == process.settings.delivery.max_pending
-    monkeypatch.setattr(process._disk, "has_room", lambda: False)
-    assert process._room() == 0
-    process.ledger.open(Position("events", 0, 1))
-    process.outbox.add(_delivery(1))
-    assert process._set_aside(_delivery(1), Attempts()) is False
-    assert process.outbox.set_aside_count == 0
-    process.journal.close()
+        stream.hearing.loaded(str(shard))
+    assert stream.delivering.room() == stream.settings.delivery.max_pending
+    monkeypatch.setattr(stream.state.disk, "has_room", lambda: False)
+    assert stream.delivering.room() == 0
+    stream.ledger.open(Position("events", 0, 1))
+    stream.outbox.add(_delivery(1))
+    assert stream.delivering._set_aside(_delivery(1), Attempts()) is False
+    assert stream.outbox.set_aside_count == 0
+    stream.journal.close()
