@@ -12,24 +12,8 @@ from flows.domain.arrivals import Arrivals
 from flows.domain.brake import Brake
 from flows.domain.event import Platform, Position
 from flows.domain.fate import DeadLetterReason, FilterReason
+from flows.domain.open_entries import REFUSAL_BIT, OpenEntries, oldest_ms
 from flows.domain.warning import EventWarning
-
-_PLACE_BITS = 20
-"""A record is at most 1 MB, so it holds fewer than 2^20 events."""
-
-
-class LedgerError(Exception):
-    """An entry was closed twice, closed without being open, or opened twice: a defect, so the process must stop."""
-
-
-class _OpenEntries:
-    """The open entries of one source partition: event → bits, one a sync and copy, or the refusal's."""
-
-    __slots__ = ("next_offset", "open")
-
-    def __init__(self) -> None:
-        self.open: dict[int, int] = {}
-        self.next_offset: int | None = None
 
 
 class SyncCounts:
@@ -83,13 +67,10 @@ class Ledger:
         self.syncs = [SyncCounts() for _ in sync_names]
         self._max_pending = max_pending
         self.brake = brake or Brake(1.0, 1)
-        self._partitions: dict[tuple[str, int], _OpenEntries] = {}
-        self._open_events = 0
+        self._entries = OpenEntries(len(self.sync_names))
         self._held_events = 0
         self._held_bytes = 0
         self._lock = Lock()
-        self._width = max(1, len(self.sync_names))
-        self._refusal_bit = 1 << 0  # an event is refused or belongs to the syncs, never both
         self._every_sync = ((1 << len(self.sync_names)) - 1) << 1
         self._retired: list[SyncCounts] = []
         self.arrivals = Arrivals()
@@ -107,7 +88,7 @@ class Ledger:
         """
         with self._lock:
             if sync not in self.sync_names:
-                self._widen()
+                self._entries.widen(len(self.sync_names) + 1)
                 self.sync_names = (*self.sync_names, sync)
                 counts = SyncCounts()
                 counts.filtered[FilterReason.NOT_SELECTED] = self.read - self.refused.total() - self.open_refusals
@@ -119,7 +100,7 @@ class Ledger:
         """Return how many more events may be read now. Held events take no room, for what they wait for is unread."""
         if self.brake.is_on:
             return 0
-        return self._max_pending - (self._open_events - self._held_events)
+        return self._max_pending - (self._entries.events - self._held_events)
 
     def open(self, position: Position) -> None:
         """Open an event's entries, one for each enabled sync."""
@@ -132,8 +113,8 @@ class Ledger:
     def open_all(self, events: Iterable[Position], refused: Iterable[Position] = ()) -> None:
         """Open what was read together, at once: the watermark never stands above what is still to be opened."""
         with self._lock:
-            opened = self._open_bits(events, self._every_sync)
-            refusals = self._open_bits(refused, self._refusal_bit)
+            opened = self._entries.open(events, self._every_sync)
+            refusals = self._entries.open(refused, REFUSAL_BIT)
             self.read += opened + refusals
             self.open_refusals += refusals
             for counts in self._retired:
@@ -143,49 +124,44 @@ class Ledger:
         """Count a record that holds no event, a tombstone or an empty upload body; move the watermark past it."""
         with self._lock:
             self.empty += 1
-            partition = self._partition(position)
-            partition.next_offset = max(position.offset + 1, partition.next_offset or 0)
+            self._entries.pass_by(position)
 
     def open_copy(self, position: Position, sync: int, copy: int) -> None:
         """Open the entry of a further name under which a sync sends an event."""
         with self._lock:
-            partition = self._partitions.get((position.source, position.partition))
-            known = partition.open.get(_key(position), 0) if partition is not None else 0
-            if not known:
-                raise LedgerError(f"{position} got a copy, but no entry of it is open")
-            self._add_bits(position, self._bit(sync, copy))
+            self._entries.add_copy(position, sync, copy)
             self.syncs[sync].copies += 1
 
     def resume(self, position: Position, sync: int, copy: int) -> None:
         """Open the entry of an event that an earlier run had read and left pending."""
         with self._lock:
-            self._add_bits(position, self._bit(sync, copy))
+            self._entries.add(position, sync, copy)
             self.syncs[sync].copies += 1
             self.syncs[sync].resumed += 1
 
     def resume_refused(self, position: Position) -> None:
         """Open the entry of a refusal that an earlier run had read and not yet stored."""
         with self._lock:
-            self._add_bits(position, self._refusal_bit)
+            self._entries.add_refusal(position)
             self.read += 1
             self.open_refusals += 1
 
     def filtered(self, position: Position, sync: int, reason: FilterReason, copy: int = 0) -> None:
         """Close an entry that the sync does not want."""
         with self._lock:
-            self._close(position, self._bit(sync, copy))
+            self._entries.close(position, sync, copy)
             self.syncs[sync].filtered[reason] += 1
 
     def duplicate(self, position: Position, sync: int, copy: int) -> None:
         """Close an entry whose event was taken before."""
         with self._lock:
-            self._close(position, self._bit(sync, copy))
+            self._entries.close(position, sync, copy)
             self.syncs[sync].duplicate += 1
 
     def delivered(self, position: Position, sync: int, copy: int) -> None:
         """Close an entry that AppsFlyer has accepted."""
         with self._lock:
-            self._close(position, self._bit(sync, copy))
+            self._entries.close(position, sync, copy)
             self.syncs[sync].delivered += 1
             self.brake.delivered()
 
@@ -200,11 +176,11 @@ class Ledger:
             if not is_foreign:
                 self.brake.dead_lettered(reason)
             if sync is None:
-                self._close(position, self._refusal_bit)
+                self._entries.close_refusal(position)
                 self.refused[reason] += 1
                 self.open_refusals -= 1
             else:
-                self._close(position, self._bit(sync, copy))
+                self._entries.close(position, sync, copy)
                 self.syncs[sync].dead_lettered[reason] += 1
 
     def held(self, change: int, change_bytes: int = 0) -> None:
@@ -234,140 +210,37 @@ class Ledger:
     def pending(self, sync: int) -> int:
         """Return how many of a sync's entries are open: counted one by one, not derived from the other numbers."""
         with self._lock:
-            masks = [mask for partition in self._partitions.values() for mask in partition.open.values()]
-        copies = max((mask.bit_length() for mask in masks), default=0) // self._width + 1
-        of_sync = sum(self._bit(sync, copy) for copy in range(copies))
-        return sum((mask & of_sync).bit_count() for mask in masks)
+            masks = self._entries.masks()
+        return self._entries.of_sync(masks, sync)
 
     def oldest_ms(self) -> dict[str, int]:
         """Return sync → when the oldest of its open entries had arrived, in ms since the epoch; without it: none is."""
         with self._lock:
-            width, names = self._width, self.sync_names
-            places = [(place, list(partition.open.items())) for place, partition in self._partitions.items()]
-        row = (1 << width) - 1
-        oldest: dict[str, int] = {}
-        for place, entries in places:
-            entries.sort()
-            self.arrivals.forget_below(place, entries[0][0] >> _PLACE_BITS if entries else None)
-            unseen = row
-            for key, bits in entries:
-                rest, found = bits >> 1, 0
-                while rest:
-                    found |= rest & row
-                    rest >>= width
-                if not found & unseen:
-                    continue
-                time_ms = self.arrivals.of(place, key >> _PLACE_BITS)
-                if time_ms is None:
-                    continue
-                for sync, name in enumerate(names):
-                    if found & unseen & 1 << sync:
-                        oldest[name] = min(oldest.get(name, time_ms), time_ms)
-                unseen &= ~found
-                if not unseen:
-                    break
-        return oldest
+            names, copied = self.sync_names, self._entries.copied()
+        return oldest_ms(copied, names, self.arrivals)
 
     def pending_refusals(self) -> int:
         """Return how many refusals are not yet stored."""
         with self._lock:
-            masks = [mask for partition in self._partitions.values() for mask in partition.open.values()]
-        return sum(bool(mask & self._refusal_bit) for mask in masks)
+            masks = self._entries.masks()
+        return sum(bool(mask & REFUSAL_BIT) for mask in masks)
 
     @property
     def open_events(self) -> int:
         """How many events have an open entry."""
-        return self._open_events
+        return self._entries.events
 
     def watermark(self, source: str, partition: int) -> int | None:
         """Return the lowest offset of a partition that is not final; None if nothing of it was decoded."""
         with self._lock:
-            of_partition = self._partitions.get((source, partition))
-            if of_partition is None:
-                return None
-            if of_partition.open:
-                return min(of_partition.open) >> _PLACE_BITS
-            return of_partition.next_offset
+            return self._entries.watermark(source, partition)
 
     def pending_offsets(self, source: str, partition: int) -> tuple[list[int], int] | None:
         """Return the offsets that are not final, sorted, and the one after the last that was read; None before that."""
         with self._lock:
-            of_partition = self._partitions.get((source, partition))
-            if of_partition is None or of_partition.next_offset is None:
-                return None
-            keys, until = list(of_partition.open), of_partition.next_offset
-        return sorted({key >> _PLACE_BITS for key in keys}), until
+            found = self._entries.offsets(source, partition)
+        return None if found is None else (sorted(set(found[0])), found[1])
 
     def watermarks(self) -> dict[tuple[str, int], int]:
         """Return the watermark of every source partition of which something was decoded."""
-        return {place: offset for place in list(self._partitions) if (offset := self.watermark(*place)) is not None}
-
-    def _widen(self) -> None:
-        """Make room for one more sync in the bits of what is open; it is rare, and as a rule at the start."""
-        old = self._width
-        self._width = len(self.sync_names) + 1
-        row = (1 << old) - 1
-        for partition in self._partitions.values():
-            for key, bits in partition.open.items():
-                widened, rest, copy = bits & self._refusal_bit, bits >> 1, 0
-                while rest:
-                    widened |= (rest & row) << (1 + copy * self._width)
-                    rest, copy = rest >> old, copy + 1
-                partition.open[key] = widened
-
-    def _bit(self, sync: int, copy: int) -> int:
-        return 1 << (1 + sync + copy * self._width)
-
-    def _partition(self, position: Position) -> _OpenEntries:
-        partition = self._partitions.get(position[:2])
-        if partition is None:
-            partition = self._partitions[position[:2]] = _OpenEntries()
-        return partition
-
-    def _open_bits(self, positions: Iterable[Position], bits: int) -> int:
-        """Open an entry for each; return how many."""
-        count = 0
-        partition = None
-        place: tuple[str, int] = ("", -1)
-        for position in positions:
-            source, number, offset, index = position
-            if partition is None or place != (source, number):
-                place = (source, number)
-                partition = self._partition(position)
-            key = offset << _PLACE_BITS | index
-            if key in partition.open:
-                raise LedgerError(f"{position} was opened twice")
-            if partition.next_offset is None or partition.next_offset <= offset:
-                partition.next_offset = offset + 1
-            count += 1
-            if bits:
-                partition.open[key] = bits
-        if bits:
-            self._open_events += count
-        return count
-
-    def _add_bits(self, position: Position, bits: int) -> None:
-        partition = self._partition(position)
-        key = _key(position)
-        known = partition.open.get(key, 0)
-        if known & bits:
-            raise LedgerError(f"{position} was opened twice")
-        partition.open[key] = known | bits
-        self._open_events += not known
-
-    def _close(self, position: Position, bit: int) -> None:
-        partition = self._partitions.get(position[:2])
-        key = _key(position)
-        bits = partition.open.get(key, 0) if partition is not None else 0
-        if partition is None or not bits & bit:
-            raise LedgerError(f"{position} was closed, but its entry is not open")
-        open_entries = partition.open
-        if bits == bit:
-            del open_entries[key]
-            self._open_events -= 1
-        else:
-            open_entries[key] = bits ^ bit
-
-
-def _key(position: Position) -> int:
-    return position.offset << _PLACE_BITS | position.place
+        return {place: offset for place in self._entries.places() if (offset := self.watermark(*place)) is not None}

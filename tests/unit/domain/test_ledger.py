@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetterReason, FilterReason
-from flows.domain.ledger import Ledger, LedgerError
+from flows.domain.ledger import Ledger
+from flows.domain.open_entries import LedgerError
 from flows.domain.warning import EventWarning
 from tests.fixtures.examples import examples
 
