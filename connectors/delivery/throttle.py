@@ -29,7 +29,7 @@ class Limiter:
         own = max(requests_per_second, 0.0)
         if own >= 1:
             whole = floor(own)
-            own = (part.index + 1) * whole // part.count - part.index * whole // part.count
+            own = float((part.index + 1) * whole // part.count - part.index * whole // part.count)
         if requests_per_second > 0 and (not own or (own < 1 and part.count > 1)):
             raise ValueError(f"{requests_per_second:g} requests per second, divided among {part.count} slices")
         self.requests_per_second = own / _WINDOW_SECONDS
