@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What a key expects and what to do, in words. Alone it is for tables, which report their keys' mistakes."""
+    """What a key expects and what to do, in words. Alone it is for tables, which report their keys' problems."""
 
     what: str
     do: str
@@ -28,7 +28,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Expects(Hint):
-    """As Hint; and whatever is wrong with the value, however deep inside it, becomes one mistake with these words."""
+    """As Hint; and whatever is wrong with the value, however deep inside it, becomes one problem with these words."""
 
     options: tuple[str, ...] = ()
     """The texts to choose from, for «did you mean»."""

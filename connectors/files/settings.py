@@ -3,12 +3,14 @@
 import glob
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from connectors.ports import SourceSettings
 from connectors.table import Table
 from connectors.values import Flag, Paths
 from connectors.values import Path as PathText
+
+_FOLLOW: Final = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class FilesSource:
     kind: ClassVar[str] = "files"
     paths: tuple[str, ...]
     """Absolute paths and globs."""
-    follow: bool = False
+    follow: bool = _FOLLOW
     """Keep watching the paths for new files."""
 
 
@@ -34,11 +36,11 @@ class FilesSourceTable(Table):
     """Events are read from Amplitude Export archives: .zip, .json.gz, .json, .ndjson."""
 
     kind: Literal["files"]
-    """Files are for archives that are at hand: a trial, or what an outage left behind."""
+    """Files are for archives that you have: for a trial, or after an outage."""
     paths: Paths
-    """Paths and globs, read in the order of their names; relative ones start at the settings file."""
-    follow: Flag = False
-    """Keep watching the paths for new files; otherwise the stream ends with the last line."""
+    """Paths and globs. The files are read in the order of their names; relative paths start at the settings file."""
+    follow: Flag = _FOLLOW
+    """Wait for new files at these paths; otherwise the stream ends after the last line."""
 
     def settings(self, base: Path) -> FilesSource:
         """Return them, with absolute paths."""
@@ -53,7 +55,7 @@ class FileDeadLettersTable(Table):
     kind: Literal["files"] = "files"
     """Files need nothing else."""
     directory: PathText = "dead-letters"
-    """Where the files are; a relative path starts at the settings file. Nothing removes them but you."""
+    """The directory of the files; a relative path starts at the settings file. The stream never removes them."""
 
     def settings(self, base: Path, _: SourceSettings) -> FileDeadLetters:
         """Return them, with an absolute path."""

@@ -12,6 +12,11 @@ from connectors.ports import LetterSettings, SourceSettings
 from connectors.table import NOT_SHOWN, Broken, Draft, Table
 from connectors.values import HOST, REFERENCE, Expects, Name, choice, number, text
 
+_START: Final = "earliest"
+_ON_OUT_OF_RANGE: Final = "fail"
+_WATCH_PARTITIONS_SECONDS: Final = 60.0
+_WARM_UP_HOURS: Final = 24.0
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaSource:
@@ -21,14 +26,14 @@ class KafkaSource:
     bootstrap_servers: str
     topic: str
     group_id: str
-    start: Literal["earliest", "latest"] = "earliest"
+    start: Literal["earliest", "latest"] = _START
     """Where a group without committed offsets begins."""
-    on_out_of_range: Literal["fail", "earliest"] = "fail"
+    on_out_of_range: Literal["fail", "earliest"] = _ON_OUT_OF_RANGE
     """What to do when Kafka no longer has the next event: stop, or go on with the oldest it has; both say how many
     are gone."""
-    watch_partitions_seconds: float = 60.0
+    watch_partitions_seconds: float = _WATCH_PARTITIONS_SECONDS
     """How often to look for partitions that were added to the topic."""
-    warm_up_hours: float = 24.0
+    warm_up_hours: float = _WARM_UP_HOURS
     """How far before the group's offset a start without state of its own begins to learn, without sending."""
     properties: tuple[tuple[str, str], ...] = ()
     """librdkafka properties."""
@@ -109,29 +114,30 @@ class KafkaSourceTable(Table):
     """Events are read from a Kafka topic."""
 
     kind: Literal["kafka"]
-    """Kafka is for what runs on and on."""
+    """Kafka is for a stream that runs all the time."""
     bootstrap_servers: Servers
-    """Kafka's host:port addresses, with commas between them. Name two or more, so that one broker may be down."""
+    """Kafka's host:port addresses, with commas between them. Name at least two, so that one broker may be down."""
     topic: Topic
-    """The topic with Amplitude's events. Its messages must be keyed by user id, else device id, so that one user's
-    events are together; `check` looks at a sample."""
+    """The topic with Amplitude's events. Its messages must be keyed by user id, else device id, so that one partition
+    has all events of a user; `check` reads a sample."""
     group_id: Name = "amplitude-appsflyer-stream"
-    """The consumer group that progress is committed to, for lag tools and for a start without state. A stream of its
-    own needs a group of its own."""
-    start: Annotated[Literal["earliest", "latest"], choice("earliest", "latest")] = "earliest"
-    """Where a group without committed offsets begins: with the oldest that Kafka has, or with what comes from now on.
-    A first start on a topic with weeks of events sends all of them, and AppsFlyer dates old ones by their arrival."""
-    on_out_of_range: Annotated[Literal["fail", "earliest"], choice("fail", "earliest")] = "fail"
-    """When Kafka no longer has the next event: stop, or go on with the oldest that it has. Both say how many events
-    are gone."""
-    watch_partitions_seconds: Annotated[float, number(1, 86_400)] = 60.0
-    """How often to look for partitions that were added to the topic. They are read after a restart that the process
-    makes by itself."""
-    warm_up_hours: Annotated[float, number(0, 8784)] = 24.0
-    """How far back a start without state of its own, as after its disk was lost, begins to learn without sending. More
-    remembers more identifiers and takes longer; 0 is off."""
+    """The consumer group for the committed offsets. Lag tools and a start without state use them. Each stream needs a
+    group of its own."""
+    start: Annotated[Literal["earliest", "latest"], choice("earliest", "latest")] = _START
+    """Where a group without committed offsets begins: with the oldest record in Kafka, or with records that arrive from
+    now on. A first start with "earliest" sends all events of the topic, and AppsFlyer dates old ones by their
+    arrival."""
+    on_out_of_range: Annotated[Literal["fail", "earliest"], choice("fail", "earliest")] = _ON_OUT_OF_RANGE
+    """When Kafka no longer has the next record: stop, or continue with the oldest record. In both cases the log says
+    how many events are gone."""
+    watch_partitions_seconds: Annotated[float, number(1, 86_400)] = _WATCH_PARTITIONS_SECONDS
+    """How often the stream looks for partitions that were added to the topic. To read them, the process restarts
+    itself."""
+    warm_up_hours: Annotated[float, number(0, 8784)] = _WARM_UP_HOURS
+    """How many hours of events a start without state reads first to learn identifiers, without sending, for example
+    after a disk was lost. More hours remember more identifiers and take longer; 0 is off."""
     properties: KafkaProperties = Field(default_factory=dict)
-    """Any librdkafka property, such as those for TLS and SASL. Passwords only as env:NAME or file:PATH."""
+    """Any librdkafka property, such as those for TLS and SASL. Write passwords as env:NAME or file:PATH."""
 
     def settings(self, base: Path) -> KafkaSource:
         """Return them; `file:` and `*.location` paths are made absolute."""
@@ -144,13 +150,13 @@ class KafkaDeadLettersTable(Table):
     """Events that cannot be delivered go to a Kafka topic."""
 
     kind: Literal["kafka"]
-    """Kafka is for more than one machine: its dead letters are together, and outlive a disk."""
+    """Kafka is for more than one machine: dead letters are in one place, and survive the loss of a disk."""
     topic: Topic
     """The topic for dead letters; not the source's."""
     bootstrap_servers: Servers | None = None
-    """The source's cluster unless given."""
+    """The default is the source's cluster."""
     properties: KafkaProperties | None = None
-    """The source's properties unless these or other bootstrap_servers are given."""
+    """The default is the source's properties; with other bootstrap_servers, none."""
 
     def settings(self, base: Path, source: SourceSettings) -> KafkaDeadLetters:
         """Return them; the cluster is the source's unless given."""

@@ -1,4 +1,4 @@
-"""Obstacles: what keeps a stream from starting although its settings have no mistake, and what to do about each."""
+"""Obstacles: what keeps a stream from starting although its settings have no problem, and what to do about each."""
 
 import os
 from collections.abc import Iterator

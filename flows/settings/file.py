@@ -1,4 +1,4 @@
-"""stream.toml → settings, or every mistake in it at once."""
+"""stream.toml → settings, or every problem in it at once."""
 
 import tomllib
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from flows.settings.convert import convert
-from flows.settings.mistakes import mistakes
 from flows.settings.model import Settings
 from flows.settings.problems import Problem, SettingsError, key_of
 from flows.settings.rules import broken
 from flows.settings.tables import StreamFile
+from flows.settings.validation import problems_of
 
 
 def load(path: Path) -> Settings:
-    """Read a settings file. Needs no secret, no network and no Kafka. Raises SettingsError with every mistake in it."""
+    """Read a settings file. Needs no secret, no network and no Kafka. Raises SettingsError with every problem in it."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -35,12 +35,12 @@ def parse(text: str, path: Path) -> Settings:
 
 
 def check(document: dict[str, Any], path: Path) -> Settings:
-    """Return the settings of a parsed file. Raises SettingsError with every mistake in it."""
+    """Return the settings of a parsed file. Raises SettingsError with every problem in it."""
     file, problems, meant = None, list[Problem](), frozenset[Any]()
     try:
         file = StreamFile.model_validate(document, context={"base": path.absolute().parent})
     except ValidationError as error:
-        problems, meant = mistakes(path, document, error)
+        problems, meant = problems_of(path, document, error)
     problems += [Problem(path, key_of(location, document), what) for location, what in broken(document, meant)]
     if file is None or problems:
         raise SettingsError(problems)

@@ -12,10 +12,10 @@ from flows.settings.values import EventPaths, PropertyNames, SomeEventPaths
 
 
 class IdentityPathsTable(Table):
-    """Where identifiers are read from: the first path with a real value wins.
+    """The paths that identifiers are read from: the first path with a real value wins.
 
-    A list that is given replaces that identifier's default paths, which docs/mapping.md lists; an empty one reads it
-    from nowhere.
+    A list replaces the default paths of that identifier, which docs/mapping.md lists. With an empty list, the stream
+    does not read the identifier.
     """
 
     appsflyer_id: SomeEventPaths | None = None
@@ -54,7 +54,7 @@ class IdentityPlatformsTable(Table):
 
 
 class IdentityTable(Table):
-    """What is remembered of each user."""
+    """What the stream remembers of each user."""
 
     remember_days: Annotated[float, number(0, 3650, above=True)] = 90.0
     """A user is forgotten so many days after the last event. A remembered user takes up to about 1 KB of memory."""

@@ -1,4 +1,4 @@
-"""What can be had of a settings file that has mistakes: where its stream answers. For those who only look at it."""
+"""What can be had of a settings file that has problems: where its stream answers. For those who only look at it."""
 
 import re
 import tomllib
@@ -31,7 +31,7 @@ def _table(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     table = _parsed(text).get("health")
-    if table is None:  # the mistake stands somewhere else, and TOML is read as a whole or not at all
+    if table is None:  # the problem stands somewhere else, and TOML is read as a whole or not at all
         table = {name: value for line in _lines_of_health(text) for name, value in _parsed(line).items()}
     return table if isinstance(table, dict) else {}
 

@@ -9,6 +9,7 @@ from connectors.ports import LetterSettings, SourceSettings
 from connectors.secrets import SecretRef
 from flows.domain.sync import Sync
 from flows.settings.identity import IdentityTable
+from flows.settings.sync_tables import SyncTable
 from flows.settings.tables import HealthTable, StateTable, WindowTable
 
 
@@ -21,7 +22,7 @@ class SyncSettings:
     keys: tuple[SecretRef, ...]
     """One key, or two during a rotation."""
     key_kind: Literal["s2s_key", "dev_key"] = "s2s_key"
-    paused: bool = False
+    paused: bool = SyncTable.model_fields["paused"].default
     """It takes and keeps its events, and sends none."""
 
     @property

@@ -1,4 +1,4 @@
-"""What is wrong with a settings file: one line for each mistake, all mistakes at once."""
+"""What is wrong with a settings file: one line for each problem, all problems at once."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _WITH_PASSWORD: Final = re.compile(r"^[^/]*//[^/]*@")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake. `text` says what was found, what is expected and what to do, on one line, without secrets."""
+    """One problem. `text` says what was found, what is expected and what to do, on one line, without secrets."""
 
     path: Path
     key: str

@@ -55,14 +55,14 @@ class EventTable(Table):
     name: PropertyName
     """The event's type in Amplitude, letter by letter; "*" is any event."""
     send_as: Name | None = None
-    """Another name to send it under, such as one of AppsFlyer's own (af_purchase), which ad networks understand. An
-    event that two rows select under two names goes out twice."""
+    """Another name to send it under, such as one of AppsFlyer's own names (af_purchase), because ad networks understand
+    these. An event that two rows select under two names goes out twice."""
     where: _Conditions = Field(default_factory=list)
     """Conditions that must all hold."""
 
 
 class PropertyTable(Table):
-    """Which properties of each kind are sent; a kind that is not named sends none."""
+    """The properties of each kind that are sent. A kind that is not named sends none."""
 
     event: WantedNames = Field(default_factory=list)
     """Of the event itself."""
@@ -73,19 +73,19 @@ class PropertyTable(Table):
 
 
 class FieldsTable(Table):
-    """Fields of AppsFlyer's body, and the paths that they are read from: the first with a value wins.
+    """Fields of AppsFlyer's body, and the paths that they are read from: the first path with a value wins.
 
-    A value that AppsFlyer would not take is left out, and counted as the warning invalid_field. Where no path has a
-    value, the built-in rule holds, if there is one; of customer_user_id and ip none does, so name it as the last path.
+    A value that AppsFlyer would not take is left out, and counted as the warning invalid_field. If no path has a value,
+    the built-in rule of the field holds, if there is one. customer_user_id and ip have none: name user_id or ip as the
+    last path.
     """
 
     revenue: SomeValuePaths | None = None
-    """af_revenue, a number: it is the revenue, whatever `$price`, `$quantity` and `$revenue` are."""
+    """af_revenue, a number. It is the revenue, with any `$price`, `$quantity` and `$revenue`."""
     currency: SomeValuePaths | None = None
-    """eventCurrency, before any currency that the event states elsewhere. default_currency holds where there is
-    none."""
+    """eventCurrency. It wins over any currency that the event states elsewhere. Without any, default_currency holds."""
     quantity: SomeValuePaths | None = None
-    """af_quantity, a number, in place of `$quantity`: `$price` times it is the revenue, unless that is mapped, too."""
+    """af_quantity, a number. It replaces `$quantity`. `$price` times it is the revenue, unless revenue is mapped."""
     content_id: SomeValuePaths | None = None
     """af_content_id, text, a number or a list of them, in place of `$productId`."""
     content_type: SomeValuePaths | None = None
@@ -93,12 +93,13 @@ class FieldsTable(Table):
     order_id: SomeValuePaths | None = None
     """af_order_id, text or a number."""
     customer_user_id: ValuePaths | None = None
-    """Your app's `setCustomerUserId`, where it is not Amplitude's user id. Text or a number; read from here alone, and
-    an empty list sends none."""
+    """Your app's `setCustomerUserId`, if it is not Amplitude's user id. Text or a number. The stream reads it from
+    these paths only; an empty list sends none."""
     ip: ValuePaths | None = None
-    """The device's address, where `ip` is another's. Read from here alone, and an empty list sends none."""
+    """The device's address, if `ip` is another one. The stream reads it from these paths only; an empty list sends
+    none."""
     bundle_id: SomeValuePaths | None = None
-    """bundleIdentifier, before ios_bundle_id and android_bundle_id."""
+    """bundleIdentifier. It wins over ios_bundle_id and android_bundle_id."""
     consent_data: EventPaths | None = None
     """Consent under the GDPR and DMA: an object, or its JSON text, with either `manual` or `tcf`."""
     sharing_filter: EventPaths | None = None
@@ -116,7 +117,8 @@ class FieldsTable(Table):
     fb_login_id: EventPaths | None = None
     """Facebook's login id, digits."""
     email_hashed: EventPaths | None = None
-    """SHA-256 of the e-mail, trimmed and in lower case. Nothing is hashed here: what is no hash is left out."""
+    """SHA-256 of the e-mail, trimmed and in lower case. The stream does not hash: a value that is not a hash is left
+    out."""
     phone_number_hashed: EventPaths | None = None
     """SHA-256 of the phone number's digits with the country's code, without leading zeros."""
     phone_number_e164_hashed: EventPaths | None = None
@@ -135,55 +137,56 @@ _ALL: Final = Expects('"all" or a table such as { event = ["plan"], user = "all"
 
 
 class SyncTable(Table):
-    """One sync: which events go to which AppsFlyer apps, and what they carry."""
+    """One sync: the events, the AppsFlyer apps that they go to, and their content."""
 
     name: Name
-    """Its name in summaries, metrics and dead letters. A sync that is renamed is another one."""
+    """Its name in summaries, metrics and dead letters. A renamed sync is another sync."""
     enabled: Flag = True
-    """A sync that is off sends nothing. What waits for it when it is turned off, renamed or taken out becomes dead
-    letters (sync_disabled), which a replay sends once it is on again."""
+    """A disabled sync sends nothing. Events that wait for it when it is disabled, renamed or removed become dead
+    letters (sync_disabled); a replay sends them when the sync is enabled again."""
     paused: Flag = False
-    """Send nothing for the time being, and lose nothing: its events are taken and kept, on disk where they are many (at
-    most 500,000 an app; then reading waits), and go out when this is false again. A reload is enough for either."""
+    """A paused sync sends nothing and loses nothing. The stream keeps its events, many of them on disk (at most 500,000
+    for each app; then reading waits), and sends them when this is false again. A reload is enough for each change."""
     ios_app_id: IosAppId | None = None
-    """AppsFlyer's id of the iOS app: `id` and digits, as in the App Store's address. AppsFlyer answers 200 to one
-    without `id` and records nothing, so a missing one is added."""
+    """AppsFlyer's id of the iOS app: `id` and digits, as in the App Store's address. The stream adds a missing `id`,
+    because AppsFlyer answers 200 to an id without it and records nothing."""
     android_app_id: AndroidAppId | None = None
-    """AppsFlyer's id of the Android app: the package name, with the channel's suffix if it has one."""
+    """AppsFlyer's id of the Android app: the package name, with the suffix of the channel if there is one."""
     ios_bundle_id: BundleId | None = None
-    """The iOS app's bundle identifier, which many ad networks ask for; without it none is sent."""
+    """The iOS app's bundle identifier. Many ad networks need it; without this setting, none is sent."""
     android_bundle_id: BundleId | None = None
-    """The Android app's package name. The Android app id unless given: give it where that has a channel's suffix."""
+    """The Android app's package name. The default is the Android app id; set it if that has the suffix of a channel."""
     s2s_key: Keys | None = None
-    """Where AppsFlyer's S2S key is (AppsFlyer: Security center, API tokens, S2S): env:NAME or file:PATH, which is read
-    again when it changes. Two may be given during a rotation."""
+    """The place of AppsFlyer's S2S key (AppsFlyer: Security center, API tokens, S2S): env:NAME or file:PATH. The stream
+    reads a changed file again. Give two places during a rotation."""
     dev_key: Keys | None = None
-    """Where the dev key is, for AppsFlyer's older API (api2). Exactly one of s2s_key and dev_key is given; take
+    """The place of the dev key, for AppsFlyer's older API (api2). Set exactly one of s2s_key and dev_key; prefer
     s2s_key."""
     default_currency: CurrencyCode | None = None
-    """For revenue whose event names no currency. Without it AppsFlyer guesses, and the warning no_currency counts."""
+    """The currency of revenue without a currency in the event. Without it AppsFlyer guesses, and the warning
+    no_currency counts."""
     consent_where: _Conditions = Field(default_factory=list)
-    """Conditions without which nothing of the user may be sent; an event that they do not hold for is filtered."""
+    """Conditions for sending anything of the user. An event that does not meet all of them is filtered."""
     properties: Annotated[
         Annotated[Annotated[Literal["all"], _ALL], Tag("<all properties>")]
         | Annotated[PropertyTable, Tag("<property table>")],
         Discriminator(_properties_tag),
     ] = "all"
-    """Which properties become keys of AppsFlyer's eventValue: all, or those named for each kind. AppsFlyer takes 1 KB,
-    so that users with many properties are better served by names."""
+    """The properties that become keys of AppsFlyer's eventValue: all, or the named ones of each kind. AppsFlyer takes
+    1 KB, so list names if your users have many properties."""
     exclude: PropertyNames = Field(default_factory=list)
-    """Names left out of every kind, such as "email"; event.NAME, user.NAME and group.NAME leave out one kind's. A name
-    is matched whole, without case, "_", "-" and blanks: "email" is also "E-Mail", and not "user_email". They still
-    serve conditions and identifiers."""
+    """Names that are left out of every kind, such as "email". event.NAME, user.NAME and group.NAME leave out the name
+    of one kind. Names are compared whole, without case, "_", "-" and blanks: "email" is also "E-Mail", but not
+    "user_email". Conditions and identifiers still use these properties."""
     nested: Annotated[Literal["json", "text", "drop"], choice("json", "text", "drop")] = "json"
-    """Objects and lists within properties stay JSON, become text, or are dropped and counted."""
+    """Objects and lists in properties stay JSON, become text, or are dropped and counted."""
     fields: FieldsTable = Field(default_factory=FieldsTable)
     """Fields of AppsFlyer's body by path: money, content, the user's id, consent, sharing, hashed contacts."""
     events: (
         Annotated[Literal["all"], Expects('"all"', 'write events = "all", or a [[sync.event]] table for each event')]
         | None
     ) = None
-    """Every event; or leave it out and list [[sync.event]] tables. Send the most important ones: AppsFlyer counts
-    each."""
+    """All events; or leave it out and list [[sync.event]] tables. Send only the most important events, because
+    AppsFlyer counts each."""
     event: list[EventTable] = Field(default_factory=list)
     """«Send events»: the events to send, a row each."""

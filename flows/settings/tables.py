@@ -22,22 +22,23 @@ from flows.settings.sync_tables import PropertyTable, SyncTable
 
 
 class WindowTable(Table):
-    """Events are handed to delivery in micro-batches: at so many events, or so long after the first."""
+    """Events go to the delivery in micro-batches: after so many events, or so long after the first event of a batch."""
 
     max_events: Annotated[int, whole(1, 10_000)] = 100
-    """How many events make a batch full. Each is a request of its own all the same: AppsFlyer takes one at a time."""
+    """How many events a batch has at most. Each event is still one request, because AppsFlyer takes one at a time."""
     max_wait_ms: Annotated[int, whole(1, 60_000)] = 50
-    """How long after its first event a batch goes out that is not full: the most that it adds to the latency."""
+    """How long after its first event a batch goes out that is not full. The window adds at most this time to the
+    latency."""
 
 
 class StateTable(Table):
-    """Where progress and what is known of users are kept."""
+    """Where the stream keeps its progress and its users."""
 
     directory: Annotated[FilePath, Field(validate_default=True)] = pathlib.Path("state")
-    """A disk that stays; a relative path starts at the settings file. One stream each: two never share one."""
+    """A directory on a persistent disk; a relative path starts at the settings file. Two streams never share one."""
     epoch_seconds: Annotated[int, whole(1, 3600)] = 10
-    """Seconds between two snapshots. A crash goes back to the last one: fewer seconds are less to do again, and more
-    to write."""
+    """Seconds between two snapshots. After a crash the stream goes back to the last one. With fewer seconds it repeats
+    less work, and writes more."""
 
     def slice_directory(self, part: Slice) -> pathlib.Path:
         """Return the directory of one slice; without slices, the directory itself."""
@@ -45,14 +46,15 @@ class StateTable(Table):
 
 
 class HealthTable(Table):
-    """Where /livez, /readyz, /status and /metrics are served, over plain HTTP and without a password."""
+    """Where the stream serves /livez, /readyz, /status and /metrics, over plain HTTP and without a password."""
 
     host: Host = "127.0.0.1"
-    """The address to listen on; 0.0.0.0 in a container. There is no password, so keep it inside."""
+    """The address to listen on; 0.0.0.0 in a container. There is no password, so do not open it to other networks."""
     port: Annotated[int, whole(0, 65_535)] = 9464
-    """0 is off. Where it is taken, a start is refused if the file names it; else there is a warning and no health."""
+    """0 is off. If another program uses the port, a start is refused when the file names the port; otherwise the stream
+    warns and serves nothing."""
     add_slice_to_port: Flag = True
-    """Slice i listens on port + i; false where each slice has an address of its own, as in containers."""
+    """Slice i listens on port + i. Set it to false when each slice has an address of its own, as in containers."""
 
     @property
     def is_given(self) -> bool:
@@ -73,7 +75,7 @@ def _union(table: str, kinds: Kinds) -> Any:
 
 
 def _tag(table: str, kinds: Kinds, otherwise: str) -> Discriminator:
-    """Return what tells which form is meant: all its mistakes are seen even if `kind` is misspelt or missing."""
+    """Return what tells which form is meant: all its problems are seen even if `kind` is misspelt or missing."""
     forms = {key: kind for kind, each in kinds.items() for key in each.own_keys}
 
     def meant(value: Any) -> str:
@@ -102,7 +104,7 @@ TAGGED: Final[dict[str, type[Table]]] = {
     **{f"<dead letters {kind}>": each.table for kind, each in DEAD_LETTERS.items()},
     "<property table>": PropertyTable,
 }
-"""The tables that pydantic names by tag in the location of a mistake."""
+"""The tables that pydantic names by tag in the location of a problem."""
 TAGS: Final = frozenset({*TAGGED, "<all properties>"})
 
 
@@ -114,9 +116,9 @@ class StreamFile(Table):
         _tag("source", SOURCES, _FIRST_SOURCE),
         Hint("a table that says where events come from", f"write [source] with kind = {choice(*SOURCES).what}"),
     ]
-    """Where events come from: a Kafka topic, or Export archives."""
+    """The source of events: a Kafka topic, or Export archives."""
     identity: IdentityTable = Field(default_factory=IdentityTable)
-    """What is remembered of each user."""
+    """What the stream remembers of each user."""
     window: WindowTable = Field(default_factory=WindowTable)
     """The micro-batches towards AppsFlyer."""
     delivery: DeliveryTable = Field(default_factory=DeliveryTable)
@@ -125,11 +127,11 @@ class StreamFile(Table):
         _LetterForm,
         _tag("dead letters", DEAD_LETTERS, DEFAULT_DEAD_LETTERS),
     ] = Field(default_factory=cast("Callable[[], LetterTable]", DEAD_LETTERS[DEFAULT_DEAD_LETTERS].table))
-    """Where events go that cannot be delivered."""
+    """The place for events that cannot be delivered."""
     state: StateTable = Field(default_factory=StateTable)
-    """Where progress and what is known of users are kept."""
+    """Where the stream keeps its progress and its users."""
     health: HealthTable = Field(default_factory=HealthTable)
-    """Where /livez, /readyz, /status and /metrics are served."""
+    """Where the stream serves /livez, /readyz, /status and /metrics."""
     sync: Annotated[
         list[SyncTable],
         Field(min_length=1),

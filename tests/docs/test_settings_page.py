@@ -1,5 +1,6 @@
 """docs/settings.md, examples/stream.toml and the JSON Schema say what the settings' types say, and nothing else."""
 
+import ast
 import copy
 import re
 import tomllib
@@ -72,6 +73,22 @@ def test_every_key_says_what_it_does() -> None:
     assert not silent
     described = json_schema()["$defs"]
     assert all("description" in table for table in described.values())
+
+
+def test_a_default_is_written_once() -> None:
+    """In the table; a frozen class beside it takes it by name."""
+    twice = []
+    for path in (*ROOT.glob("connectors/*/settings.py"), *ROOT.glob("flows/settings/*.py")):
+        for each in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(each, ast.ClassDef) and any("dataclass" in ast.unparse(one) for one in each.decorator_list):
+                twice += [
+                    f"{path.name}: {each.name}.{ast.unparse(field.target)}"
+                    for field in each.body
+                    if isinstance(field, ast.AnnAssign)
+                    and isinstance(field.value, ast.Constant)
+                    and ast.unparse(field.target) in _keys() - {"kind", "name"}
+                ]
+    assert twice == []
 
 
 def test_every_field_of_the_programs_settings_is_a_key_or_known_to_be_none() -> None:

@@ -104,7 +104,7 @@ def healthy(steps: int, every_minutes: int = 1, pace: float = 1.0, instances: It
                 letters
             )
         for warning in ("late_event", "no_os", "no_currency"):
-            rates[name_of("warnings_total", instance, sync="main", warning=warning)] = 1
+            rates[name_of("warnings_total", instance, sync="main", caution=warning)] = 1
         for platform, built in (("ios", 40.0), ("android", 20.0)):
             app = {"sync": "main", "platform": platform}
             rates[name_of("requests_built_total", instance, **app)] = built
@@ -223,7 +223,7 @@ CASES: Final = (
             name_of("outcomes_total", outcome="dead_lettered", reason="rejected", **_MAIN): level(
                 (150, 330), (151, 42)
             ),
-            name_of("warnings_total", warning="late_event", **_MAIN): level((1500, 330), (1501, 42)),
+            name_of("warnings_total", caution="late_event", **_MAIN): level((1500, 330), (1501, 42)),
             name_of("lag_events", partition="0"): level((0, 330), (1, 1), (0, 41)),
             name_of("lag_seconds", partition="0"): level((0, 330), (9000, 1), (0, 41)),
         },
@@ -355,9 +355,9 @@ CASES: Final = (
         | _day("missing_identifiers_total", 24, 0, **_IOS, identifier="idfa")
         | _day("outcomes_total", 0.1, 0, sync="main", outcome="dead_lettered", reason="rejected")
         | _day("outcomes_total", 0.2, 0, **_MAIN, **_letter("no_platform"))
-        | _day("warnings_total", 1, 0, **_MAIN, warning="late_event")
-        | _day("warnings_total", 1, 0, **_MAIN, warning="no_os")
-        | _day("warnings_total", 1, 0, **_MAIN, warning="no_currency"),
+        | _day("warnings_total", 1, 0, **_MAIN, caution="late_event")
+        | _day("warnings_total", 1, 0, **_MAIN, caution="no_os")
+        | _day("warnings_total", 1, 0, **_MAIN, caution="no_currency"),
         1585,
         (1490, 1550, 1565),
         every_minutes=5,
@@ -495,14 +495,14 @@ CASES: Final = (
     Case(
         "events come a day late",
         ("StreamLateEvents",),
-        both("warnings_total", count((1, 60), (30, 120)), **_MAIN, warning="late_event"),
+        both("warnings_total", count((1, 60), (30, 120)), **_MAIN, caution="late_event"),
         115,
         (59, 80),
     ),
     Case(
         "a release sends revenue without a currency",
         ("StreamWarnings",),
-        _day("warnings_total", 1, 30, **_MAIN, warning="no_currency"),
+        _day("warnings_total", 1, 30, **_MAIN, caution="no_currency"),
         1600,
         (1490, 1520),
         every_minutes=5,

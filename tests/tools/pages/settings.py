@@ -20,27 +20,28 @@ _INTRODUCTION: Final = """\
 
 <!-- Made by `python -m tests.tools.pages.settings` from the tables of flows/settings and of the connectors. -->
 
-Everything that `stream.toml` may hold: [TOML](https://toml.io), one table for each concern. `python -m flows init`
-writes a first one, [examples/stream.toml](../examples/stream.toml) has every key, and `python -m flows check` says what
-is wrong with yours. A mistake is refused before anything starts, all mistakes at once, each with its key, what was
-found, what is expected and what to do. An unknown key is a mistake.
+This page lists all settings in `stream.toml`. The file is [TOML](https://toml.io), with one table for each topic.
+`python -m flows init` writes a first file, [examples/stream.toml](../examples/stream.toml) has every key, and
+`python -m flows check` lists the problems of your file. Settings with a problem are refused before anything starts. The
+message lists all problems, each with the key, the value, what is expected and what to do. An unknown key is a problem.
 
 - The unit of a duration, size or rate is in its key's name.
 - Relative paths start at the settings file.
-- Secrets are never in the file: `"env:NAME"` is an environment variable, `"file:PATH"` a file, which is read again when
-  it changes.
-- `SIGHUP` reads the file again. What select and translate do for each event changes between two batches: conditions,
-  events, properties, fields, currency, bundle ids. Everything else takes a restart, which the process makes by itself
-  and in which nothing is lost or sent twice; only `[state]` needs yours.
-- Editors complete and check the file by its JSON Schema:
+- Secrets are never in the file: `"env:NAME"` names an environment variable, `"file:PATH"` a file. The stream reads a
+  changed file again.
+- `SIGHUP` loads the file again. Conditions, events, properties, fields, currency and bundle ids change between two
+  batches. For other changes the process restarts itself, and nothing is lost or sent twice. Only a change of
+  `[state]` needs a restart
+  by you.
+- Editors complete and check the file with its JSON Schema:
 
   ```sh
   python -m flows schema > stream.schema.json
   ```
 
-  and, as the file's first line, `#:schema ./stream.schema.json` (for those that use Taplo).
+  and, as the first line of the file, `#:schema ./stream.schema.json` (for editors with Taplo).
 
-The least that a file needs:
+The smallest file:
 
 ```toml
 [source]
@@ -134,8 +135,8 @@ _RULES: Final = """\
 - A condition has exactly one operator.
 - `hold_seconds` and `settle_seconds` are shorter than `remember_days`.
 - A name is under one platform of `[identity.platforms]` only.
-- Dead letters in Kafka have another topic than the source. Where the source is no Kafka, they need `bootstrap_servers`.
-- These librdkafka properties are the stream's own, and refused: {owned}.
+- Dead letters in Kafka have another topic than the source. If the source is not Kafka, they need `bootstrap_servers`.
+- The stream sets these librdkafka properties itself, and refuses them in the file: {owned}.
 """
 
 _ENVIRONMENT: Final = """\

@@ -1,8 +1,8 @@
-"""pydantic's findings → problems in our words: what was found, what is expected, what to do."""
+"""pydantic's errors → problems in our words: what was found, what is expected, what to do."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -15,16 +15,8 @@ from flows.settings.problems import Problem, closest, found, key_of
 from flows.settings.tables import TAGGED, TAGS, StreamFile
 
 
-class Mistakes(NamedTuple):
-    """What pydantic found."""
-
-    problems: list[Problem]
-    meant: frozenset[Location]
-    """The keys that misspelt ones were meant to be: these are not missing."""
-
-
-def mistakes(path: Path, document: Any, error: ValidationError) -> Mistakes:
-    """Translate; a required key that is only misspelt is not reported as missing too."""
+def problems_of(path: Path, document: Any, error: ValidationError) -> tuple[list[Problem], frozenset[Location]]:
+    """Return the problems, and the keys that misspelt ones were meant to be: these are not reported as missing too."""
     every = [(_tagless(each), each) for each in error.errors(include_url=False)]
     suggestions = {
         location: _suggestion(each, document) for location, each in every if each["type"] == "extra_forbidden"
@@ -37,7 +29,7 @@ def mistakes(path: Path, document: Any, error: ValidationError) -> Mistakes:
         unknown = each["type"] == "extra_forbidden"
         text = _unknown(each, suggestions[location]) if unknown else _text(location, each)
         problems.append(Problem(path, key_of(location, document), text))
-    return Mistakes(problems, meant)
+    return problems, meant
 
 
 def _tagless(error: ErrorDetails) -> Location:
