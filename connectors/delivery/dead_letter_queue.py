@@ -1,14 +1,13 @@
-"""The dead-letter queue: one thread that makes dead letters durable, and says which are."""
+"""The dead-letter queue: one thread that makes the outbox's dead letters durable, and tells it which are."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
 from threading import Event, Thread
 from typing import Final
 
 import structlog
 
 from connectors.dead_letters import LettersUnavailableError, LetterWriter
+from connectors.delivery.outbox import Outbox
 from flows.domain.fate import DeadLetter
 
 log = structlog.get_logger()
@@ -21,18 +20,11 @@ _LONGEST_WAIT_SECONDS: Final = 10.0
 
 
 class DeadLetterQueue:
-    """Takes dead letters. A letter that cannot be written is tried again until it can: none is dropped."""
+    """Writes `outbox.letters`. A letter that cannot be written is tried again until it can: none is dropped."""
 
-    def __init__(
-        self,
-        writer: LetterWriter,
-        written: Callable[[DeadLetter], None],
-        first_wait_seconds: float = _FIRST_WAIT_SECONDS,
-    ) -> None:
+    def __init__(self, outbox: Outbox, writer: LetterWriter, first_wait_seconds: float = _FIRST_WAIT_SECONDS) -> None:
+        self._outbox = outbox
         self._writer = writer
-        self._written = written
-        self._inbox: deque[DeadLetter] = deque()
-        self._arrived = Event()
         self._first_wait_seconds = first_wait_seconds
         self._closing = Event()
         self._is_busy = False
@@ -45,37 +37,29 @@ class DeadLetterQueue:
         self._thread = Thread(target=self._run, name="postbox", daemon=True)
         self._thread.start()
 
-    def submit(self, letters: Iterable[DeadLetter]) -> None:
-        """Take letters over. Never blocks.
-
-        `written` is called for each once it is durable, from the dead-letter queue's thread.
-        """
-        self._inbox.extend(letters)
-        self._arrived.set()
-
     @property
     def waiting(self) -> int:
         """How many letters wait to be taken up."""
-        return len(self._inbox)
+        return len(self._outbox.letters)
 
     @property
     def is_idle(self) -> bool:
         """Whether everything taken is durable."""
-        return not self._inbox and not self._is_busy
+        return not self._outbox.letters and not self._is_busy
 
     def close(self) -> None:
         """Stop; what is not written yet stays unwritten."""
         self._closing.set()
-        self._arrived.set()
+        self._outbox.letters_arrived.set()
         self._thread.join()
 
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
-                self._arrived.wait()
-                self._arrived.clear()
+                self._outbox.letters_arrived.wait()
+                self._outbox.letters_arrived.clear()
                 self._is_busy = True
-                while self._inbox and not self._closing.is_set():
+                while self._outbox.letters and not self._closing.is_set():
                     self._write(self._next_batch())
                 self._is_busy = False
         except BaseException as problem:  # raised again where the flow can see it
@@ -86,9 +70,9 @@ class DeadLetterQueue:
 
     def _next_batch(self) -> list[DeadLetter]:
         batch: list[DeadLetter] = []
-        room_bytes = _BATCH_BYTES
-        while self._inbox and len(batch) < _BATCH_LETTERS and room_bytes > 0:
-            letter = self._inbox.popleft()
+        letters, room_bytes = self._outbox.letters, _BATCH_BYTES
+        while letters and len(batch) < _BATCH_LETTERS and room_bytes > 0:
+            letter = letters.popleft()
             room_bytes -= len(letter.value) + len(letter.key or b"")
             batch.append(letter)
         return batch
@@ -105,8 +89,7 @@ class DeadLetterQueue:
         if self.waits_for is not None:
             log.info("dead letters are written again")
             self.waits_for = None
-        for letter in batch:
-            self._written(letter)
+        self._outbox.written(batch)
 
     def _try(self, batch: list[DeadLetter]) -> str | None:
         """Write; return why that is not possible now, if so."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote
 
-from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.in_flight import InFlight
 from connectors.delivery.retry import capped_retry_after, delay_seconds
 from connectors.delivery.throttle import Throttle
 from connectors.ports import Endpoint
@@ -36,33 +36,12 @@ class Circuit(StrEnum):
     """The sync has `paused = true`: none goes. It is what an app is said to be; a lane keeps its own circuit."""
 
 
-class Shipment:
-    """A delivery in the sender's hands."""
-
-    __slots__ = ("attempts", "delivery", "first_failed", "key", "lane", "number", "since_s")
-
-    lane: "Lane"
-    """Where it waits, or was sent from; set by the sender."""
-
-    def __init__(self, delivery: Delivery, attempts: Attempts) -> None:
-        self.delivery = delivery
-        self.attempts = attempts
-        self.key = ""
-        """The key that it was sent with last."""
-        self.number = 0
-        """Its place in what its lane has sent, counted from 1; the last time it was sent."""
-        self.first_failed = 0
-        """Its number when it first failed."""
-        self.since_s = 0.0
-        """Its last failure in this process, by the clock that tells how long it is tried; 0 is none."""
-
-
 class Lane:
     """What waits for one app, and whether it may go. Time is given, in seconds of a steady clock."""
 
     def __init__(self, name: str, base_url: str, app_id: str, secrets: Sequence[Secret], throttle: Throttle) -> None:
         self.name = name
-        self.waiting: deque[Shipment] = deque()
+        self.waiting: deque[InFlight] = deque()
         self.throttle = throttle
         self.is_paused = False
         """The settings want nothing to be sent."""
@@ -94,7 +73,7 @@ class Lane:
         """Return where to send, with the key as it is now. Raises SecretError."""
         return Endpoint(self._url, self._secrets[self._chosen].value())
 
-    def take(self) -> Shipment:
+    def take(self) -> InFlight:
         """Take the next of what waits.
 
         As a probe goes any of it: the ones at the front, of one partition, may all fail for reasons of their own.
@@ -103,9 +82,9 @@ class Lane:
         if self.circuit is Circuit.CLOSED:
             return waiting.popleft()
         place = self.chance.randrange(len(waiting))
-        shipment = waiting[place]
+        in_flight = waiting[place]
         del waiting[place]
-        return shipment
+        return in_flight
 
     def wait_seconds(self, now_s: float) -> float | None:
         """Return how long until the next request may go; None if nothing waits, or only for an answer."""
@@ -132,14 +111,14 @@ class Lane:
         """Return whether what waits will wait for long."""
         return self.circuit is not Circuit.CLOSED or self._not_before - now_s > _LONG_SECONDS
 
-    def others_pass(self, shipment: Shipment) -> bool:
-        """Return whether something that was sent after a shipment, which then failed, was delivered.
+    def others_pass(self, in_flight: InFlight) -> bool:
+        """Return whether something that was sent after a request, which then failed, was delivered.
 
-        Then it is the shipment that is at fault. What was sent before it proves nothing, for an outage may have begun
+        Then it is the event that is at fault. What was sent before it proves nothing, for an outage may have begun
         in between. To be asked at each failure.
         """
-        shipment.first_failed = shipment.first_failed or shipment.number
-        return self.passed > shipment.first_failed
+        in_flight.first_failed = in_flight.first_failed or in_flight.number
+        return self.passed > in_flight.first_failed
 
     def succeeded(self, number: int) -> bool:
         """Take note that the request of that number showed life; return whether it closed the circuit."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from connectors.appsflyer.answers import Classified, Verdict
-from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.in_flight import InFlight
 from flows.domain.histogram import Histogram
 
 FIRST: Final = "first"
@@ -45,10 +45,8 @@ class Tally:
         self.answered_at: float | None = None
         """`time.monotonic()` of the last answer."""
 
-    def answered(
-        self, lane: str, delivery: Delivery, attempts: Attempts, status: int, seconds: float, classified: Classified
-    ) -> None:
-        """Count an answer, or that there was none; `attempts` are those before it."""
+    def answered(self, lane: str, in_flight: InFlight, status: int, seconds: float, classified: Classified) -> None:
+        """Count an answer, or that there was none, before it is counted as an attempt."""
         of_lane = self.lanes.get(lane)
         if of_lane is None:
             of_lane = self.lanes[lane] = LaneTally()
@@ -59,10 +57,10 @@ class Tally:
         of_lane.last = (status, classified, now_ms)
         self.answered_at = time.monotonic()
         if classified.verdict is Verdict.DELIVERED:
-            of_lane.age_seconds.add((now_ms - delivery.first_seen_ms) / 1000)
+            of_lane.age_seconds.add((now_ms - in_flight.delivery.first_seen_ms) / 1000)
             of_lane.delivered_ms = now_ms
             # `made` does not count what failed while nothing got through; what was answered then is remembered.
-            if attempts.answer is None:
+            if in_flight.attempts.answer is None:
                 of_lane.delivered_first += 1
             else:
                 of_lane.delivered_later += 1

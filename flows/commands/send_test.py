@@ -22,7 +22,7 @@ from rich.text import Text
 from connectors.appsflyer.answers import Verdict, judge
 from connectors.delivery.engines.no_answer import advice_on
 from connectors.delivery.engines.open import open_engine
-from connectors.delivery.sender import scrub
+from connectors.delivery.scrub import scrub
 from connectors.delivery.settings import DeliveryTable
 from connectors.ports import Answer, Endpoint
 from connectors.secrets import Secret, SecretError

@@ -68,7 +68,7 @@ class Stream:
             delivery.max_pending,
             Brake(delivery.brake_share, delivery.brake_events, _say_braked),
         )
-        self.outbox = Outbox(self.ledger, self.journal, state.layout.overflow, state.manifest)
+        self.outbox = Outbox(self.ledger, self.journal, state.manifest, state.overflow)
         rules = identity_rules(settings)
         logins = logins_of(rules)
         self.hearing = Hearing(SHARDS, lambda: self.ledger.held_events)
@@ -113,10 +113,6 @@ class Stream:
             log.info("stopped while waiting for Kafka")
             raise SystemExit(0)
         return source.input
-
-    def flush(self) -> None:
-        """Write the journal through."""
-        self.journal.flush()
 
     @property
     def is_drained(self) -> bool:

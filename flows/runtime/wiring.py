@@ -1,24 +1,23 @@
 """Wiring: what stream and replay share, from the users' state to the sink, and the state directory below it."""
 
-import logging
 import time
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
 from connectors.clock import now_ms
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
-from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery.drain import Drain
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.items import Item, resume_items
-from connectors.delivery.outbox import MOST_SET_ASIDE, Outbox
-from connectors.delivery.report import Report
-from connectors.delivery.sender import LaneSecrets, Sender
+from connectors.delivery.lanes import Lanes, LaneSecrets
+from connectors.delivery.outbox import Outbox
+from connectors.delivery.overflow import Overflow
+from connectors.delivery.sender import Sender
 from connectors.delivery.sink import AppsFlyerSink
 from connectors.hearing import Hearing
 from connectors.kinds import store_of
-from connectors.limited_log import LimitedLog
 from connectors.pace import Pace
 from connectors.secrets import Secret
 from connectors.shutdown import Shutdown
@@ -30,7 +29,6 @@ from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import Sealed, unseal
 from connectors.state.step_states import State, unpacked_window
 from flows.domain.event import PLATFORMS
-from flows.domain.fate import DeadLetter
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.slice import Slice
@@ -42,9 +40,6 @@ from flows.runtime.refusal import refuse_state
 from flows.settings.model import Settings
 
 log = structlog.get_logger()
-
-_LETTERS_AT_A_TIME: Final = 500
-"""Of what was set aside for a sync that is not enabled any more, so that it does not all come to memory."""
 
 
 class StateDirectory:
@@ -64,6 +59,7 @@ class StateDirectory:
         self.disk = StateDisk(directory)
         self.manifest = Manifest(directory, stored, has_recovery=has_recovery)
         self.journal = Journal(self.layout.journal, self.manifest)
+        self.overflow = Overflow(self.layout.overflow, self.disk)
 
 
 class Identities(NamedTuple):
@@ -78,9 +74,6 @@ class Identities(NamedTuple):
 
 class Owner(Protocol):
     """What stream and replay do each in their own way."""
-
-    def flush(self) -> None:
-        """Make durable what was told; a thread asks again and again."""
 
     def close(self) -> None:
         """End the run; asked once, when everything has drained."""
@@ -106,7 +99,6 @@ class Delivering:
         self._outbox = outbox
         self._hearing = identities.hearing
         self._owner = owner
-        self._log = LimitedLog()
         self.shutdown = Shutdown()
         self.pace = Pace()
         self.parts = Parts(settings, part, ledger, outbox, state.journal, state.disk, self.shutdown)
@@ -144,59 +136,38 @@ class Delivering:
     def open_sink(self) -> AppsFlyerSink:
         """Open where deliveries and dead letters go, with its threads running. Raises KafkaSetupError."""
         delivery = self._settings.delivery
-
-        def written(letter: DeadLetter) -> None:
-            self._outbox.written(letter)
-            sender.wake()  # its thread writes the journal
-
-        dead_letter_queue = DeadLetterQueue(store_of(self._settings.dead_letters).writer(), written)
-
-        def given_up(letter: DeadLetter) -> None:
-            self._outbox.given_up(letter)
-            dead_letter_queue.submit([letter])
-
-        report = Report(
-            delivered=self._outbox.delivered,
-            given_up=given_up,
-            attempted=self._outbox.attempted,
-            settled=self._settle,
-            may_send=self._may_send,
-            answered=self.parts.tally.answered,
-            set_aside=self._set_aside,
-            size_bytes=lambda: self._outbox.size_bytes,
-            take_back=self._outbox.take_back,
-        )
-        lanes = {
+        secrets = {
             each.name: LaneSecrets(
                 delivery.endpoint_of(each.key_kind),
                 [Secret(key) for key in each.keys],
             )
             for each in self._settings.syncs
         }
+        dead_letter_queue = DeadLetterQueue(self._outbox, store_of(self._settings.dead_letters).writer())
         sender = Sender(
             delivery,
-            lanes,
-            report,
+            Lanes(delivery, secrets, self._part),
+            self._outbox,
+            self.parts.tally,
             open_engine(delivery),
             now_ms,
-            lane_share=self._lane_share(),
-            part=self._part,
+            self._lane_share(),
+            self.parts.heartbeat.sender,
         )
         sender.pause(self._settings.paused_syncs)
         self._say_paused()
         self.parts.sender, self.parts.dead_letter_queue = sender, dead_letter_queue
-        self.parts.sink = AppsFlyerSink(
-            self._ledger,
+        drain = Drain(
             self._outbox,
             sender,
             dead_letter_queue,
             self.shutdown,
             delivery.drain_seconds,
             delivery.timeout_seconds,
-            self._snapshot_taken,
-            self._owner.close,
             self.parts.heartbeat.worker,
-            refuse_state,
+        )
+        self.parts.sink = AppsFlyerSink(
+            self._outbox, drain, self.shutdown, self._snapshot_taken, self._owner.close, refuse_state
         )
         return self.parts.sink
 
@@ -221,39 +192,9 @@ class Delivering:
             return 0
         return self._ledger.room() if self._hearing.is_open and self._state.disk.has_room() else 0
 
-    def _settle(self) -> None:
-        if (
-            self._outbox.has_disabled
-            and self.parts.dead_letter_queue is not None
-            and not self.parts.dead_letter_queue.waiting
-        ):
-            self.parts.dead_letter_queue.submit(self._outbox.disabled(_LETTERS_AT_A_TIME))
-        if self.parts.sender is not None:
-            self.parts.heartbeat.sender(self.parts.sender.in_flight)
-        self._owner.flush()
-
-    def _may_send(self) -> bool:
-        return not self._ledger.brake.is_on
-
     def _snapshot_taken(self) -> None:
         self.parts.snapshots += 1
         self.parts.snapshot_at = time.monotonic()
         self._outbox.snapshot_taken()
         source = self.parts.source
         self._state.journal.snapshot_taken(self._ledger.watermarks() if source is None else source.released())
-
-    def _set_aside(self, delivery: Delivery, attempts: Attempts) -> bool:
-        """Move it to the disk, so that it takes no room from other apps; say so where that cannot be."""
-        has_room = self._state.disk.has_room()
-        if has_room and self._outbox.set_aside(delivery, attempts):
-            return True
-        self._log.say(
-            logging.WARNING,
-            "no more can be set aside for an app in trouble; what it keeps back takes room from the other apps, and "
-            "when there is none left the source waits",
-            message_class=f"set aside {delivery.lane}",
-            lane=delivery.lane,
-            why="the most are set aside, or the disk refuses" if has_room else "the state disk is nearly full",
-            most=MOST_SET_ASIDE,
-        )
-        return False

@@ -8,23 +8,21 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event as Flag
 from threading import Thread
 
 import pytest
 from aiohttp import web
 
-from connectors.clock import now_ms
-from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.engines.open import open_engine
-from connectors.delivery.report import Report
-from connectors.delivery.sender import LaneSecrets, Sender
+from connectors.delivery.delivery import Delivery
 from connectors.delivery.settings import DeliveryTable
-from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.domain.slice import Slice
+from tests.fixtures.delivering import Delivering
 
 pytestmark = pytest.mark.chaos
 
@@ -107,35 +105,16 @@ def serving(takes_at_a_time: int, latency_seconds: float) -> Iterator[Server]:
 
 def send_for(server: Server, seconds: float, delivery: DeliveryTable, slices: int = 1) -> None:
     """Let a sender for each slice, all of which have more to send than may go, run for so long."""
-    keys = [Secret(SecretRef("env", "LIMITS_KEY"))]
-    report = Report(
-        delivered=lambda _delivery: None,
-        given_up=lambda _letter: None,
-        attempted=lambda _delivery, _attempts: None,
-        settled=lambda: None,
-    )
-    senders = [
-        Sender(
-            delivery,
-            {"s": LaneSecrets(server.url, keys)},
-            report,
-            open_engine(delivery),
-            now_ms,
-            part=Slice(index, slices),
-        )
-        for index in range(slices)
-    ]
-    try:
-        for sender in senders:
-            sender.submit(
-                (Delivery("s", 0, "e", "com.example", BODY, b"{}", None, Position("t", 0, offset), 0), Attempts())
+    with ExitStack() as stack:
+        for index in range(slices):
+            directory = Path(stack.enter_context(TemporaryDirectory(prefix="limits-")))
+            given = Delivering(directory, server.url, "LIMITS_KEY", delivery, part=Slice(index, slices))
+            stack.callback(given.close)
+            given.submit(
+                Delivery("s", 0, "e", "com.example", BODY, b"{}", None, Position("t", 0, offset), 0)
                 for offset in range(20_000)
             )
         time.sleep(seconds)
-    finally:
-        for sender in senders:
-            sender.close()
-            assert sender.error is None
 
 
 @pytest.fixture(autouse=True)

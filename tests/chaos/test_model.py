@@ -7,19 +7,22 @@ crash drops what is in memory and goes back to the last snapshot or the one befo
 import pickle
 import shutil
 import tempfile
-from collections import Counter
+from collections import Counter, deque
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from connectors.delivery.delivery import Attempts, Delivery, dead_letter
+from connectors.delivery.delivery import Delivery, dead_letter
+from connectors.delivery.in_flight import InFlight
 from connectors.delivery.outbox import Outbox
+from connectors.delivery.overflow import Overflow
 from connectors.delivery.sink import PART, AppsFlyerSink
 from connectors.shutdown import Shutdown
+from connectors.state.disk import StateDisk
 from connectors.state.journal import Journal
 from connectors.state.layout import MANIFEST
 from connectors.state.manifest import Manifest, Snapshot
@@ -32,6 +35,7 @@ from tests.fixtures.examples import examples
 SYNC, APP = "s", "id1"
 LANE = f"{SYNC}/{APP}"
 FILTERED_EVERY = 5
+_T = TypeVar("_T")
 
 
 class Model:
@@ -72,6 +76,13 @@ class Model:
         return min((each for each in range(self.next) if each not in self.final), default=self.next)
 
 
+def _pop(what: deque[_T], data: st.DataObject) -> _T:
+    place = data.draw(st.integers(0, len(what) - 1))
+    popped = what[place]
+    del what[place]
+    return popped
+
+
 class Fates(RuleBasedStateMachine):
     """Read, deliver, fail, give up, set aside, snapshot, crash, restore, in any order."""
 
@@ -90,25 +101,15 @@ class Fates(RuleBasedStateMachine):
 
     def _start(self, offset: int, state: Any) -> None:
         self.next = offset
-        self.deliveries: list[tuple[Delivery, Attempts]] = []
-        self.letters: list[DeadLetter] = []
         self.ledger = Ledger([SYNC], 1000)
         manifest = Manifest(self.directory, Snapshot(*unseal(state)[3]) if state is not None else None)
         self.journal = Journal(self.directory / "journal", manifest)
-        self.outbox = Outbox(self.ledger, self.journal, self.directory / "overflow", manifest)
-        sender: Any = SimpleNamespace(error=None, submit=self.deliveries.extend)
-        dead_letter_queue: Any = SimpleNamespace(error=None, submit=self.letters.extend)
-        sink = AppsFlyerSink(
-            self.ledger,
-            self.outbox,
-            sender,
-            dead_letter_queue,
-            Shutdown(),
-            1.0,
-            1.0,
-            self._snapshot_taken,
-            lambda: None,
-        )
+        overflow = Overflow(self.directory / "overflow", StateDisk(self.directory))
+        self.outbox = Outbox(self.ledger, self.journal, manifest, overflow)
+        self.deliveries = self.outbox.arrived
+        self.letters = self.outbox.letters
+        drain: Any = SimpleNamespace(raise_errors=lambda: None)
+        sink = AppsFlyerSink(self.outbox, drain, Shutdown(), self._snapshot_taken, lambda: None)
         self.partition = sink.build_part("sink", PART, state)
 
     def _snapshot_taken(self) -> None:
@@ -117,12 +118,11 @@ class Fates(RuleBasedStateMachine):
         read = self.ledger.watermarks()
         self.journal.snapshot_taken({place: min(offset, self.committed) for place, offset in read.items()})
 
-    def _take_delivery(self, data: st.DataObject) -> tuple[Delivery, Attempts]:
-        return self.deliveries.pop(data.draw(st.integers(0, len(self.deliveries) - 1)))
+    def _take_delivery(self, data: st.DataObject) -> InFlight:
+        return _pop(self.deliveries, data)
 
     def _let_go(self) -> None:
-        for spill in self.outbox._spills.values():
-            spill.close()
+        self.outbox.close()
 
     @rule(count=st.integers(1, 6))
     def read(self, count: int) -> None:
@@ -144,41 +144,39 @@ class Fates(RuleBasedStateMachine):
     @rule(data=st.data())
     def deliver(self, data: st.DataObject) -> None:
         """AppsFlyer accepts one."""
-        delivery, _ = self._take_delivery(data)
-        self.model.end(delivery.position.offset)
-        self.outbox.delivered(delivery)
+        in_flight = self._take_delivery(data)
+        self.model.end(in_flight.delivery.position.offset)
+        self.outbox.delivered(in_flight)
 
     @precondition(lambda self: self.deliveries)
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:
         """One is tried and will be again."""
-        delivery, attempts = self._take_delivery(data)
-        attempts = attempts._replace(made=attempts.made + 1)
-        self.outbox.attempted(delivery, attempts)
-        self.deliveries.append((delivery, attempts))
+        in_flight = self._take_delivery(data)
+        in_flight.attempts = in_flight.attempts._replace(made=in_flight.attempts.made + 1)
+        self.deliveries.append(in_flight)
 
     @precondition(lambda self: self.deliveries)
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         """One becomes a dead letter that is not stored yet."""
-        delivery, attempts = self._take_delivery(data)
-        letter = dead_letter(delivery, DeadLetterReason.REJECTED, "refused", attempts, 1)
-        self.outbox.given_up(letter)
-        self.letters.append(letter)
+        in_flight = self._take_delivery(data)
+        letter = dead_letter(in_flight.delivery, DeadLetterReason.REJECTED, "refused", in_flight.attempts, 1)
+        self.outbox.given_up(in_flight, letter)
 
     @precondition(lambda self: self.letters)
     @rule(data=st.data())
     def store(self, data: st.DataObject) -> None:
         """A dead letter is durable."""
-        letter = self.letters.pop(data.draw(st.integers(0, len(self.letters) - 1)))
+        letter = _pop(self.letters, data)
         self.model.end(letter.position.offset)
-        self.outbox.written(letter)
+        self.outbox.written([letter])
 
     @precondition(lambda self: self.deliveries)
     @rule(data=st.data())
     def set_aside(self, data: st.DataObject) -> None:
         """The app is in trouble: one goes to the disk."""
-        assert self.outbox.set_aside(*self._take_delivery(data))
+        assert self.outbox.set_aside(self._take_delivery(data))
 
     @precondition(lambda self: self.outbox.set_aside_count)
     @rule(most=st.integers(1, 4))
@@ -232,7 +230,7 @@ class Fates(RuleBasedStateMachine):
         """Whatever was read and is not final is in somebody's hands."""
         if self.journal is None:
             return
-        held = {delivery.position.offset for delivery, _ in self.deliveries} | {
+        held = {each.delivery.position.offset for each in self.deliveries} | {
             each.position.offset for each in self.letters
         }
         missing = [each for each in range(self.model.next) if each not in self.model.final and each not in held]
@@ -255,12 +253,12 @@ class Fates(RuleBasedStateMachine):
         if self.journal is not None:
             while self.outbox.set_aside_count:
                 self.deliveries += self.outbox.take_back(LANE, 100)
-            for delivery, _ in self.deliveries:
-                self.model.end(delivery.position.offset)
-                self.outbox.delivered(delivery)
+            for in_flight in self.deliveries:
+                self.model.end(in_flight.delivery.position.offset)
+                self.outbox.delivered(in_flight)
             for letter in self.letters:
                 self.model.end(letter.position.offset)
-                self.outbox.written(letter)
+                self.outbox.written([letter])
             assert self.model.lowest_open() == self.model.next
             assert self.ledger.pending(0) == len(self.outbox) == self.ledger.open_events == self.ledger.held_events
             assert self.ledger.pending(0) == 0

@@ -8,21 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from threading import Condition
 
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.appsflyer.sandbox.certificate import CA_FILE
-from connectors.clock import now_ms
-from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.engines.open import open_engine
-from connectors.delivery.report import Report
-from connectors.delivery.sender import LaneSecrets, Sender
+from connectors.delivery.delivery import Delivery
+from connectors.delivery.items import Item
 from connectors.delivery.settings import DeliveryTable
-from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from tests.fixtures.dead_end import DeadEnd, dead_end
+from tests.fixtures.delivering import Delivering, Observer
 from tests.fixtures.http2 import http2_server
 from tests.fixtures.packet_drop import PacketDrop, packet_drop
 from tests.tools.load.endpoint import run_endpoint
@@ -38,21 +34,16 @@ BODY = (
 )
 
 
-class Arrivals:
+class Arrivals(Observer):
     """When what was sent was delivered."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.at: dict[int, float] = {}
-        self._changed = Condition()
 
-    def note(self, delivery: Delivery) -> None:
-        with self._changed:
-            self.at[delivery.position.offset] = time.monotonic()
-            self._changed.notify_all()
-
-    def wait_for(self, count: int) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self.at) >= count, 60), len(self.at)
+    def final(self, item: Item, fate: str) -> None:
+        self.at[item.position.offset] = time.monotonic()
+        super().final(item, fate)
 
 
 Way = DeadEnd | PacketDrop
@@ -85,17 +76,10 @@ def test_silence_costs_one_time_out(
     """Everything arrives once; nothing that is sent waits for longer than one time-out and what a retry takes."""
     monkeypatch.setenv("SILENCE_KEY", "a-key")
     arrivals = Arrivals()
-    report = Report(
-        delivered=arrivals.note,
-        given_up=lambda letter: pytest.fail(f"given up: {letter.reason}"),
-        attempted=lambda _delivery, _attempts: None,
-        settled=lambda: None,
-    )
     sent_at: dict[int, float] = {}
     with endpoint(protocol, way, tmp_path) as (between, url, ca_file):
         settings = DeliveryTable(timeout_seconds=TIMEOUT_SECONDS, ca_file=ca_file)
-        lanes = {"s": LaneSecrets(url, [Secret(SecretRef("env", "SILENCE_KEY"))])}
-        sender = Sender(settings, lanes, report, open_engine(settings), now_ms)
+        given = Delivering(tmp_path / "state", url, "SILENCE_KEY", settings, observer=arrivals)
         try:
             count = int(rate * seconds)
             for number in range(count):
@@ -103,11 +87,12 @@ def test_silence_costs_one_time_out(
                     assert between.silence() >= 1
                 sent_at[number] = time.monotonic()
                 delivery = Delivery("s", 0, "e", "id1", BODY % number, b"{}", None, Position("t", 0, number), 0)
-                sender.submit([(delivery, Attempts())])
+                given.submit([delivery])
                 time.sleep(1 / rate)
-            arrivals.wait_for(count)
+            given.wait_for(lambda: len(arrivals.at) >= count or bool(given.letters))
         finally:
-            sender.close()
+            given.close()
+        assert given.letters == []
     longest = max(arrivals.at[number] - sent_at[number] for number in sent_at)
     assert TIMEOUT_SECONDS <= longest <= TIMEOUT_SECONDS + SPARE_SECONDS
     assert between.silenced >= 1

@@ -3,7 +3,9 @@
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Condition, Thread
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,20 +14,16 @@ import structlog
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.clock import now_ms
 from connectors.delivery.delivery import Attempts, Delivery, attempts_of
-from connectors.delivery.engines.open import open_engine
 from connectors.delivery.lane import Circuit
-from connectors.delivery.report import Report
-from connectors.delivery.sender import LaneSecrets, Sender
 from connectors.delivery.settings import DeliveryTable
-from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
-from flows.domain.fate import DeadLetter, DeadLetterReason
+from flows.domain.fate import DeadLetterReason
 from tests.fixtures.dead_end import dead_end
+from tests.fixtures.delivering import Delivering
 
 APP = "com.example.way"
 KEY = "key-of-the-way-test"
 LANE = f"s/{APP}"
-PATIENCE_SECONDS = 30.0
 PAGE = "<!doctype html><title>Sign in</title>"
 
 
@@ -36,54 +34,27 @@ def body(user: str) -> bytes:
     )
 
 
-class Fates:
-    """What became of the deliveries; to be waited for."""
-
-    def __init__(self) -> None:
-        self.delivered: list[int] = []
-        self.letters: list[DeadLetter] = []
-        self.attempts: dict[int, Attempts] = {}
-        self._changed = Condition()
-
-    def report(self) -> Report:
-        return Report(
-            delivered=lambda delivery: self._note(self.delivered.append, delivery.position.offset),
-            given_up=self._give_up,
-            attempted=lambda delivery, attempts: self._note(self.attempts.update, {delivery.position.offset: attempts}),
-            settled=lambda: None,
-        )
-
-    def _give_up(self, letter: DeadLetter) -> None:
-        self._note(self.letters.append, letter)
-
-    def _note(self, take: Callable[[Any], object], what: object) -> None:
-        with self._changed:
-            take(what)
-            self._changed.notify_all()
-
-    def wait_for(self, holds: Callable[[], bool]) -> None:
-        with self._changed:
-            assert self._changed.wait_for(holds, PATIENCE_SECONDS), (self.delivered, self.letters, self.attempts)
-
-
-class Rig:
+class Rig(Delivering):
     """A sender, and what became of what was given to it."""
 
     def __init__(self, url: str, now_ms: Callable[[], int] = now_ms, **settings: Any) -> None:
-        self.fates = Fates()
-        secrets = {"s": LaneSecrets(url, [Secret(SecretRef("env", "WAY_KEY"))])}
-        delivery = DeliveryTable(**settings)
-        self.sender = Sender(delivery, secrets, self.fates.report(), open_engine(delivery), now_ms)
+        self._directory = TemporaryDirectory(prefix="way-")
+        super().__init__(Path(self._directory.name), url, "WAY_KEY", DeliveryTable(**settings), now_ms=now_ms)
         self._next = 0
 
-    def submit(self, *users: str, so_far: Attempts = Attempts()) -> list[int]:  # noqa: B008 - frozen
+    def send(self, *users: str, so_far: Attempts | None = None) -> list[int]:
         numbers = list(range(self._next, self._next + len(users)))
         self._next += len(users)
-        self.sender.submit(
-            (Delivery("s", 0, "e", APP, body(user), b"{}", None, Position("t", 0, number), 0), so_far)
+        deliveries = (
+            Delivery("s", 0, "e", APP, body(user), b"{}", None, Position("t", 0, number), 0)
             for user, number in zip(users, numbers, strict=True)
         )
+        self.submit(deliveries, so_far)
         return numbers
+
+    def close(self) -> None:
+        super().close()
+        self._directory.cleanup()
 
 
 @pytest.fixture
@@ -122,15 +93,15 @@ def test_what_answers_in_appsflyers_place_pauses_the_app_and_costs_no_event(
     with SandboxServer.in_thread(keys=(KEY,), faults={"rule": [rule]}) as sandbox:
         submitter = Rig(sandbox.url, on_rejected_credentials=park)
         try:
-            numbers = submitter.submit(*map(str, range(20)))
+            numbers = submitter.send(*map(str, range(20)))
             sandbox.wait_until(lambda summary: summary["requests"] >= 21)  # probes are among them
             assert submitter.sender.circuits == {LANE: Circuit.PAUSED}
-            assert (submitter.fates.delivered, submitter.fates.letters) == ([], [])
+            assert (submitter.delivered, submitter.letters) == ([], [])
             sandbox.set_faults({})
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.delivered) == numbers)
+            submitter.wait_for(lambda: sorted(submitter.delivered) == numbers)
         finally:
-            submitter.sender.close()
-    assert {attempts.made for attempts in submitter.fates.attempts.values()} == {0}
+            submitter.close()
+    assert {attempts.made for attempts in submitter.attempts.values()} == {0}
     paused = [entry for entry in logs if entry["event"].startswith("app paused")]
     assert len(paused) == 1
     assert paused[0]["log_level"] == "error"
@@ -143,13 +114,13 @@ def test_one_event_that_a_firewall_dislikes_does_not_hold_up_the_others() -> Non
     with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
         submitter = Rig(sandbox.url)
         try:
-            numbers = submitter.submit("disliked", *map(str, range(300)))
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.delivered) == numbers[1:])
+            numbers = submitter.send("disliked", *map(str, range(300)))
+            submitter.wait_for(lambda: sorted(submitter.delivered) == numbers[1:])
             sandbox.set_faults({})
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.delivered) == numbers)
+            submitter.wait_for(lambda: sorted(submitter.delivered) == numbers)
         finally:
-            submitter.sender.close()
-    assert submitter.fates.letters == []
+            submitter.close()
+    assert submitter.letters == []
 
 
 def test_one_event_that_is_forbidden_pauses_the_app_once_at_most_and_is_given_up_in_time(logs: list[Any]) -> None:
@@ -158,13 +129,13 @@ def test_one_event_that_is_forbidden_pauses_the_app_once_at_most_and_is_given_up
     with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
         submitter = Rig(sandbox.url, retry_minutes=0.01)
         try:
-            numbers = submitter.submit("forbidden", *map(str, range(300)))
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.delivered) == numbers[1:])
-            submitter.fates.wait_for(lambda: bool(submitter.fates.letters))
+            numbers = submitter.send("forbidden", *map(str, range(300)))
+            submitter.wait_for(lambda: sorted(submitter.delivered) == numbers[1:])
+            submitter.wait_for(lambda: bool(submitter.letters))
             assert submitter.sender.circuits == {LANE: Circuit.CLOSED}
         finally:
-            submitter.sender.close()
-    (letter,) = submitter.fates.letters
+            submitter.close()
+    (letter,) = submitter.letters
     assert (letter.reason, letter.position.offset) == (DeadLetterReason.RETRIES_EXHAUSTED, numbers[0])
     assert len([entry for entry in logs if entry["event"].startswith("app paused")]) <= 1
 
@@ -174,10 +145,10 @@ def test_another_text_than_ok_is_a_delivery_and_told_once(logs: list[Any]) -> No
     with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
         submitter = Rig(sandbox.url)
         try:
-            numbers = submitter.submit(*map(str, range(30)))
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.delivered) == numbers)
+            numbers = submitter.send(*map(str, range(30)))
+            submitter.wait_for(lambda: sorted(submitter.delivered) == numbers)
         finally:
-            submitter.sender.close()
+            submitter.close()
     (told,) = [entry for entry in logs if entry["log_level"] == "warning"]
     assert told["answer"] == "taken, number # of # ***"
 
@@ -190,15 +161,15 @@ def test_a_step_of_the_wall_clock_gives_nothing_up(step_ms: int) -> None:
     with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
         submitter = Rig(sandbox.url, lambda: now_ms() + stepped[0], retry_minutes=240)
         try:
-            (unlucky,) = submitter.submit("unlucky")
-            submitter.fates.wait_for(lambda: unlucky in submitter.fates.attempts)
+            (unlucky,) = submitter.send("unlucky")
+            submitter.wait_for(lambda: unlucky in submitter.attempts)
             stepped[0] = step_ms
-            submitter.fates.wait_for(lambda: submitter.fates.delivered == [unlucky] or bool(submitter.fates.letters))
+            submitter.wait_for(lambda: submitter.delivered == [unlucky] or bool(submitter.letters))
         finally:
-            submitter.sender.close()
-    assert submitter.fates.letters == []
-    assert submitter.fates.attempts[unlucky].made == 3
-    assert 0 <= submitter.fates.attempts[unlucky].tried_ms < 60_000
+            submitter.close()
+    assert submitter.letters == []
+    assert submitter.attempts[unlucky].made == 3
+    assert 0 <= submitter.attempts[unlucky].tried_ms < 60_000
 
 
 def test_time_spent_before_a_stop_counts_and_the_stop_does_not() -> None:
@@ -207,11 +178,11 @@ def test_time_spent_before_a_stop_counts_and_the_stop_does_not() -> None:
     with SandboxServer.in_thread(keys=(KEY,), faults=plan) as sandbox:
         submitter = Rig(sandbox.url, retry_minutes=1)
         try:
-            submitter.submit("unlucky", so_far=Attempts(4, 59_999, 503, "Service Unavailable"))
-            submitter.fates.wait_for(lambda: bool(submitter.fates.letters))
+            submitter.send("unlucky", so_far=Attempts(4, 59_999, 503, "Service Unavailable"))
+            submitter.wait_for(lambda: bool(submitter.letters))
         finally:
-            submitter.sender.close()
-    (letter,) = submitter.fates.letters
+            submitter.close()
+    (letter,) = submitter.letters
     assert (letter.reason, letter.attempts) == (DeadLetterReason.RETRIES_EXHAUSTED, 6)
 
 
@@ -253,14 +224,14 @@ def test_a_proxy_that_refuses_the_tunnel_pauses_the_app(status: int, logs: list[
     with refusing_proxy(status) as (proxy, asked):
         submitter = Rig("https://127.0.0.1:9", proxy=proxy)
         try:
-            numbers = submitter.submit(*map(str, range(5)))
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.attempts) == numbers)
+            numbers = submitter.send(*map(str, range(5)))
+            submitter.wait_for(lambda: sorted(submitter.attempts) == numbers)
             assert submitter.sender.circuits == {LANE: Circuit.PAUSED}
         finally:
-            submitter.sender.close()
+            submitter.close()
         assert asked() >= len(numbers)
-    assert {attempts.made for attempts in submitter.fates.attempts.values()} == {0}
-    assert submitter.fates.letters == []
+    assert {attempts.made for attempts in submitter.attempts.values()} == {0}
+    assert submitter.letters == []
     (paused,) = [entry for entry in logs if entry["event"].startswith("app paused")]
     assert "the key is not at fault" in paused["do"]
 
@@ -269,15 +240,15 @@ def test_a_probe_finds_the_way_again_though_every_connection_of_before_is_dead()
     with SandboxServer.in_thread(keys=(KEY,)) as sandbox, dead_end(sandbox.port) as proxy:
         submitter = Rig(f"http://127.0.0.1:{proxy.port}", timeout_seconds=0.4)
         try:
-            first = submitter.submit(*map(str, range(12)))
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.delivered) == first)
+            first = submitter.send(*map(str, range(12)))
+            submitter.wait_for(lambda: sorted(submitter.delivered) == first)
             proxy.refuses = True
             proxy.silence()
-            lost = submitter.submit(*map(str, range(12, 40)))
-            submitter.fates.wait_for(lambda: submitter.sender.circuits[LANE] is Circuit.OPEN)
+            lost = submitter.send(*map(str, range(12, 40)))
+            submitter.wait_for(lambda: submitter.sender.circuits[LANE] is Circuit.OPEN)
             proxy.refuses = False
-            submitter.fates.wait_for(lambda: sorted(submitter.fates.delivered) == first + lost)
+            submitter.wait_for(lambda: sorted(submitter.delivered) == first + lost)
             assert submitter.sender.circuits == {LANE: Circuit.CLOSED}
         finally:
-            submitter.sender.close()
-    assert submitter.fates.letters == []
+            submitter.close()
+    assert submitter.letters == []

@@ -17,7 +17,6 @@ import orjson
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from connectors.delivery.outbox import Outbox
 from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import check_store, read_store, stored_snapshot
 from connectors.state.journal import Journal
@@ -27,7 +26,6 @@ from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.spill import Spill
 from connectors.state.user_segments import UserLogError, read_log
 from examples.sample_archive import settings_text
-from flows.domain.ledger import Ledger
 from tests.fixtures.stream import KEY, Stream
 
 EVENTS: Final = 400
@@ -98,7 +96,6 @@ def _take_up(state: Path) -> TakenUp:
     users: dict[str, Any] = {}
     for each in states:
         if each.step.endswith(".deliver"):
-            Outbox(Ledger(["trailmix"], 10_000), Journal(state.parent / "none"), state / "overflow", manifest)
             for lane, mark in each.state[2].items():
                 spill = Spill(state / "overflow" / quote(lane, safe=""), mark)
                 aside[lane] = list(spill.peek())

@@ -9,7 +9,8 @@ from connectors.appsflyer.request import compile_translate
 from connectors.clock import now_ms
 from connectors.dead_letters import LetterReader
 from connectors.delivery.items import Item
-from connectors.delivery.replay_outbox import ReplayOutbox
+from connectors.delivery.outbox import Outbox
+from connectors.delivery.replay_marks import ReplayMarks
 from connectors.hearing import Hearing
 from connectors.kinds import store_of
 from connectors.state.manifest import Snapshot
@@ -62,14 +63,8 @@ class Replay:
         earlier_names: dict[str, list[str]] = {}
         for earlier, today in the_plan.filters.renamed:
             earlier_names.setdefault(today, []).append(earlier)
-        self.outbox = ReplayOutbox(
-            self.ledger,
-            self._state.journal,
-            self._state.layout.overflow,
-            self._state.manifest,
-            self._marks,
-            earlier_names,
-        )
+        state, observer = self._state, ReplayMarks(self._marks, earlier_names)
+        self.outbox = Outbox(self.ledger, state.journal, state.manifest, state.overflow, observer)
         rules = identity_rules(settings)
         logins = logins_of(rules)
         hearing = Hearing(0)  # letters carry no marks, and none is held
@@ -115,11 +110,6 @@ class Replay:
             self._reader, self._choice.wanted, delivering.room, self.shutdown, rate, pace=delivering.pace
         )
         self.sink = delivering.open_sink()
-
-    def flush(self) -> None:
-        """Write the marks through, and then the journal."""
-        self._marks.flush()
-        self._state.journal.flush()
 
     @property
     def is_drained(self) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from connectors.delivery.delivery import Delivery
+from connectors.delivery.in_flight import FRESH
 from connectors.delivery.items import Item
 from connectors.delivery.sink import PART
 from flows.domain.event import Event, Position, Record
@@ -126,10 +127,9 @@ def bookkeeping_seconds(process: Stream, count: int) -> float:
     began = time.thread_time()
     for start in range(0, count, _ROUND):
         process.ledger.open_all(positions[start : start + _ROUND])
-        for delivery in deliveries[start : start + _ROUND]:
-            process.outbox.add(delivery)
-        for delivery in deliveries[start : start + _ROUND]:
-            process.outbox.delivered(delivery)
+        taken = [process.outbox._add(delivery, FRESH) for delivery in deliveries[start : start + _ROUND]]
+        for in_flight in taken:
+            process.outbox.delivered(in_flight)
         process.journal.flush()
     return time.thread_time() - began
 

@@ -2,26 +2,23 @@
 
     python -m tests.tools.bench.sender_alone ENDPOINT CA_FILE BODIES_FILE COUNT
 
-Keys, lanes, limits, circuits, classification and reports as in the stream; nothing is journalled.
+Keys, lanes, limits, circuits, classification, outbox and journal as in the stream.
 """
 
 import os
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import orjson
 
-from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.engines.open import open_engine
-from connectors.delivery.report import Report
-from connectors.delivery.sender import LaneSecrets, Sender
+from connectors.delivery.delivery import Delivery
 from connectors.delivery.settings import DeliveryTable
-from connectors.secrets import Secret, SecretRef
 from flows.domain.event import Position
 from flows.runtime.start import _collect_garbage_rarely
+from tests.fixtures.delivering import Delivering, Observer
 from tests.tools.bench.job import S2S_KEY
 
 _BATCH = 100
@@ -35,36 +32,32 @@ def main(endpoint: str, ca_file: str, bodies_file: str, count: int) -> int:
     bodies = [
         (app_id, body.encode()) for app_id, body in map(orjson.loads, Path(bodies_file).read_bytes().splitlines())
     ]
-    delivered = given_up = 0
-    moved = threading.Event()
-
-    def note_delivery(_delivery: Delivery) -> None:
-        nonlocal delivered
-        delivered += 1
-
-    def note_loss(_letter: object) -> None:
-        nonlocal given_up
-        given_up += 1
-
-    report = Report(delivered=note_delivery, given_up=note_loss, attempted=lambda *_: None, settled=moved.set)
     settings = DeliveryTable(endpoint=endpoint, ca_file=Path(ca_file), ramp_requests_per_second_per_minute=0)
-    lanes = {"bench": LaneSecrets(endpoint, [Secret(SecretRef("env", _KEY_VARIABLE))])}
-    sender = Sender(settings, lanes, report, open_engine(settings), lambda: time.time_ns() // 1_000_000)
-    _collect_garbage_rarely()
-    sent = 0
-    while delivered + given_up < count:
-        while sent < count and sent - delivered < _AHEAD:
-            batch = range(sent, min(sent + _BATCH, count))
-            sender.submit([(_delivery(number, *bodies[number % len(bodies)]), Attempts()) for number in batch])
-            sent += len(batch)
-        moved.wait(1.0)
-        moved.clear()
-        if sender.error is not None:
-            raise sender.error
-    if not given_up:
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    sender.close()
-    return 1 if given_up else 0
+    with TemporaryDirectory() as directory:
+        given = Delivering(Path(directory), endpoint, _KEY_VARIABLE, settings, sync="bench", observer=Counting())
+        _collect_garbage_rarely()
+        sent = 0
+        while len(given.outbox) or sent < count:
+            while sent < count and len(given.outbox) < _AHEAD:
+                batch = range(sent, min(sent + _BATCH, count))
+                given.submit(_delivery(number, *bodies[number % len(bodies)]) for number in batch)
+                sent += len(batch)
+            time.sleep(0.001)
+            if given.sender.error is not None:
+                raise given.sender.error
+            if given.letters:
+                break
+        if not given.letters:
+            signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        given.close()
+    return 1 if given.letters else 0
+
+
+class Counting(Observer):
+    """Keeps nothing."""
+
+    def final(self, item: object, fate: str) -> None:
+        pass
 
 
 def _delivery(number: int, app_id: str, body: bytes) -> Delivery:

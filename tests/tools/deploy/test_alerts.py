@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from connectors.delivery.outbox import MOST_SET_ASIDE
+from connectors.delivery.overflow import MOST_SET_ASIDE
 from tests.tools.deploy.alert_cases import CASES, Case, healthy
 from tests.tools.deploy.promql import UnknownNameError, labels_of
 from tests.tools.deploy.rules import MADE, SOURCE, alerts, rules_file, with_runbook

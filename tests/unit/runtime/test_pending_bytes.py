@@ -10,20 +10,17 @@ import pytest
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from connectors.delivery.delivery import Attempts, Delivery, dead_letter
 from connectors.delivery.engines.in_memory import InMemoryEngine
+from connectors.delivery.in_flight import InFlight
 from connectors.delivery.items import size_bytes
-from connectors.delivery.outbox import TAKEN_BACK_BYTES, Outbox
-from connectors.delivery.report import Report
-from connectors.delivery.sender import LaneSecrets, Sender
+from connectors.delivery.outbox import Outbox
+from connectors.delivery.overflow import TAKEN_BACK_BYTES
 from connectors.delivery.settings import PENDING_EVENT_BYTES, DeliveryTable
 from connectors.pace import Pace
-from connectors.secrets import Secret, SecretRef
-from connectors.state.journal import Journal
-from connectors.state.manifest import Manifest
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason
-from flows.domain.ledger import Ledger
 from flows.operators.user_store import SHARDS
 from flows.operators.window import MicroBatch
+from tests.fixtures.delivering import Delivering, Observer, an_outbox, take
 from tests.unit.runtime.test_stream_parts import _stream
 
 _MB = 1 << 20
@@ -35,50 +32,47 @@ def a_delivery(number: int, large: int = _MB) -> Delivery:
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    manifest = Manifest(tmp_path)
-    journal = Journal(tmp_path / "journal", manifest)
-    outbox = Outbox(Ledger(["one"], 1000), journal, tmp_path / "overflow", manifest)
+    outbox = an_outbox(tmp_path, "one")
     yield outbox
-    for spill in outbox._spills.values():
-        spill.close()
-    journal.close()
+    outbox.close()
+    outbox._journal.close()
 
 
-def _take(outbox: Outbox, delivery: Delivery) -> None:
+def _take(outbox: Outbox, delivery: Delivery) -> InFlight:
     outbox._ledger.open(delivery.position)
-    outbox.add(delivery)
+    outbox.take([delivery])
+    return outbox.arrived[-1]
 
 
 def test_what_is_outbox_is_weighed_on_every_way_to_its_end(outbox: Outbox) -> None:
     """Taken, delivered, dead-lettered, set aside and taken back: nothing is weighed twice or for ever."""
     deliveries = [a_delivery(number) for number in range(4)]
-    for each in deliveries:
-        _take(outbox, each)
+    taken = [_take(outbox, each) for each in deliveries]
     assert outbox.size_bytes == sum(map(size_bytes, deliveries)) > 4 * _MB
-    outbox.delivered(deliveries[0])
+    outbox.delivered(taken[0])
     letter = dead_letter(deliveries[1], DeadLetterReason.REJECTED, "no", Attempts(1), 5)
-    outbox.given_up(letter)
-    outbox.attempted(deliveries[2], Attempts(1))
+    outbox.given_up(taken[1], letter)
+    taken[2].attempts = Attempts(1)
     assert outbox.size_bytes == sum(map(size_bytes, deliveries[1:]))
-    outbox.written(letter)
-    assert outbox.set_aside(deliveries[2], Attempts(1))
+    outbox.written([letter])
+    assert outbox.set_aside(taken[2])
     assert outbox.size_bytes == size_bytes(deliveries[3])
-    assert [each for each, _ in outbox.take_back("one/id1", 10)] == [deliveries[2]]
-    outbox.delivered(deliveries[2])
-    outbox.delivered(deliveries[3])
+    (back,) = outbox.take_back("one/id1", 10)
+    assert (back.delivery, back.attempts) == (deliveries[2], Attempts(1))
+    outbox.delivered(back)
+    outbox.delivered(taken[3])
     assert (outbox.size_bytes, len(outbox)) == (0, 0)
 
 
 def test_large_ones_come_back_from_the_disk_a_few_at_a_time(outbox: Outbox) -> None:
     """Half a lane's share of events of a megabyte would be gigabytes."""
     for number in range(20):
-        _take(outbox, a_delivery(number))
-        assert outbox.set_aside(a_delivery(number), Attempts())
+        assert outbox.set_aside(_take(outbox, a_delivery(number)))
     assert outbox.size_bytes == 0
     back: list[int] = []
     while taken := outbox.take_back("one/id1", 1000):
-        assert sum(len(each.value) for each, _ in taken) <= TAKEN_BACK_BYTES + _MB
-        back += [each.position.offset for each, _ in taken]
+        assert sum(len(each.delivery.value) for each in taken) <= TAKEN_BACK_BYTES + _MB
+        back += [each.delivery.position.offset for each in taken]
     assert back == [*range(20)]
 
 
@@ -89,13 +83,12 @@ def test_the_source_waits_when_what_waits_is_large(tmp_path: Path) -> None:
         process.hearing.loaded(str(shard))
     most_bytes = process.settings.delivery.max_pending_bytes
     assert most_bytes == process.settings.delivery.max_pending * PENDING_EVENT_BYTES
-    deliveries: list[Delivery] = []
+    taken: list[InFlight] = []
     while process.delivering.room() > 0:
-        deliveries.append(a_delivery(len(deliveries)))
-        _take(process.outbox, deliveries[-1])
-        assert len(deliveries) * _MB <= most_bytes + _MB
+        taken.append(_take(process.outbox, a_delivery(len(taken))))
+        assert len(taken) * _MB <= most_bytes + _MB
     assert process.ledger.room() > 0
-    for each in deliveries[:2]:
+    for each in taken[:2]:
         process.outbox.delivered(each)
     assert process.delivering.room() > 0
     process.journal.close()
@@ -123,18 +116,20 @@ class _Writer:
         pass
 
 
-def test_large_dead_letters_are_written_a_few_at_a_time() -> None:
+def test_large_dead_letters_are_written_a_few_at_a_time(tmp_path: Path) -> None:
     """A batch of five hundred of a megabyte would be gigabytes as it is written."""
     writer = _Writer()
-    written: list[DeadLetter] = []
-    dead_letter_queue = DeadLetterQueue(writer, written.append)
+    observer = Observer()
+    outbox = an_outbox(tmp_path, "one", observer)
+    dead_letter_queue = DeadLetterQueue(outbox, writer)
     reason = DeadLetterReason.REJECTED
-    dead_letter_queue.submit([dead_letter(a_delivery(number), reason, "no", Attempts(), 5) for number in range(30)])
+    take(outbox, [dead_letter(a_delivery(number), reason, "no", Attempts(), 5) for number in range(30)])
     until = time.monotonic() + 10
-    while len(written) < 30 and time.monotonic() < until:
+    while len(outbox) and time.monotonic() < until:
         time.sleep(0.01)
     dead_letter_queue.close()
-    assert [each.position.offset for each in written] == [*range(30)]
+    outbox._journal.close()
+    assert [each.position.offset for each in observer.written] == [*range(30)]
     assert max(writer.batches) <= 5 * _MB
 
 
@@ -143,33 +138,19 @@ def test_the_default_bound_is_80_mb() -> None:
     assert DeliveryTable().max_pending_bytes == 81_920_000
 
 
-def test_an_app_in_trouble_sets_aside_its_large_events_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_app_in_trouble_sets_aside_its_large_events_by_their_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its share of the room, 4 KB each on average; else a few large ones would take the room of the other apps."""
     monkeypatch.setenv("BYTES_KEY", "key-of-the-bytes-test")
-    aside: list[Delivery] = []
-    deliveries = [a_delivery(number, 40_000) for number in range(20)]
-    sender = Sender(
-        DeliveryTable(),
-        {"one": LaneSecrets("http://127.0.0.1:9", [Secret(SecretRef("env", "BYTES_KEY"))])},
-        Report(
-            delivered=lambda _: None,
-            given_up=lambda _: None,
-            attempted=lambda _delivery, _attempts: None,
-            settled=lambda: None,
-            set_aside=lambda delivery, _: not aside.append(delivery),  # type: ignore[func-returns-value]
-            size_bytes=lambda: sum(map(size_bytes, deliveries)) - sum(map(size_bytes, aside)),
-        ),
-        InMemoryEngine(),
-        lambda: 0,
-        lane_share=100,
+    given = Delivering(
+        tmp_path, "http://127.0.0.1:9", "BYTES_KEY", DeliveryTable(), InMemoryEngine(), sync="one", lane_share=100
     )
-    sender.pause(["one"])
-    sender.submit((each, Attempts()) for each in deliveries)
-    until = time.monotonic() + 10
-    while len(aside) < 10 and time.monotonic() < until:
-        time.sleep(0.01)
-    waiting = sender.lanes["one/id1"].waiting
-    sender.close()
-    assert sum(size_bytes(each.delivery) for each in waiting) <= 100 * PENDING_EVENT_BYTES
-    assert len(waiting) + len(aside) == 20
+    given.sender.pause(["one"])
+    given.submit(a_delivery(number, 40_000) for number in range(20))
+    given.wait_for(lambda: given.outbox.set_aside_count >= 10)
+    waiting = given.sender.lanes["one/id1"].waiting
+    given.close()
+    assert sum(each.size_bytes for each in waiting) <= 100 * PENDING_EVENT_BYTES
+    assert len(waiting) + given.outbox.set_aside_count == 20
     assert len(waiting) == 9

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from connectors.delivery import outbox
-from connectors.delivery.delivery import Attempts, Delivery
+from connectors.delivery import overflow
+from connectors.delivery.delivery import Delivery
+from connectors.delivery.in_flight import InFlight
 from connectors.kinds import source_of
 from connectors.state.journal import DELIVERED, Journal
 from connectors.state.manifest import KEPT_SNAPSHOTS
@@ -42,11 +43,15 @@ def _delivery(offset: int) -> Delivery:
     return Delivery("one", 0, "e", "id123456789", b"{}", b"", None, Position("events", 0, offset), 0)
 
 
-def _deliver(stream: Stream, offset: int) -> None:
+def _taken(stream: Stream, offset: int) -> InFlight:
     stream.ledger.open(Position("events", 0, offset))
-    stream.outbox.add(_delivery(offset))
-    stream.outbox.delivered(_delivery(offset))
-    stream.delivering._settle()
+    stream.outbox.take([_delivery(offset)])
+    return stream.outbox.arrived.pop()
+
+
+def _deliver(stream: Stream, offset: int) -> None:
+    stream.outbox.delivered(_taken(stream, offset))
+    stream.outbox.settle()
 
 
 def _read_topic(stream: Stream, acknowledged: dict[tuple[str, int], int], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,17 +101,14 @@ def test_with_a_store_it_keeps_what_this_run_has_not_read_again_yet(
 def test_it_says_when_no_more_can_be_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the most, an app in trouble takes room from the others after all: the log names it, and not too often."""
     stream = _stream(tmp_path, has_recovery=True)
-    monkeypatch.setattr(outbox, "MOST_SET_ASIDE", 2)
+    monkeypatch.setattr(overflow, "MOST_SET_ASIDE", 2)
     with capture_logs() as logs:
         for offset in range(5):
-            stream.ledger.open(Position("events", 0, offset))
-            stream.outbox.add(_delivery(offset))
-            assert stream.delivering._set_aside(_delivery(offset), Attempts()) is (offset < 2)
+            assert stream.outbox.set_aside(_taken(stream, offset)) is (offset < 2)
     (said,) = logs
     assert said["event"].startswith("no more can be set aside for an app in trouble")
     assert said["lane"] == _delivery(0).lane
-    for spill in stream.outbox._spills.values():
-        spill.close()
+    stream.outbox.close()
     stream.journal.close()
 
 
@@ -121,8 +123,6 @@ def test_a_state_disk_that_is_nearly_full_stops_reading_and_setting_aside(
     assert stream.delivering.room() == stream.settings.delivery.max_pending
     monkeypatch.setattr(stream.state.disk, "has_room", lambda: False)
     assert stream.delivering.room() == 0
-    stream.ledger.open(Position("events", 0, 1))
-    stream.outbox.add(_delivery(1))
-    assert stream.delivering._set_aside(_delivery(1), Attempts()) is False
+    assert stream.outbox.set_aside(_taken(stream, 1)) is False
     assert stream.outbox.set_aside_count == 0
     stream.journal.close()

@@ -1,10 +1,12 @@
 """The dead-letter queue: letters are written in order, as often as it takes, and reported when they are durable."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from queue import Queue
 from threading import Event
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -51,11 +53,33 @@ class FakeWriter:
         self.closed = True
 
 
+class FakeOutbox:
+    """Keeps letters, and tells which are written."""
+
+    def __init__(self, written: Callable[[DeadLetter], None]) -> None:
+        self.letters: deque[DeadLetter] = deque()
+        self.letters_arrived = Event()
+        self._written = written
+
+    def submit(self, letters: Iterable[DeadLetter]) -> None:
+        self.letters.extend(letters)
+        self.letters_arrived.set()
+
+    def written(self, letters: list[DeadLetter]) -> None:
+        for letter in letters:
+            self._written(letter)
+
+
+def submit(dead_letter_queue: DeadLetterQueue, letters: Iterable[DeadLetter]) -> None:
+    outbox: Any = dead_letter_queue._outbox
+    outbox.submit(letters)
+
+
 @contextmanager
 def a_dead_letter_queue(
     writer: FakeWriter, written: Callable[[DeadLetter], None], first_wait_seconds: float = 1e-6
 ) -> Iterator[DeadLetterQueue]:
-    dead_letter_queue = DeadLetterQueue(writer, written, first_wait_seconds)
+    dead_letter_queue = DeadLetterQueue(cast("Any", FakeOutbox(written)), writer, first_wait_seconds)
     try:
         yield dead_letter_queue
     finally:
@@ -83,7 +107,7 @@ def test_every_letter_is_written_once_in_order_however_often_the_writer_fails(
     with a_dead_letter_queue(writer, written) as dead_letter_queue:
         remaining = iter(letters)
         for size in sizes:
-            dead_letter_queue.submit([next(remaining) for _ in range(size)])
+            submit(dead_letter_queue, [next(remaining) for _ in range(size)])
         got = [reported.get(timeout=PATIENCE_SECONDS) for _ in letters]
     assert got == letters
     assert [letter for batch in writer.batches for letter in batch] == letters
@@ -97,7 +121,7 @@ def test_it_says_why_it_waits_and_that_it_does_no_longer() -> None:
     writer = FakeWriter([10**9])
     with a_dead_letter_queue(writer, reported.put) as dead_letter_queue:
         assert dead_letter_queue.waits_for is None
-        dead_letter_queue.submit([a_letter(1)])
+        submit(dead_letter_queue, [a_letter(1)])
         assert writer.failing.wait(PATIENCE_SECONDS)
         while dead_letter_queue._thread.is_alive() and not dead_letter_queue.waits_for:
             time.sleep(0.001)
@@ -117,7 +141,7 @@ def test_the_wait_doubles_up_to_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> 
             return False
 
         monkeypatch.setattr(dead_letter_queue._closing, "wait", wait)
-        dead_letter_queue.submit([a_letter(1)])
+        submit(dead_letter_queue, [a_letter(1)])
         reported.get(timeout=PATIENCE_SECONDS)
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
@@ -133,7 +157,7 @@ def test_the_wait_begins_again_with_the_next_trouble(monkeypatch: pytest.MonkeyP
 
         monkeypatch.setattr(dead_letter_queue._closing, "wait", wait)
         for number in range(2):
-            dead_letter_queue.submit([a_letter(number)])
+            submit(dead_letter_queue, [a_letter(number)])
             reported.get(timeout=PATIENCE_SECONDS)
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.1, 0.2])
 
@@ -143,7 +167,7 @@ def test_closing_does_not_wait_for_a_writer_in_trouble() -> None:
     reported: Queue[DeadLetter] = Queue()
     writer = FakeWriter([10**9])
     with a_dead_letter_queue(writer, reported.put, NEVER_SECONDS) as dead_letter_queue:
-        dead_letter_queue.submit(map(a_letter, range(3)))
+        submit(dead_letter_queue, map(a_letter, range(3)))
         assert writer.failing.wait(PATIENCE_SECONDS)
         began = time.monotonic()
         dead_letter_queue.close()
@@ -159,7 +183,7 @@ def test_batches_are_bounded() -> None:
     writer = FakeWriter([])
     letters = list(map(a_letter, range(1201)))
     with a_dead_letter_queue(writer, reported.put) as dead_letter_queue:
-        dead_letter_queue.submit(letters)
+        submit(dead_letter_queue, letters)
         assert [reported.get(timeout=PATIENCE_SECONDS) for _ in letters] == letters
     assert max(map(len, writer.batches)) <= 500
 
@@ -177,7 +201,7 @@ def test_an_unforeseen_failure_is_kept_for_the_flow_to_raise() -> None:
     reported: Queue[DeadLetter] = Queue()
     writer = BrokenWriter([])
     with a_dead_letter_queue(writer, reported.put) as dead_letter_queue:
-        dead_letter_queue.submit([a_letter(1)])
+        submit(dead_letter_queue, [a_letter(1)])
         dead_letter_queue._thread.join(PATIENCE_SECONDS)
         assert isinstance(dead_letter_queue.error, ZeroDivisionError)
     assert reported.empty()
@@ -191,7 +215,7 @@ def test_a_failure_of_who_is_told_is_kept_as_well() -> None:
         raise RuntimeError("not open")
 
     with a_dead_letter_queue(FakeWriter([]), written) as dead_letter_queue:
-        dead_letter_queue.submit([a_letter(1)])
+        submit(dead_letter_queue, [a_letter(1)])
         dead_letter_queue._thread.join(PATIENCE_SECONDS)
         assert isinstance(dead_letter_queue.error, RuntimeError)
 

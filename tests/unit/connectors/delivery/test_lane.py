@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.lane import FAILURES_THAT_OPEN, Circuit, Lane, Shipment
+from connectors.delivery.delivery import Delivery
+from connectors.delivery.in_flight import InFlight
+from connectors.delivery.lane import FAILURES_THAT_OPEN, Circuit, Lane
 from connectors.secrets import Secret, SecretError, SecretRef
 from flows.domain.event import Position
 from tests.fixtures.throttle import throttle
@@ -32,15 +33,15 @@ class FixedSecret(Secret):
         return "key"
 
 
-def a_shipment(number: int = 0) -> Shipment:
+def in_flight(number: int = 0) -> InFlight:
     delivery = Delivery("s", 0, "e", "id1", b"{}", b"{}", None, Position("t", 0, number), 0)
-    return Shipment(delivery, Attempts())
+    return InFlight(delivery)
 
 
 def a_lane(*secrets: Secret, rate: float = 0, waiting: int = 1000) -> Lane:
     lane = Lane("s/id1", "https://example.invalid", "id1", secrets or [FixedSecret()], throttle(rate))
     lane.chance = random.Random(1)
-    lane.waiting = deque(map(a_shipment, range(waiting)))
+    lane.waiting = deque(map(in_flight, range(waiting)))
     return lane
 
 

@@ -1,7 +1,8 @@
 """An event that alone fails while others pass: told from an outage by what was sent after it."""
 
-from connectors.delivery.delivery import Attempts, Delivery
-from connectors.delivery.lane import Lane, Shipment
+from connectors.delivery.delivery import Delivery
+from connectors.delivery.in_flight import InFlight
+from connectors.delivery.lane import Lane
 from flows.domain.event import Position
 from tests.fixtures.throttle import throttle
 
@@ -10,12 +11,12 @@ def _lane() -> Lane:
     return Lane("s/id1", "https://example.invalid", "id1", [], throttle(0))
 
 
-def _send(lane: Lane, shipment: Shipment | None = None) -> Shipment:
+def _send(lane: Lane, in_flight: InFlight | None = None) -> InFlight:
     delivery = Delivery("s", 0, "name", "id1", b"{}", b"{}", None, Position("t", 0, 1), 0)
-    shipment = shipment or Shipment(delivery, Attempts())
+    in_flight = in_flight or InFlight(delivery)
     lane.sent += 1
-    shipment.number = lane.sent
-    return shipment
+    in_flight.number = lane.sent
+    return in_flight
 
 
 def test_what_was_sent_after_it_and_passed_proves_the_fault_of_the_event() -> None:
