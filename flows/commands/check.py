@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
@@ -22,6 +23,8 @@ from flows.operations.check.sample import look_at
 from flows.operations.check.syncs import syncs
 from flows.runtime.environment import ignored
 from flows.settings import SettingsError, load
+
+SUMMARY: Final = "validate the settings, and reach for everything that they name"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,9 @@ import shtab
 from flows.commands.parser import build_all
 from flows.commands.program import SCRIPT
 
+SUMMARY: Final = "print the completion of ampfly for bash, zsh or fish"
+TAKES_SETTINGS: Final = False
+
 _SHELLS: Final = ("bash", "zsh", "fish")
 _KINDS: Final = {"FILE": shtab.FILE, "GLOB": shtab.FILE, "DIR": shtab.DIRECTORY, "DIRECTORY": shtab.DIRECTORY}
 """What the value of a flag is completed with, by how the help names it."""

@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from dataclasses import replace
+from typing import Final
 
 import orjson
 from rich.console import Console
@@ -27,6 +28,8 @@ from flows.operations.explain_input import STDIN_PATH, read_all
 from flows.operations.remembered import NothingRememberedError, Remembered
 from flows.runtime.bar import bar_of_bytes, shown
 from flows.settings import SettingsError, load
+
+SUMMARY: Final = "say what would happen to the events on stdin or in files; sends nothing"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,8 @@ from flows.operations.forget import Person, count_pending, erase_delivered, eras
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 
+SUMMARY: Final = "take a person out of what the stopped stream has stored"
+
 _DONE: Final = 0
 _LEFT: Final = 1
 _REFUSED: Final = 2

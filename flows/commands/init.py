@@ -29,6 +29,9 @@ from flows.settings import SettingsError
 from flows.settings.file import parse
 from flows.settings.values import AndroidAppId, IosAppId
 
+SUMMARY: Final = "write a commented stream.toml"
+TAKES_SETTINGS: Final = False
+
 _WRONG_USAGE: Final = 2
 _DEFAULT_KEY: Final = "env:APPSFLYER_S2S_KEY"
 _DEFAULT_SERVERS: Final = "localhost:9092"

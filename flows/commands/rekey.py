@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from connectors.state.layout import Layout
 from connectors.state.private import keep_private
@@ -19,6 +19,8 @@ from flows.runtime.lifecycle import become
 from flows.runtime.logs import configure_logs
 from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, Place, PlaceError, place
 from flows.settings import SettingsError, load
+
+SUMMARY: Final = "copy a topic to one keyed by user id, else device id, as slices need it"
 
 FLOW = "flows.rekey"
 _WRONG_USAGE = 2

@@ -8,11 +8,14 @@ import argparse
 import os
 import signal
 import sys
+from typing import Final
 
 from connectors.state.layout import layouts_of_slices
 from connectors.state.lock import holder
 from flows.commands.program import program
 from flows.settings import SettingsError, load
+
+SUMMARY: Final = "let the running stream read its settings again"
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import structlog
 from rich.console import Console
@@ -35,6 +36,8 @@ from flows.runtime.obstacles import obstacles
 from flows.runtime.replay import plan
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
+
+SUMMARY: Final = "send dead letters again, by reason, sync and time; nothing twice"
 
 FLOW = "flows.replay"
 _FAILED = 1

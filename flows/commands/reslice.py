@@ -9,6 +9,7 @@ Where each slice has a disk of its own, mount them all and name them in the slic
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from connectors.kinds import source_of
 from connectors.state.damage import DamagedStateError
@@ -21,6 +22,8 @@ from flows.operations.rescale.deal import StateError
 from flows.operations.rescale.handover import Handover
 from flows.runtime.logs import configure_logs
 from flows.settings import SettingsError, load
+
+SUMMARY: Final = "change the number of slices: deal out what the stopped ones have stored"
 
 _DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
 _MOST_SLICES = 9999

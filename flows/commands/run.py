@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from bytewax.recovery import init_db_dir
 
@@ -24,6 +24,8 @@ from flows.runtime.obstacles import NOTHING_READ, nothing_to_read, obstacles
 from flows.runtime.signals import let_reload_wait
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
+
+SUMMARY: Final = "start the stream"
 
 FLOW = "flows.stream"
 _WRONG_USAGE = 2

@@ -35,6 +35,9 @@ from typing import Final
 from connectors.appsflyer.sandbox import SandboxServer
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
 
+SUMMARY: Final = "a stand-in AppsFlyer with its documented checks, answers and faults"
+TAKES_SETTINGS: Final = False
+
 _STOPPED: Final = 0
 _FAILED: Final = 1
 _WRONG_USAGE: Final = 2

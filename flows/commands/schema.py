@@ -7,13 +7,16 @@ and, for editors with Taplo, as the first line of stream.toml:  #:schema ./strea
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from flows.settings.tables import StreamFile
+
+SUMMARY: Final = "print the JSON Schema of the settings, for editors"
+TAKES_SETTINGS: Final = False
 
 
 class _TomlSchema(GenerateJsonSchema):

@@ -34,6 +34,8 @@ from flows.operations.sample_event import SAMPLE_APPSFLYER_ID, default_name, mak
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings, SyncSettings
 
+SUMMARY: Final = "send one real event to AppsFlyer, and say what the answer means"
+
 _DELIVERED: Final = 0
 _NOT_DELIVERED: Final = 1
 _NOT_SENT: Final = 2

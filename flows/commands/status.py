@@ -8,7 +8,7 @@ Exit code 1 where none answers, or one is not alive. A settings file with mistak
 
 import argparse
 import sys
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -16,6 +16,8 @@ from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.page import page
 from flows.observe.addresses import add_address_arguments, addresses
 from flows.operations.monitor import SliceAnswer, fetch
+
+SUMMARY: Final = "what a running stream is at, and what holds it up"
 
 _FAILED = 1
 

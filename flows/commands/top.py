@@ -11,6 +11,7 @@ answer.
 import argparse
 import sys
 import time
+from typing import Final
 
 from rich.console import Console
 from rich.live import Live
@@ -19,6 +20,8 @@ from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.overview import overview
 from flows.observe.addresses import add_address_arguments, addresses
 from flows.operations.monitor import SliceAnswer, fetch
+
+SUMMARY: Final = "watch running slices: rates, lag, circuits, outcomes"
 
 _FAILED = 1
 

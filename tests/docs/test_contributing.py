@@ -36,7 +36,7 @@ KNOWN: Final = {
     "the meaning of an answer of AppsFlyer, and what to do about it": r"\b(421|511)\b",
     "a warning": r"\bLONG_EVENT_NAME\b",
     "a metric": r"\bSNAPSHOT_SECONDS\b",
-    "a command": r'^    "schema": ',
+    "a command": r"(?i)\bschema of the settings, for editors",
 }
 """What is there already of a kind: where its name stands is what another one of the kind takes."""
 
@@ -44,6 +44,12 @@ KNOWN: Final = {
 def test_the_table_is_read() -> None:
     assert len(ROWS) > 12
     assert {"a setting", *KNOWN} <= ROWS.keys()
+
+
+def test_a_kind_is_one_folder_and_one_row() -> None:
+    """`kinds.py` is the only file outside that names a folder's `kind`."""
+    named = _where(r"^from connectors\.(files|kafka)\.kind import")
+    assert {each for each in named if not re.match("connectors/(files|kafka)/", each)} == {"connectors/kinds.py"}
 
 
 @pytest.mark.parametrize("change", ROWS)

@@ -123,7 +123,7 @@ def test_the_schema_is_json_and_describes_every_key(capsys: pytest.CaptureFixtur
     operators = schema["$defs"]["ConditionTable"]["properties"]
     assert len(operators) == 17
     max_events = schema["$defs"]["WindowTable"]["properties"]["max_events"]
-    assert max_events.pop("description").startswith("How many events make a batch full.")
+    assert max_events.pop("description").startswith("How many events a batch has at most.")
     assert max_events == {
         "default": 100,
         "maximum": 10000,
