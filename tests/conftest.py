@@ -14,6 +14,7 @@ pytest_plugins = (
     "tests.fixtures.kafka_local",
     "tests.fixtures.kafka_tls",
     "tests.fixtures.stream",
+    "tests.fixtures.process",
     "tests.fixtures.scene",
     "tests.fixtures.time_limit",
     "tests.fixtures.topics",

@@ -16,6 +16,7 @@ from connectors.appsflyer.sandbox.app import Options, SandboxServer
 from connectors.files.dead_letters import read_letters
 from tests.chaos.oracle import Letter, Verdict, judge, read_record
 from tests.chaos.produced import introductions, is_wanted, messages, tells_its_id
+from tests.fixtures.settings import Table, kafka_source, settings_text, sync_table
 from tests.fixtures.stream import KEY, Run, Stream
 
 PATIENCE_SECONDS: Final = 100.0
@@ -25,46 +26,7 @@ MAX_IN_FLIGHT: Final = 256
 UNWRITTEN_ANSWERS: Final = 200
 """Answers of 50 ms, at 4,000 a second: what a crash may make unknown beyond what was in flight."""
 
-SETTINGS: Final = """\
-[source]
-kind = "kafka"
-bootstrap_servers = "{bootstrap}"
-topic = "{topic}"
-group_id = "{topic}-group"
-
-[identity]
-hold_seconds = 3600
-
-[delivery]
-endpoint = "{endpoint}"
-{delivery}
-
-[dead_letters]
-{dead_letters}
-
-[state]
-directory = "state"
-epoch_seconds = {epoch_seconds}
-
-[[sync]]
-name = "chaos"
-enabled = true
-ios_app_id = "id123456789"
-ios_bundle_id = "com.example.ios"
-android_app_id = "com.example.chaos"
-s2s_key = "{key}"
-
-[[sync.event]]
-name = "Order Completed"
-send_as = "af_purchase"
-"""
-
 Counts = dict[str, Any]
-
-
-def as_toml(value: float | str | Path) -> str:
-    """Return a number or a text as TOML has it."""
-    return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 
 @dataclass
@@ -105,17 +67,26 @@ class World:
 
     def configure(self, key: str = "env:APPSFLYER_S2S_KEY", endpoint: str = "", **delivery: float | str | Path) -> None:
         """Write the settings; `delivery` goes into `[delivery]`."""
-        values = {"ca_file": self.stream.directory / "tls" / "ca.pem", **delivery}
-        letters = f'kind = "kafka"\ntopic = "{self.letters_topic}"' if self.letters_topic else 'kind = "files"'
+        given = {name: str(value) if isinstance(value, Path) else value for name, value in delivery.items()}
+        where = {"endpoint": endpoint or self.sandbox.url, "ca_file": str(self.stream.directory / "tls" / "ca.pem")}
+        tables: dict[str, Table] = {
+            "identity": {"hold_seconds": 3600},
+            "delivery": {**where, **given},
+            "state": {"directory": "state", "epoch_seconds": self.epoch_seconds},
+        }
+        if self.letters_topic:
+            tables["dead_letters"] = {"kind": "kafka", "topic": self.letters_topic}
         self.stream.configure(
-            SETTINGS.format(
-                bootstrap=self.bootstrap,
-                topic=self.topic,
-                endpoint=endpoint or self.sandbox.url,
-                delivery="\n".join(f"{name} = {as_toml(value)}" for name, value in values.items()),
-                dead_letters=letters if self.letters_topic else f'{letters}\ndirectory = "letters"',
-                key=key,
-                epoch_seconds=self.epoch_seconds,
+            settings_text(
+                kafka_source(self.bootstrap, self.topic),
+                sync_table(
+                    "chaos",
+                    ios_bundle_id="com.example.ios",
+                    android_app_id="com.example.chaos",
+                    s2s_key=key,
+                    event=[{"name": "Order Completed", "send_as": "af_purchase"}],
+                ),
+                **tables,
             )
         )
 

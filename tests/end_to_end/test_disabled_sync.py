@@ -8,18 +8,18 @@ import pytest
 
 from tests.fixtures.events import order
 from tests.fixtures.scene import Scene
-from tests.fixtures.settings import Table, sync
+from tests.fixtures.settings import Table, sync_table
 from tests.fixtures.stream import Identity
 
 pytestmark = pytest.mark.kafka
 
-KEPT = sync("kept", ios_app_id="id111111111")
+KEPT = sync_table("kept", ios_app_id="id111111111")
 KNOWN, UNKNOWN = 300, 20
 
 
 def other(name: str = "other", **more: Any) -> Table:
     """Return the second sync, whose app cannot be reached."""
-    return sync(name, ios_app_id="id222222222", **more)
+    return sync_table(name, ios_app_id="id222222222", **more)
 
 
 def configure(scene: Scene, *others: Table) -> None:

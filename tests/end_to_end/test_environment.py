@@ -13,35 +13,11 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from flows.runtime.environment import TAKEN_OUT
+from tests.fixtures.events import order
 from tests.fixtures.ports import free_port
+from tests.fixtures.settings import Table, files_source, settings_text
 from tests.fixtures.stream import KEY, Run, Stream
 
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["events.json"]
-
-[delivery]
-endpoint = "{url}"
-timeout_seconds = 2
-drain_seconds = 3
-{more}
-
-[health]
-port = {port}
-
-[[sync]]
-name = "production"
-ios_app_id = "id111111111"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-"""
-EVENT = {
-    "event_type": "Order",
-    "user_id": "u",
-    "platform": "iOS",
-    "user_properties": {"appsflyer_id": "1700000000000-7654321"},
-}
 PASSWORD = "the-proxys-password"  # noqa: S105 - to be looked for in the log
 DEAD_PROXY = f"http://user:{PASSWORD}@127.0.0.1:1"
 
@@ -53,9 +29,12 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxServer]:
         yield server
 
 
-def _run(stream: Stream, url: str, more: str = "", port: int = 0, *, directly: bool = False, **variables: str) -> Run:
-    (stream.directory / "events.json").write_bytes(orjson.dumps(EVENT) + b"\n")
-    stream.configure(SETTINGS.format(url=url, more=more, port=port))
+def _run(
+    stream: Stream, url: str, delivery: Table | None = None, port: int = 0, *, directly: bool = False, **variables: str
+) -> Run:
+    (stream.directory / "events.json").write_bytes(orjson.dumps(order(1)) + b"\n")
+    tables = {"delivery": {"endpoint": url, "timeout_seconds": 2, "drain_seconds": 3, **(delivery or {})}}
+    stream.configure(settings_text(files_source("events.json"), **tables, health={"port": port}))
     return stream.start(*(() if directly else ("-m", "flows", "run")), environment=variables)
 
 
@@ -75,8 +54,7 @@ def test_none_of_them_changes_where_it_connects_or_what_it_writes(
         "ALL_PROXY": DEAD_PROXY,
         "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics"),
     }
-    more = f'ca_file = "{sandbox.ca_file}"'
-    run = _run(stream, sandbox.url, more, free_port(), directly=directly, **variables)
+    run = _run(stream, sandbox.url, {"ca_file": str(sandbox.ca_file)}, free_port(), directly=directly, **variables)
     assert run.wait() == 0, run.log
     assert run.summary["syncs"]["production"]["delivered"] == 1
     assert not (tmp_path / "tls-keys").exists()
@@ -90,8 +68,8 @@ def test_no_proxy_does_not_lead_around_the_proxy_of_the_settings(stream: Stream)
     """NO_PROXY counts for libcurl even where a proxy was set for the request."""
     with SandboxServer.in_thread(keys=(KEY,)) as sandbox, socket.create_server(("127.0.0.1", 0)) as proxy:
         proxy.settimeout(60)
-        more = f'proxy = "http://127.0.0.1:{proxy.getsockname()[1]}"'
-        run = _run(stream, sandbox.url, more, NO_PROXY="*", no_proxy="*")
+        way = {"proxy": f"http://127.0.0.1:{proxy.getsockname()[1]}"}
+        run = _run(stream, sandbox.url, way, NO_PROXY="*", no_proxy="*")
         connection, _ = proxy.accept()
         connection.close()
         run.kill()
@@ -124,8 +102,11 @@ def test_the_systems_certificates_are_where_ssl_cert_file_says(stream: Stream, s
     assert run.summary["syncs"]["production"]["delivered"] == 1
 
 
-@pytest.mark.parametrize("program", ["flows.__main__", "flows.stream", "flows.replay", "flows.rekey"])
-def test_they_are_taken_out_before_anything_heavy_is_loaded(program: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "entry"),
+    [("flows.__main__", "main"), ("flows.stream", "flow"), ("flows.replay", "flow"), ("flows.rekey", "flow")],
+)
+def test_they_are_taken_out_before_anything_heavy_is_loaded(program: str, entry: str, tmp_path: Path) -> None:
     """OpenSSL, libcurl, librdkafka and the metrics read some of them when they are loaded."""
     looks = (
         "import sys, os, flows.runtime.environment as e\n"
@@ -133,7 +114,7 @@ def test_they_are_taken_out_before_anything_heavy_is_loaded(program: str, tmp_pa
         "    heavy = {'_ssl', '_hashlib', 'pycurl', 'confluent_kafka', 'prometheus_client'} & set(sys.modules)\n"
         "    print(sorted(heavy)); raise SystemExit\n"
         f"e.take_out = look\nimport {program} as program\n"
-        "program.flow()\n"
+        f"program.{entry}()\n"
     )
     environment: dict[str, Any] = {**os.environ, **dict.fromkeys(TAKEN_OUT, str(tmp_path / "nothing"))}
     done = subprocess.run([sys.executable, "-c", looks], env=environment, check=True, stdout=subprocess.PIPE)

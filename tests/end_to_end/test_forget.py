@@ -10,39 +10,17 @@ import orjson
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.files.dead_letters import read_letters
 from flows.operations.remembered import Remembered
+from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import Run, Stream
 
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["events/*.json"]
-follow = {follow}
-
-[delivery]
-endpoint = "{url}"
-brake_share = 1.0
-
-[dead_letters]
-kind = "files"
-directory = "letters"
-
-[state]
-directory = "state"
-epoch_seconds = 1
-
-[health]
-port = 0
-
-[[sync]]
-name = "production"
-enabled = true
-ios_app_id = "id123456789"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-[[sync.event]]
-name = "Order"
-"""
 GONE, KEPT = "hiker «gone»", "hiker-kept"
 DEVICE = "device-of-nobody"
+
+
+def _configure(stream: Stream, url: str, *, follow: bool = False, **delivery: float) -> None:
+    source = files_source("events/*.json", follow=follow)
+    orders = sync_table(event=[{"name": "Order"}])
+    stream.configure(settings_text(source, orders, delivery={"endpoint": url, "brake_share": 1.0, **delivery}))
 
 
 def _event(user: str | None, **fields: Any) -> dict[str, Any]:
@@ -82,7 +60,7 @@ def _everything(directory: Path) -> bytes:
 def test_a_forgotten_user_is_unknown_to_the_next_run_and_others_are_not(stream: Stream) -> None:
     """Identifiers and dead letters of one user and one device are gone from the disk; those of others are as before."""
     with SandboxServer.in_thread() as sandbox:
-        stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
+        _configure(stream, sandbox.url)
         _run(
             stream,
             "1",
@@ -117,9 +95,9 @@ def test_a_forgotten_user_is_unknown_to_the_next_run_and_others_are_not(stream: 
         assert b"2222222" in on_disk
 
         run = _run(stream, "2", _event(GONE), _event(KEPT, insert_id="new"), _event(None))
-        sync = run.summary["syncs"]["production"]
-        assert sync["delivered"] == 1
-        assert sync["dead_lettered"] == {"no_appsflyer_id": 2}
+        fates = run.summary["syncs"]["production"]
+        assert fates["delivered"] == 1
+        assert fates["dead_lettered"] == {"no_appsflyer_id": 2}
         assert sandbox.requests[-1]["body"]["customer_user_id"] == KEPT
         # Once more for what has come since; a second time finds nothing.
         assert _forget(stream, "--user", GONE).returncode == 0
@@ -129,7 +107,7 @@ def test_a_forgotten_user_is_unknown_to_the_next_run_and_others_are_not(stream: 
 def test_a_waiting_event_is_erased_with_its_user(stream: Stream) -> None:
     """An event that is held for its AppsFlyer id goes with the user, and no longer comes out at the next start."""
     with SandboxServer.in_thread() as sandbox:
-        stream.configure(SETTINGS.format(url=sandbox.url, follow="true"))
+        _configure(stream, sandbox.url, follow=True)
         directory = stream.directory / "events"
         directory.mkdir()
         (directory / "1.json").write_bytes(orjson.dumps(_event(GONE)) + b"\n" + orjson.dumps(_teaches(KEPT, 2222222)))
@@ -143,7 +121,7 @@ def test_a_waiting_event_is_erased_with_its_user(stream: Stream) -> None:
         assert run.stop() == 0, run.log
         assert run.summary["syncs"]["production"]["pending"] == 1
         assert _forget(stream, "--user", GONE).returncode == 0
-        stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
+        _configure(stream, sandbox.url)
         last = stream.start("-m", "flows", "run")
         assert last.wait() == 0, last.log
         assert last.summary["syncs"]["production"]["dead_lettered"] == {}
@@ -153,8 +131,7 @@ def test_a_waiting_event_is_erased_with_its_user(stream: Stream) -> None:
 def test_what_is_not_delivered_yet_is_said(stream: Stream) -> None:
     """A request that waits for AppsFlyer is not taken away from its outcome; the exit code says that it is there."""
     with SandboxServer.in_thread(faults={"rule": [{"status": 503}]}) as sandbox:
-        settings = SETTINGS.format(url=sandbox.url, follow="true")
-        stream.configure(settings.replace("brake_share", "drain_seconds = 1\ntimeout_seconds = 1\nbrake_share"))
+        _configure(stream, sandbox.url, follow=True, drain_seconds=1, timeout_seconds=1)
         directory = stream.directory / "events"
         directory.mkdir()
         (directory / "1.json").write_bytes(orjson.dumps(_teaches(GONE, 1111111)))
@@ -174,5 +151,5 @@ def test_what_is_not_delivered_yet_is_said(stream: Stream) -> None:
 
 
 def test_nobody_named_is_wrong_usage(stream: Stream) -> None:
-    stream.configure(SETTINGS.format(url="http://127.0.0.1:9", follow="false"))
+    _configure(stream, "http://127.0.0.1:9")
     assert _forget(stream).returncode == 2

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from tests.fixtures.events import produce
-from tests.fixtures.settings import kafka_source, settings_text, sync
+from tests.fixtures.settings import kafka_source, settings_text, sync_table
 from tests.fixtures.stream import Identity, Stream
 
 pytestmark = pytest.mark.kafka
@@ -40,7 +40,7 @@ def test_what_came_while_it_was_down_is_read_before_anything_is_given_up(
         stream.configure(
             settings_text(
                 kafka_source(kafka, topic),
-                sync(event=[{"name": "Order"}]),
+                sync_table(event=[{"name": "Order"}]),
                 identity={"hold_seconds": HOLD_SECONDS},
                 delivery={"endpoint": sandbox.url},
                 state={},

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from tests.end_to_end.test_forget import SETTINGS, _everything, _forget
+from tests.end_to_end.test_forget import _configure, _everything, _forget
 from tests.fixtures.stream import Run, Stream
 
 ID = "1700000000000-4444444"
@@ -26,7 +26,7 @@ def test_a_login_after_a_restart(stream: Stream) -> None:
     teaches = {"event_type": "$identify", "user_properties": {"$set": {"appsflyer_id": ID}}}
     devices = [f"d{number}" for number in range(12)]  # in all shards
     with SandboxServer.in_thread() as sandbox:
-        stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
+        _configure(stream, sandbox.url)
         _run(stream, "1", *({**teaches, "device_id": each} for each in devices))
         run = _run(stream, "2", *({"device_id": each, "user_id": f"first-{each}"} for each in devices))
         assert run.summary["syncs"]["production"]["delivered"] == len(devices), run.log
@@ -40,7 +40,7 @@ def test_what_a_device_taught_is_forgotten_with_its_first_user(stream: Stream) -
     """It is the same person's, under the device's own key."""
     teaches = {"event_type": "$identify", "user_properties": {"$set": {"appsflyer_id": ID}}, "device_id": "d1"}
     with SandboxServer.in_thread() as sandbox:
-        stream.configure(SETTINGS.format(url=sandbox.url, follow="false"))
+        _configure(stream, sandbox.url)
         _run(stream, "1", teaches, {"device_id": "d1", "user_id": "gone"})
         assert b"4444444" in _everything(stream.directory / "state")
         done = _forget(stream, "--user", "gone")

@@ -9,45 +9,11 @@ from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.files.dead_letters import FileLetterWriter
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
+from tests.fixtures.events import order
+from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import KEY, Run, Stream
 
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-
-[delivery]
-endpoint = "{url}"
-drain_seconds = 2
-timeout_seconds = 1
-
-[dead_letters]
-kind = "files"
-directory = "letters"
-
-[state]
-directory = "state"
-epoch_seconds = 1
-
-[[sync]]
-name = "kept"
-ios_app_id = "id111111111"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-
-[[sync]]
-name = "other"
-paused = {paused}
-ios_app_id = "id222222222"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-"""
-EVENT = {
-    "event_type": "Order",
-    "user_id": "u",
-    "platform": "iOS",
-    "user_properties": {"appsflyer_id": "1700000000000-7654321"},
-}
+DELIVERY = {"drain_seconds": 2, "timeout_seconds": 1}
 
 
 def _write(directory: Path) -> None:
@@ -56,23 +22,25 @@ def _write(directory: Path) -> None:
             DeadLetter(
                 reason=DeadLetterReason.REJECTED,
                 stage=Stage.DELIVER,
-                sync=sync,
+                sync=name,
                 copy=0,
                 send_as="order",
                 error="",
-                value=orjson.dumps(EVENT),
+                value=orjson.dumps(order(1)),
                 key=None,
                 position=Position("day", 0, number),
                 first_seen_ms=1,
                 failed_at_ms=2,
             )
-            for number, sync in enumerate(["kept", "other"])
+            for number, name in enumerate(["kept", "other"])
         ]
     )
 
 
 def _replay(stream: Stream, sandbox: SandboxServer, *, paused: bool) -> Run:
-    stream.configure(SETTINGS.format(url=sandbox.url, paused=str(paused).lower()))
+    syncs = [sync_table("kept", ios_app_id="id111111111"), sync_table("other", ios_app_id="id222222222", paused=paused)]
+    delivery = {**DELIVERY, "endpoint": sandbox.url}
+    stream.configure(settings_text(files_source("none.json"), *syncs, delivery=delivery))
     return stream.start("-m", "flows", "replay", "--all")
 
 

@@ -8,25 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.fixtures.settings import files_source, settings_text
 from tests.fixtures.stream import Run, Stream
 
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-follow = true
-
-[dead_letters]
-kind = "files"
-directory = "letters"
-
-[[sync]]
-name = "production"
-enabled = true
-ios_app_id = "id123456789"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-"""
+SETTINGS = settings_text(files_source("none.json", follow=True))
 
 
 def _started(stream: Stream, *arguments: str) -> Run:

@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from tests.fixtures.settings import kafka_source, settings_text, sync_table
 from tests.fixtures.stream import Identity, Run, Stream
 
 pytestmark = pytest.mark.kafka
@@ -23,50 +24,8 @@ KEY = f"{MARK}-the-key"
 HOSTILE = f'{MARK}\n{{"event":"{MARK} forged","level":"error"}}\r\x1b]0;{MARK}\x07\x1b[2J\x9b31m</b>%n%s${{x}}\u202e'
 IOS, ANDROID, LOCKED = "id123456789", "com.example.app", "id555"
 
-SETTINGS = """\
-[source]
-kind = "kafka"
-bootstrap_servers = "{bootstrap}"
-topic = "{topic}"
-group_id = "{topic}-group"
-
-[identity]
-hold_seconds = {hold_seconds}
-
-[delivery]
-endpoint = "{url}"
-ca_file = "{ca_file}"
-brake_share = 1.0
-on_rejected_credentials = "{on_rejected}"
-drain_seconds = 5
-timeout_seconds = 2
-
-[dead_letters]
-kind = "files"
-directory = "letters"
-
-[state]
-directory = "state"
-epoch_seconds = 1
-
-[health]
-port = 0
-
-[[sync]]
-name = "production"
-enabled = true
-ios_app_id = "id123456789"
-android_app_id = "com.example.app"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-
-[[sync]]
-name = "locked"
-enabled = true
-ios_app_id = "id555"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-"""
+LOCKED_SYNC = sync_table("locked", ios_app_id=LOCKED)
+EVERY_APP = sync_table(ios_app_id=IOS, android_app_id=ANDROID)
 
 MakeTopic = Callable[..., str]
 
@@ -140,16 +99,17 @@ def test_nothing_of_an_event_and_no_key_is_ever_written(
         ]
     }
     with SandboxServer.in_thread(keys=(KEY,), tls=tmp_path / "tls", faults=faults) as sandbox:
-        stream.configure(
-            SETTINGS.format(
-                bootstrap=kafka,
-                topic=topic,
-                url=sandbox.url,
-                ca_file=sandbox.ca_file,
-                hold_seconds=0 if on_rejected == "park" else 300,
-                on_rejected=on_rejected,
-            )
-        )
+        delivery = {
+            "endpoint": sandbox.url,
+            "ca_file": str(sandbox.ca_file),
+            "brake_share": 1.0,
+            "on_rejected_credentials": on_rejected,
+            "drain_seconds": 5,
+            "timeout_seconds": 2,
+        }
+        identity = {"hold_seconds": 0 if on_rejected == "park" else 300}
+        source = kafka_source(kafka, topic)
+        stream.configure(settings_text(source, EVERY_APP, LOCKED_SYNC, delivery=delivery, identity=identity))
         variables = {"APPSFLYER_S2S_KEY": KEY, "STREAM_LOG": style, "STREAM_LOG_LEVEL": "debug"}
         run = stream.start(
             "-m", "flows", "run", environment={**variables, "STREAM_PROGRESS_SECONDS": "0.05", "NO_COLOR": "1"}
@@ -182,10 +142,8 @@ def test_a_normal_run_is_silent_after_its_start(stream: Stream, kafka: str, make
     """Good events, and those that nobody wants: no line at all but that of the progress."""
     topic = make_topic(partitions=2)
     with SandboxServer.in_thread() as sandbox:
-        settings = SETTINGS.format(
-            bootstrap=kafka, topic=topic, url=sandbox.url, ca_file="", hold_seconds=300, on_rejected="pause"
-        )
-        stream.configure(settings.replace('ca_file = ""\n', ""))
+        delivery = {"endpoint": sandbox.url}
+        stream.configure(settings_text(kafka_source(kafka, topic), EVERY_APP, LOCKED_SYNC, delivery=delivery))
         run = stream.start("-m", "flows", "run", environment={"STREAM_PROGRESS_SECONDS": "0.2"})
         _produce(kafka, topic, (orjson.dumps(_event(number)) for number in range(200)))
         sandbox.wait_until(lambda counts: bool(counts["accepted"] >= 400), 60)

@@ -6,60 +6,19 @@ import time
 import orjson
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from tests.fixtures.events import order
+from tests.fixtures.settings import files_source, settings_text
 from tests.fixtures.stream import KEY, Identity, Stream
 
 EVENTS = 30
 TIMEOUT_SECONDS = 1
 
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["{archive}"]
-
-[delivery]
-endpoint = "{url}"
-timeout_seconds = {timeout_seconds}
-retry_minutes = {retry_minutes}
-
-[dead_letters]
-kind = "files"
-directory = "letters"
-
-[state]
-directory = "state"
-
-[health]
-port = 0
-
-[[sync]]
-name = "production"
-enabled = true
-ios_app_id = "id123456789"
-s2s_key = "env:APPSFLYER_S2S_KEY"
-events = "all"
-"""
-
 
 def _configure(stream: Stream, url: str, retry_minutes: float = 240) -> None:
     archive = stream.directory / "events.json"
-    archive.write_bytes(
-        b"\n".join(
-            orjson.dumps(
-                {
-                    "event_type": "Order Completed",
-                    "user_id": f"user-{number}",
-                    "insert_id": f"insert-{number}",
-                    "time": time.time_ns() // 1_000_000,
-                    "platform": "iOS",
-                    "user_properties": {"appsflyer_id": f"1700000000000-{1_000_000 + number}"},
-                }
-            )
-            for number in range(EVENTS)
-        )
-    )
-    stream.configure(
-        SETTINGS.format(archive=archive, url=url, timeout_seconds=TIMEOUT_SECONDS, retry_minutes=retry_minutes)
-    )
+    archive.write_bytes(b"\n".join(orjson.dumps(order(number)) for number in range(EVENTS)))
+    delivery = {"endpoint": url, "timeout_seconds": TIMEOUT_SECONDS, "retry_minutes": retry_minutes}
+    stream.configure(settings_text(files_source(str(archive)), delivery=delivery))
 
 
 def test_answers_that_came_while_it_was_stopped_are_read_and_nothing_is_sent_twice(

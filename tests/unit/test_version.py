@@ -14,22 +14,10 @@ from flows.observe.metrics.collector import Metrics
 from flows.observe.metrics.vocabulary import PACKAGE
 from flows.observe.recent import Recent
 from flows.observe.status import status
-from flows.runtime.stream import Stream
-from flows.settings import load
+from tests.fixtures.process import MakeProcess
 from tests.fixtures.scrape import Scrape
 
 ROOT: Final = Path(__file__).parents[2]
-SETTINGS: Final = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-
-[[sync]]
-name = "one"
-ios_app_id = "id123456789"
-s2s_key = "env:METRICS_KEY"
-events = "all"
-"""
 PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 VERSION: Final = str(PROJECT["version"])
 
@@ -58,10 +46,8 @@ def test_the_command_says_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith(f"{PACKAGE} {VERSION}, Bytewax ")
 
 
-def test_status_and_metrics_of_a_process_say_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("METRICS_KEY", "metrics-key")
-    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    parts = Stream(load(tmp_path / "stream.toml")).parts
+def test_status_and_metrics_of_a_process_say_it(make_process: MakeProcess) -> None:
+    parts = make_process().parts
     assert status(parts, Recent(parts))["versions"]["package"] == VERSION
     page, _ = Metrics(parts).page("text/plain")
     assert Scrape(page.decode()).one("appsflyer_stream_build_info", version=VERSION) == 1

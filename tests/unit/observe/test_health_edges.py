@@ -8,43 +8,23 @@ import pytest
 
 from connectors.local_http import why_refused
 from flows.observe.server import HealthServer, listen
-from flows.runtime.stream import Stream
-from flows.settings import load
-
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-
-[dead_letters]
-kind = "files"
-directory = "letters"
-
-[[sync]]
-name = "one"
-ios_app_id = "id123456789"
-s2s_key = "env:HEALTH_KEY"
-events = "all"
-"""
+from tests.fixtures.process import MakeProcess
+from tests.fixtures.settings import sync_table
 
 
 @pytest.fixture
-def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setenv("HEALTH_KEY", "health-key")
+def port(make_process: MakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    server = HealthServer(Stream(load(tmp_path / "stream.toml")).parts, listen("127.0.0.1", 0))
+    server = HealthServer(make_process(sync_table("one")).parts, listen("127.0.0.1", 0))
     yield server.port
     server.stop()
 
 
 @pytest.fixture
-def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def impatient(make_process: MakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Return the port of one that gives a client no time for its first request."""
-    monkeypatch.setenv("HEALTH_KEY", "health-key")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    parts = Stream(load(tmp_path / "stream.toml")).parts
+    parts = make_process(sync_table("one")).parts
     server = HealthServer(parts, listen("127.0.0.1", 0), first_request_seconds=0.5)
     yield server.port
     server.stop()

@@ -18,43 +18,18 @@ from flows.observe.metrics.memory_limit import memory_limit_bytes
 from flows.observe.metrics.readings import Readings
 from flows.observe.readiness import checks
 from flows.runtime.stream import Stream
-from flows.settings import load
+from tests.fixtures.process import MakeProcess
 from tests.fixtures.scrape import Scrape
+from tests.fixtures.settings import sync_table
 from tests.tools.pages.metrics import document
 
 ROOT = Path(__file__).parents[3]
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-
-[dead_letters]
-kind = "files"
-directory = "letters"
-
-[[sync]]
-name = "one"
-enabled = true
-ios_app_id = "id123456789"
-android_app_id = "com.example"
-s2s_key = "env:METRICS_KEY"
-events = "all"
-
-[[sync]]
-name = "two"
-enabled = true
-ios_app_id = "id987654321"
-s2s_key = "env:METRICS_KEY"
-events = "all"
-"""
 FAMILIES = {each.name.removesuffix("_total"): each for each in v.EVERY}
 
 
 @pytest.fixture
-def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stream:
-    monkeypatch.setenv("METRICS_KEY", "metrics-key")
-    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    return Stream(load(tmp_path / "stream.toml"))
+def process(make_process: MakeProcess) -> Stream:
+    return make_process(sync_table("one", android_app_id="com.example"), sync_table("two", ios_app_id="id987654321"))
 
 
 def test_the_document_is_made_of_the_vocabulary() -> None:
@@ -104,7 +79,7 @@ def test_what_livez_and_readyz_say_can_be_read_as_numbers(process: Stream) -> No
 
 
 def test_a_key_that_is_gone_shows(process: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("METRICS_KEY")
+    monkeypatch.delenv("APPSFLYER_S2S_KEY")
     assert Scrape(Metrics(process.parts).page("")[0].decode()).one(v.READY.name, check="keys") == 0
 
 

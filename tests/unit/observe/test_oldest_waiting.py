@@ -1,8 +1,5 @@
 """How long the oldest event waits for each sync: as old as it is, also where an earlier run had read it."""
 
-from pathlib import Path
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +13,9 @@ from flows.domain.warm_up import WarmUp
 from flows.observe.metrics import vocabulary as v
 from flows.observe.metrics.collector import Metrics
 from flows.operators.stages import decode_records
-from flows.runtime.stream import Stream
-from flows.settings import load
+from tests.fixtures.process import MakeProcess
 from tests.fixtures.scrape import Scrape
+from tests.fixtures.settings import sync_table
 
 PLACE = ("t", 0)
 EVENT = b'{"event_type":"e","user_id":"u","platform":"iOS","time":1700000000000}'
@@ -96,23 +93,8 @@ def test_notes_are_bounded_and_nothing_is_younger_than_it_is() -> None:
         assert noted <= offset * 2_000
 
 
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-[[sync]]
-name = "one"
-enabled = true
-ios_app_id = "id123456789"
-s2s_key = "env:OLDEST_KEY"
-events = "all"
-"""
-
-
-def test_the_metric_says_it_in_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OLDEST_KEY", "x")
-    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    process = Stream(load(tmp_path / "stream.toml"))
+def test_the_metric_says_it_in_seconds(make_process: MakeProcess) -> None:
+    process = make_process(sync_table("one"))
     process.parts.now_ms = lambda: 100_000
 
     def scraped() -> float:

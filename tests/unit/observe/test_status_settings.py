@@ -10,34 +10,18 @@ from flows.commands.main import main
 from flows.domain.event import Position
 from flows.observe.server import HealthServer, listen
 from flows.runtime.settings_file import SettingsFile
-from flows.runtime.stream import Stream
-from flows.settings import load
 from flows.settings.lenient import health_of
 from flows.settings.model import Settings
-
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-[health]
-port = {port}
-[[sync]]
-name = "one"
-enabled = true
-ios_app_id = "id123456789"
-s2s_key = "env:STATUS_KEY"
-events = "all"
-"""
+from tests.fixtures.process import MakeProcess
+from tests.fixtures.settings import sync_table
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def file(tmp_path: Path, make_process: MakeProcess) -> Iterator[Path]:
     """Return the settings file of a process that serves its health."""
-    monkeypatch.setenv("STATUS_KEY", "x")
     listening = listen("127.0.0.1", 0)
     path = tmp_path / "stream.toml"
-    path.write_text(SETTINGS.format(port=listening.getsockname()[1]), encoding="utf-8")
-    process = Stream(load(path))
+    process = make_process(sync_table("one"), health={"port": listening.getsockname()[1]})
     process.ledger.open_all([Position("t", 0, offset) for offset in range(12)])
     process.parts.heartbeat.worker()
 

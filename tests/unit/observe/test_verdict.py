@@ -1,7 +1,6 @@
 """The verdict on a slice: one word, each reason once, and never «delivering» while events are lost to dead letters."""
 
 import copy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ from flows.domain.fate import DeadLetterReason
 from flows.observe.recent import WINDOW_SECONDS, Recent
 from flows.observe.status import status
 from flows.observe.verdict import SliceState, judge_slice
-from flows.runtime.stream import Stream
-from flows.settings import load
+from tests.fixtures.process import MakeProcess
+from tests.fixtures.settings import sync_table
 
 REFUSED = "main (android) is paused: the key is not the S2S key of this app; correct the key, the app id or the plan"
 PAUSED = "main (ios) is paused by the settings (paused = true): its events are kept, and none is sent"
@@ -131,24 +130,9 @@ def test_a_status_of_an_earlier_version_is_judged_by_what_it_has() -> None:
     assert judge_slice(old).state is SliceState.HELD_UP
 
 
-SETTINGS = """\
-[source]
-kind = "files"
-paths = ["none.json"]
-[[sync]]
-name = "main"
-enabled = true
-ios_app_id = "id123456789"
-s2s_key = "env:VERDICT_KEY"
-events = "all"
-"""
-
-
-def test_the_window_forgets_what_is_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_window_forgets_what_is_older(make_process: MakeProcess) -> None:
     """Dead letters that grew are degraded as long as they are in the window, and no longer."""
-    monkeypatch.setenv("VERDICT_KEY", "x")
-    (tmp_path / "stream.toml").write_text(SETTINGS, encoding="utf-8")
-    parts = Stream(load(tmp_path / "stream.toml")).parts
+    parts = make_process(sync_table("main")).parts
     parts.heartbeat.worker()
     now = 0.0
     recent = Recent(parts, lambda: now)
