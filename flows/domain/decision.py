@@ -1,5 +1,6 @@
 """What a user's state decides on an event: it can be sent, is unwanted, is held, or is given up."""
 
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 from flows.domain.event import Event
@@ -56,6 +57,13 @@ class Held(NamedTuple):
     def size_bytes(self) -> int:
         """The memory that it takes, about."""
         return len(self.event.raw) + len(self.event.key or b"") + _AROUND_BYTES
+
+    def stored(self, sync_names: Sequence[str]) -> tuple[object, ...]:
+        """Return it as builtins; syncs by name, because their places may shift. See `held_state`."""
+        event = self.event
+        targets = tuple([(sync_names[target.sync], target.copy, target.send_as) for target in self.targets])
+        position = tuple(event.position)
+        return (event.raw, event.key, event.received_ms, position, targets, self.until_ms, self.settling)
 
 
 class GivenUp(NamedTuple):

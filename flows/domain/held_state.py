@@ -6,7 +6,7 @@ the users: hours in which nothing is read do not count. Version 1 stored when it
 
 from typing import Any, Final, NamedTuple
 
-from flows.domain.user import STATE_VERSION, UserState
+from flows.domain.user_state import STATE_VERSION, UserState
 
 READ_VERSIONS: Final = (1, STATE_VERSION)
 _BY_WALL_CLOCK: Final = 1

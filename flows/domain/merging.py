@@ -1,7 +1,7 @@
 """One user's state out of two: what two slices remember of the same user, as where a topic was not keyed by user."""
 
 from flows.domain.device import Device, DeviceState, merge
-from flows.domain.user import UserState
+from flows.domain.user_state import UserState
 
 _DIGEST_BYTES = 8
 

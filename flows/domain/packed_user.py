@@ -8,7 +8,7 @@ import marshal
 from threading import Lock
 from typing import Any, Final
 
-from flows.domain.user import STATE_VERSION, UserState
+from flows.domain.user_state import STATE_VERSION, UserState
 
 _MOST_NAMES: Final = 10_000
 """Beyond so many different lists of names, which no app has, a list is kept with its user."""

@@ -5,61 +5,27 @@ to every call; nothing here looks at a clock. There are two times: `now_ms` sinc
 was read, which is what held events wait by.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final
 
-from flows.domain.decision import Decision, GivenUp, Held, Identified, StatedIdentity, Unwanted
+from flows.domain.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.domain.decode import decode_again
-from flows.domain.device import DeviceState
-from flows.domain.event import Event, Platform
+from flows.domain.event import Event
 from flows.domain.fate import DeadLetterReason, FilterReason
-from flows.domain.identifier_reader import IdentifierReader
-from flows.domain.identifiers import APPSFLYER_ID, Value
+from flows.domain.identifiers import APPSFLYER_ID
 from flows.domain.identity import Identity
+from flows.domain.identity_rules import IdentityRules
+from flows.domain.insert_ids import remember
 from flows.domain.logins import Inherited
 from flows.domain.os_version import read_os_version
-from flows.domain.platform import PlatformNames, Stated, platform_of_values
-from flows.domain.profile import APP_VERSION, MAX_DEVICES, OS_VERSION, Profile
+from flows.domain.profile import APP_VERSION, OS_VERSION, Profile
+from flows.domain.resolve import compacted, identity_of, stated_by, with_app
 from flows.domain.select import SyncTarget
+from flows.domain.settling import settled_ms
+from flows.domain.user_state import STATE_VERSION, UserState
 
-_DIGEST_BYTES: Final = 8
 HELD_EVENT_BYTES: Final = 10 << 10
 """What a user's held events may take on average, where as many wait as may: by default 1 MB a user."""
-HOLD_BYTES: Final = 256 << 20
-"""What all held events of a process may take, unless the settings say otherwise."""
-
-
-class IdentityRules(NamedTuple):
-    """How identities are kept (`[identity]` of the settings), and which platforms each enabled sync has an app for."""
-
-    reader: IdentifierReader
-    platforms: Sequence[frozenset[Platform]]
-    remember_s: int
-    remember_insert_ids: int
-    hold_ms: int
-    settle_ms: int
-    hold_events: int
-    names: PlatformNames = PlatformNames()
-    hold_bytes: int = HOLD_BYTES
-    """What the held events of all users may take together."""
-    remember_users: int = 10_000_000
-    """How many users are remembered at the most."""
-
-
-class UserState(NamedTuple):
-    """One user's state as it is stored."""
-
-    version: int
-    devices: Mapping[str, DeviceState]
-    insert_ids: bytes
-    first_seen_ms: dict[str, int]
-    held: tuple[tuple[object, ...], ...]
-    """(raw event, key, received_ms, position, targets, until_ms, settling): see `Held`, and `held_state`"""
-    touched_s: int
-
-
-STATE_VERSION: Final = 2
 
 
 class User:
@@ -95,7 +61,7 @@ class User:
         rules = self._rules
         reading = rules.reader.read(event)
         values, malformed, zeroed, once = reading
-        stated = self._stated(event, reading.told if once else values)
+        stated = stated_by(rules, event, reading.told if once else values)
         if known is not None:
             stated = known.platform if stated is None else stated
             values = {**known.values, **values} if stated == known.platform else values
@@ -140,7 +106,7 @@ class User:
         Returns decisions on events that waited for what it teaches, and none on itself.
         """
         decisions = self.take(event, (), now_ms)
-        identity = self._identity_of(event) if targets else None
+        identity = identity_of(self._rules, self._profile, event) if targets else None
         if identity is None or not any(identity.platform in self._rules.platforms[each.sync] for each in targets):
             return decisions
         if event.insert_id is not None:
@@ -198,23 +164,12 @@ class User:
 
     def missing(self, event: Event) -> DeadLetterReason:
         """Return the reason of the dead letter that an event would be which cannot be sent now."""
-        is_known = self._identity_of(event) is not None
+        is_known = identity_of(self._rules, self._profile, event) is not None
         return DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
 
     def state(self, sync_names: Sequence[str]) -> UserState:
         """Return everything as builtins that no later call changes; syncs by name, for their places may shift."""
-        held = tuple(
-            (
-                each.event.raw,
-                each.event.key,
-                each.event.received_ms,
-                tuple(each.event.position),
-                tuple((sync_names[target.sync], target.copy, target.send_as) for target in each.targets),
-                each.until_ms,
-                each.settling,
-            )
-            for each in self._held
-        )
+        held = tuple([each.stored(sync_names) for each in self._held])
         devices = self._profile.state()
         return UserState(STATE_VERSION, devices, self._insert_ids, dict(self._first_seen_ms), held, self._touched_s)
 
@@ -223,7 +178,7 @@ class User:
         self._profile = Profile(state.devices)
         self._insert_ids = state.insert_ids
         self._first_seen_ms = dict(state.first_seen_ms)
-        self._held = [self._compact(each) for each in held]
+        self._held = [compacted(self._rules, each) for each in held]
         self._held_bytes = sum([each.size_bytes for each in self._held])
         self._touched_s = state.touched_s
 
@@ -237,7 +192,7 @@ class User:
         waits_from_ms: int,
     ) -> None:
         platform, values, malformed, zeroed = own
-        wanted = self._with_app(event, targets, platform, decisions)
+        wanted = with_app(self._rules.platforms, event, targets, platform, decisions)
         if not wanted:
             return
         if event.insert_id is not None and self._was_taken(event.insert_id):
@@ -249,9 +204,9 @@ class User:
             self._hold(Held(event, wanted, waits_from_ms + self._rules.hold_ms, settling=False), decisions)
             return
         if self._rules.settle_ms:
-            settled_ms = self._settled_ms(str(appsflyer_id), event.time_ms, now_ms)
-            if settled_ms > now_ms:
-                self._hold(Held(event, wanted, settled_ms, settling=True), decisions)
+            ready_ms = self._settled_ms(str(appsflyer_id), event.time_ms, now_ms)
+            if ready_ms > now_ms:
+                self._hold(Held(event, wanted, ready_ms, settling=True), decisions)
                 return
         decisions.append(Identified(event, wanted, Identity(platform, values, malformed, zeroed)))
 
@@ -271,16 +226,9 @@ class User:
         room_bytes = most * HELD_EVENT_BYTES - held.size_bytes
         while self._held and (len(self._held) >= most or self._held_bytes > room_bytes):
             self._let_go(self._take_oldest(), "{} is known, and more events of this user wait than are held", decisions)
-        self._held.append(self._compact(held))
+        self._held.append(compacted(self._rules, held))
         self._held_bytes += held.size_bytes
         decisions.append(held)
-
-    def _compact(self, held: Held) -> Held:
-        """Return a held event without what was decoded of it, but with what it tells of its identity."""
-        event = held.event
-        reading = self._rules.reader.read(event)
-        bare = event._replace(event_properties={}, user_properties={}, groups={}, group_properties={}, fields={})
-        return held._replace(event=bare, told=StatedIdentity(self._stated(event, reading.told), reading))
 
     def _take_oldest(self) -> Held:
         held = self._held.pop(0)
@@ -288,7 +236,7 @@ class User:
         return held
 
     def _let_go(self, held: Held, error: str, decisions: list[Decision]) -> None:
-        identity = self._identity_of_held(held)
+        identity = identity_of(self._rules, self._profile, held.event, held.told)
         if identity is None or APPSFLYER_ID not in identity.values:
             decisions.append(self._given_up(held, error))
         else:
@@ -297,63 +245,31 @@ class User:
     def _identify(self, held: Held, identity: Identity, decisions: list[Decision]) -> None:
         # While it waited its device may have stated another platform, or a restart have taken an app from the sync.
         event = decode_again(held.event)
-        wanted = self._with_app(event, held.targets, identity.platform, decisions)
+        wanted = with_app(self._rules.platforms, event, held.targets, identity.platform, decisions)
         if wanted:
             decisions.append(Identified(event, wanted, identity))
 
-    def _with_app(
-        self, event: Event, targets: tuple[SyncTarget, ...], platform: Platform, decisions: list[Decision]
-    ) -> tuple[SyncTarget, ...]:
-        """Return the targets whose sync has an app of the platform; the others end here."""
-        platforms = self._rules.platforms
-        for target in targets:
-            if platform not in platforms[target.sync]:
-                break
-        else:
-            return targets
-        wanted = tuple(target for target in targets if platform in platforms[target.sync])
-        unwanted = tuple(target for target in targets if target not in wanted)
-        decisions.append(Unwanted(event, unwanted, FilterReason.PLATFORM))
-        return wanted
-
-    def _stated(self, event: Event, values: dict[str, Value]) -> Stated | None:
-        """Return the platform that an event tells by itself: by its names, else by the identifiers that it carries."""
-        stated = self._rules.names.stated(event)
-        return stated if stated is not None or not values else platform_of_values(values)
-
     def _given_up(self, held: Held, error: str) -> GivenUp:
         """Give an event up; `{}` in `error` stands for what is not known of it."""
-        is_known = self._identity_of_held(held) is not None
+        is_known = identity_of(self._rules, self._profile, held.event, held.told) is not None
         reason = DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
         absent = "no platform" if reason is DeadLetterReason.NO_PLATFORM else "no AppsFlyer id"
         return GivenUp(held.event, held.targets, error.format(absent), reason)
-
-    def _identity_of_held(self, held: Held) -> Identity | None:
-        return self._identity(held.event.device_id, held.told) if held.told else self._identity_of(held.event)
-
-    def _identity_of(self, event: Event) -> Identity | None:
-        reading = self._rules.reader.read(event)
-        return self._identity(event.device_id, StatedIdentity(self._stated(event, reading.told), reading))
-
-    def _identity(self, device_id: str | None, told: StatedIdentity) -> Identity | None:
-        stated, (own, malformed, zeroed, _) = told
-        platform = self._profile.platform_of(device_id) if stated is None else stated
-        if platform is None or platform == "other":
-            return None
-        return Identity(platform, self._profile.resolve(platform, device_id, own), malformed, zeroed)
 
     def _release(self, now_ms: int, decisions: list[Decision], read_to_ms: int = -1) -> None:
         waiting: list[Held] = []
         for held in self._held:
             due = held.until_ms <= (now_ms if held.settling else read_to_ms)
-            identity = None if held.settling and not due else self._identity_of_held(held)
+            identity = (
+                None if held.settling and not due else identity_of(self._rules, self._profile, held.event, held.told)
+            )
             appsflyer_id = identity.values.get(APPSFLYER_ID) if identity is not None else None
             if identity is not None and appsflyer_id is not None:
-                settled_ms = self._settled_ms(str(appsflyer_id), held.event.time_ms, now_ms)
-                if due or settled_ms <= now_ms:
+                ready_ms = self._settled_ms(str(appsflyer_id), held.event.time_ms, now_ms)
+                if due or ready_ms <= now_ms:
                     self._identify(held, identity, decisions)
                 else:
-                    waiting.append(held._replace(until_ms=settled_ms, settling=True))
+                    waiting.append(held._replace(until_ms=ready_ms, settling=True))
             elif due:
                 decisions.append(self._given_up(held, "{} was taught by any event in time"))
             else:
@@ -368,27 +284,12 @@ class User:
             self._first_seen_ms = {each: seen_ms for each, seen_ms in self._first_seen_ms.items() if each in known}
 
     def _settled_ms(self, appsflyer_id: str, time_ms: int, now_ms: int) -> int:
-        """Return when the install is old enough for AppsFlyer to have processed it.
-
-        Source: AppsFlyer, S2S overview: events within 20 to 30 s of an install may be counted as organic.
-        """
-        if not self._rules.settle_ms:
-            return 0
-        first_ms = min(self._first_seen_ms.get(appsflyer_id, now_ms), time_ms)
-        if appsflyer_id not in self._first_seen_ms and len(self._first_seen_ms) >= MAX_DEVICES:
-            del self._first_seen_ms[min(self._first_seen_ms, key=lambda each: self._first_seen_ms[each])]
-        self._first_seen_ms[appsflyer_id] = first_ms
-        return first_ms + self._rules.settle_ms
+        return settled_ms(self._first_seen_ms, appsflyer_id, time_ms, now_ms, self._rules.settle_ms)
 
     def _was_taken(self, insert_id: str) -> bool:
         """Return whether an event with this id was taken lately, and remember it if not."""
-        digest = hashlib.blake2b(insert_id.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-        known = self._insert_ids
-        place = known.find(digest)
-        while place >= 0:
-            if place % _DIGEST_BYTES == 0:
-                return True
-            place = known.find(digest, place + 1)
-        limit = self._rules.remember_insert_ids * _DIGEST_BYTES
-        self._insert_ids = (known + digest)[-limit:] if limit else b""
+        insert_ids = remember(self._insert_ids, insert_id, self._rules.remember_insert_ids)
+        if insert_ids is None:
+            return True
+        self._insert_ids = insert_ids
         return False

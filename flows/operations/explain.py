@@ -14,7 +14,8 @@ from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.personal import looks_personal, personal_properties
 from flows.domain.select import SyncTarget, compile_select
-from flows.domain.user import User, UserState
+from flows.domain.user import User
+from flows.domain.user_state import UserState
 from flows.domain.warning import EventWarning, RequestWarning
 from flows.operators.identity_rules import identity_rules, logins_of
 from flows.settings.model import Settings

@@ -10,7 +10,7 @@ from connectors.state.step_states import USERS, ShardState
 from connectors.state.user_segments import State, UserLogError, read_log
 from flows.domain.logins import Logins
 from flows.domain.packed_user import pack, unpack
-from flows.domain.user import UserState
+from flows.domain.user_state import UserState
 from flows.operators.user_store import read_state
 
 _TRIES: Final = 5

@@ -17,11 +17,12 @@ from flows.domain.decision import Decision, GivenUp, Identified, Unwanted
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetter, Stage
 from flows.domain.identity import Identity
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Inherited, Logins
 from flows.domain.punctuation import Punctuation
 from flows.domain.select import SyncTarget
-from flows.domain.user import IdentityRules, User
+from flows.domain.user import User
 from flows.domain.warm_up import WarmUpEvent
 from flows.operators.user_store import SHARDS, Users, shard_of
 

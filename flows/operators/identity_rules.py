@@ -2,9 +2,9 @@
 
 from flows.domain.event import PLATFORMS
 from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.logins import Logins
 from flows.domain.platform import PlatformNames
-from flows.domain.user import IdentityRules
 from flows.settings.model import Settings
 
 

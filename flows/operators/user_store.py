@@ -18,11 +18,13 @@ from flows.domain.decode import Refused, decode
 from flows.domain.event import Position, Record
 from flows.domain.fate import SYNC_DISABLED_ERROR, DeadLetterReason
 from flows.domain.held_state import READ_VERSIONS, StoredHeld, current_state
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.packed_user import pack, unpack
 from flows.domain.select import SyncTarget
-from flows.domain.user import STATE_VERSION, IdentityRules, User, UserState
+from flows.domain.user import User
+from flows.domain.user_state import STATE_VERSION, UserState
 from flows.operators.forgetting import Forgetting
 from flows.operators.timers import Timers
 

@@ -29,10 +29,10 @@ from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import Sealed, unseal
 from connectors.state.step_states import State, unpacked_window
 from flows.domain.event import PLATFORMS
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.slice import Slice
-from flows.domain.user import IdentityRules
 from flows.observe.parts import Parts
 from flows.operators.identify import IdentifyLogic, ShardContext
 from flows.operators.window import MicroBatch

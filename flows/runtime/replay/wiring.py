@@ -15,9 +15,9 @@ from connectors.hearing import Hearing
 from connectors.kinds import store_of
 from connectors.state.manifest import Snapshot
 from flows.domain.fate import DeadLetter
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.select import compile_select
 from flows.domain.slice import ALL
-from flows.domain.user import IdentityRules
 from flows.operators.identify import Keyed as IdentifyKeyed
 from flows.operators.identify import SelectedEvent, in_shard
 from flows.operators.identity_rules import identity_rules, logins_of

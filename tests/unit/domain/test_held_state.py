@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.held_state import current_state, shifted
-from flows.domain.user import STATE_VERSION, UserState
+from flows.domain.user_state import STATE_VERSION, UserState
 
 times = st.integers(0, 10**9)
 

@@ -18,8 +18,9 @@ from flows.domain.event import Event, Platform, Position, Record
 from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.identifier_reader import DeviceReading, IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.select import SyncTarget
-from flows.domain.user import HELD_EVENT_BYTES, IdentityRules, User
+from flows.domain.user import HELD_EVENT_BYTES, User
 from tests.fixtures.examples import examples
 
 A, B, C = "1700000000000-0000001", "1700000000000-0000002", "1700000000000-0000003"

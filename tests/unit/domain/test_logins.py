@@ -17,13 +17,13 @@ from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetter
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.platform import PlatformNames
 from flows.domain.profile import Profile
 from flows.domain.select import compile_select
 from flows.domain.sync import Sync
-from flows.domain.user import IdentityRules
 from flows.domain.warm_up import WarmUp
 from flows.operators.identify import IdentifyLogic, IdentifyOutput, Keyed, ShardContext
 from flows.operators.stages import select_events

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.domain.packed_user import pack, unpack
-from flows.domain.user import STATE_VERSION, UserState
+from flows.domain.user_state import STATE_VERSION, UserState
 
 if TYPE_CHECKING:
     from flows.domain.device import DeviceState

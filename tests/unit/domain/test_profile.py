@@ -13,7 +13,7 @@ from flows.domain.event import PLATFORMS, Platform
 from flows.domain.identifiers import Value
 from flows.domain.merging import merge_users
 from flows.domain.profile import MAX_DEVICES, Profile, devices_of_first_user
-from flows.domain.user import UserState
+from flows.domain.user_state import UserState
 from tests.fixtures.examples import examples
 
 ID = "appsflyer_id"

@@ -10,7 +10,7 @@ from connectors.state.engine_store import NewStore
 from connectors.state.layout import Slices
 from connectors.state.step_states import USERS, ShardState
 from connectors.state.user_segments import Record, State, UserLogError, read_log, write_log
-from flows.domain.user import STATE_VERSION, UserState
+from flows.domain.user_state import STATE_VERSION, UserState
 from flows.operations.forget import Person, erase_states
 from flows.operations.remembered import NothingRememberedError, Remembered
 from flows.operations.rescale.deal import StateError

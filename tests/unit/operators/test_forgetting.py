@@ -11,9 +11,9 @@ from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.select import SyncTarget
-from flows.domain.user import IdentityRules
 from flows.operators.forgetting import Forgetting
 from flows.operators.identify import IdentifyLogic, Keyed, ShardContext
 from flows.operators.user_store import shard_of

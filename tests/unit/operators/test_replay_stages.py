@@ -17,10 +17,11 @@ from flows.domain.fate import DeadLetter, DeadLetterReason, FilterReason, Stage
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.identity import Identity, as_text
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.logins import Inherited, Logins
 from flows.domain.select import SyncTarget, compile_select
 from flows.domain.sync import Selection, Sync
-from flows.domain.user import IdentityRules, User
+from flows.domain.user import User
 from flows.operators.replay import Keyed, ReplayLedger, read_again, with_logins
 from flows.operators.replay_choice import LeftOut, LetterChoice
 from flows.operators.replay_filters import Filters

@@ -19,10 +19,10 @@ from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetter
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.punctuation import Punctuation
 from flows.domain.select import SyncTarget
-from flows.domain.user import IdentityRules
 from flows.operators.identify import IdentifyLogic, IdentifyOutput, ShardContext
 from flows.operators.user_store import SHARDS, shard_of
 

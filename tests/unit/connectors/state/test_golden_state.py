@@ -24,9 +24,9 @@ from flows.domain.event import Event, Position, Record
 from flows.domain.fate import DeadLetter, DeadLetterReason
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.select import SyncTarget
-from flows.domain.user import IdentityRules
 from flows.operators.identify import IdentifyLogic, ShardContext
 from flows.operators.user_store import read_state, shard_of
 from flows.operators.window import MicroBatch
