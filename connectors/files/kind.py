@@ -16,7 +16,8 @@ from connectors.files.letter_reader import FileLetterReader, count_lines, file_e
 from connectors.files.settings import FileDeadLetters, FileDeadLettersTable, FilesSource, FilesSourceTable
 from connectors.files.source import FilesInput
 from connectors.finding import Finding
-from connectors.ports import LookAt, Opening
+from connectors.opening import Opening
+from connectors.ports import LookAt
 from connectors.table import Broken, Draft, Table, no_rules
 from flows.domain.slice import Slice
 

@@ -21,8 +21,8 @@ from connectors.files.reading import Reading, RewrittenError
 from connectors.files.settings import FilesSource
 from connectors.hearing import Hearing
 from connectors.limited_log import LimitedLog
+from connectors.opening import Fates, PartitionProgress
 from connectors.pace import AT_ONCE, Pace
-from connectors.ports import Fates, PartitionProgress
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 

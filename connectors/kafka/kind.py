@@ -22,7 +22,8 @@ from connectors.kafka.settings import (
     dead_letters_have_a_cluster,
     properties_are_free,
 )
-from connectors.ports import LookAt, Opening
+from connectors.opening import Opening
+from connectors.ports import LookAt
 from connectors.secrets import SecretError, resolve_properties
 from connectors.table import Broken, Draft, Table
 from flows.domain.slice import ALL, Slice

@@ -7,7 +7,7 @@ from connectors.kafka.consumer import Intervals
 from connectors.kafka.kept import Kept, is_of_earlier_topic
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput
-from connectors.ports import Opening
+from connectors.opening import Opening
 
 
 class OpenTopic(KafkaInput):

@@ -29,8 +29,8 @@ from connectors.kafka.position import Position, Stored, read_position
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
+from connectors.opening import PartitionProgress
 from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
-from connectors.ports import PartitionProgress
 from connectors.secrets import resolve_properties
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record

@@ -10,7 +10,8 @@ from connectors.finding import Finding, Mark, count
 from connectors.memory.dead_letters import PART, MemoryLetterReader, MemoryLetterWriter
 from connectors.memory.settings import MemoryDeadLetters, MemorySource
 from connectors.memory.source import MemoryInput
-from connectors.ports import LookAt, Opening
+from connectors.opening import Opening
+from connectors.ports import LookAt
 from connectors.sample import SAMPLE_RECORDS, sample_of
 from connectors.table import Broken, Draft, Table, no_rules
 from flows.domain.event import Record

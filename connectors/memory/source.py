@@ -9,8 +9,8 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from typing_extensions import override
 
 from connectors.memory.settings import MemorySource
+from connectors.opening import Opening, PartitionProgress
 from connectors.pace import AT_ONCE
-from connectors.ports import Opening, PartitionProgress
 from flows.domain.event import Record
 
 _BATCH_RECORDS: Final = 100

@@ -11,7 +11,7 @@ from connectors.clock import now_ms
 from connectors.delivery.outbox import Outbox
 from connectors.hearing import Hearing
 from connectors.kinds import source_of
-from connectors.ports import Opening, Stored
+from connectors.opening import Opening, Stored
 from flows.domain.brake import Brake
 from flows.domain.event import Record
 from flows.domain.ledger import Ledger

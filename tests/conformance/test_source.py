@@ -14,8 +14,9 @@ from connectors.hearing import Hearing
 from connectors.kinds import SOURCES
 from connectors.memory.kind import SourceInMemory
 from connectors.memory.settings import MemorySource
+from connectors.opening import Opening, Stored
 from connectors.pace import Pace
-from connectors.ports import Opening, OpenSource, Source, SourceTable, Stored
+from connectors.ports import OpenSource, Source, SourceTable
 from connectors.shutdown import Shutdown
 from flows.domain.event import Position, Record
 from flows.domain.ledger import Ledger
