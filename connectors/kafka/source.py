@@ -4,144 +4,37 @@ import atexit
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 import structlog
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from bytewax.inputs import FixedPartitionedSource
 
 from connectors.hearing import Hearing
 from connectors.kafka.claim import Claim
-from connectors.kafka.cluster import Cluster, available, committed, notes, topic_id
-from connectors.kafka.consumer import Intervals, SharedConsumer, check_properties
+from connectors.kafka.consumer import Intervals, SharedConsumer
 from connectors.kafka.ends import Ends
-from connectors.kafka.errors import KafkaSetupError, StoppedWhileWaitingError
-from connectors.kafka.kept import Origin
+from connectors.kafka.errors import StoppedWhileWaitingError
+from connectors.kafka.found_topic import FoundTopic, find_topic
 from connectors.kafka.lookback import begins_of_warm_up
-from connectors.kafka.note import CommitMetadata, FinalAbove
+from connectors.kafka.note import FinalAbove
 from connectors.kafka.offsets import Available, Watermark, starting_offset
 from connectors.kafka.origins import Origins
+from connectors.kafka.partition import KafkaPartition, ReadFrom
 from connectors.kafka.passing import Passing
-from connectors.kafka.position import Position, Stored, read_position
+from connectors.kafka.position import Position, read_position
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
 from connectors.opening import PartitionProgress
-from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
-from connectors.secrets import resolve_properties
+from connectors.pace import Pace
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 from flows.domain.slice import ALL, Slice
 from flows.domain.warm_up import WarmUp
 
-_CONFIRMING_SECONDS: Final = 0.001
-"""What was fetched is at hand, and waits for one answer of Kafka's."""
-EVERY = Intervals()
-
-
-ReadFrom = Stored
-
-
-class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
-    """One Kafka partition. Its snapshot says where to go on."""
-
-    def __init__(
-        self,
-        consumer: SharedConsumer,
-        partition: int,
-        offset: int,
-        *,
-        shutdown: Shutdown,
-        on_close: Callable[[int], None],
-        warm_up_until: int = 0,
-        is_decided: bool = True,
-        final_up_to: Callable[[], int | None] | None = None,
-        until: int | None = None,
-        origin: Origin | None = None,
-        final: FinalAbove | None = None,
-        pace: Pace | None = None,
-    ) -> None:
-        """Records below `warm_up_until` only teach; it is told when it gets there. It ends at `until`.
-
-        Damage before `until` ends it, too, once it has lasted: who waits for that end would wait for ever.
-
-        With `final_up_to`, which returns the lowest offset that is not final, snapshots do not go beyond that.
-        """
-        self._final_up_to = final_up_to
-        self._until = until
-        self._origin = origin
-        self._final = final
-        self._warm_up_until = warm_up_until
-        self._is_decided = is_decided
-        self._consumer = consumer
-        self._partition = partition
-        self._next_offset = offset
-        self._shutdown = shutdown
-        self._on_close = on_close
-        self._pace = pace or Pace()
-        self.unreadable: str | None = None
-        """Why it has ended before `until`: what is wrong with it, and what to do."""
-        self.last_record_ms: int | None = None
-        """Kafka's timestamp of the last record, in ms since the epoch."""
-
-    @property
-    def next_offset(self) -> int:
-        """The offset of the next record."""
-        return self._next_offset
-
-    def next_batch(self) -> list[Record]:
-        """Return the next records, or none.
-
-        Raises:
-            StopIteration: a stop was requested, or it is at its end.
-            KafkaSourceError: reading cannot go on.
-        """
-        self._pace.rest(self, _CONFIRMING_SECONDS if self._consumer.is_confirming else LONGEST_SECONDS)
-        if self._shutdown.requested or (self._until is not None and self._next_offset >= self._until):
-            raise StopIteration
-        records = self._consumer.take(self._partition)
-        if records:
-            self._next_offset = records[-1].offset + 1
-            if self._until is not None and self._next_offset > self._until:
-                self._next_offset = self._until
-                records = [each for each in records if each.offset < self._next_offset]
-            self.last_record_ms = records[-1].time_ms
-            self._pace.found()
-        else:
-            self._next_offset = max(self._next_offset, self._consumer.reached(self._partition) or 0)
-            if self._until is not None and self._next_offset < self._until:
-                self.unreadable = self._consumer.unreadable(self._partition)
-                if self.unreadable is not None:
-                    raise StopIteration
-        if self._warm_up_until and self._next_offset >= self._warm_up_until:
-            self._warm_up_until = 0
-            structlog.get_logger().info(
-                "warmed up; from here on it sends", partition=self._partition, offset=self._next_offset
-            )
-        return records
-
-    def next_awake(self) -> datetime:
-        """Return that it is to be asked at once: it rests by itself, by a steady clock."""
-        return AT_ONCE
-
-    def snapshot(self) -> ReadFrom:
-        """Return where to go on."""
-        if not self._is_decided:
-            return None
-        if self._final_up_to is not None:
-            final = self._final_up_to()
-            return self._next_offset if final is None else min(final, self._next_offset)
-        if self._final is not None and self._next_offset >= self._final.until:
-            self._final = None
-        return Position(self._next_offset, self._warm_up_until, self._origin, self._final).stored()
-
-    def close(self) -> None:
-        """Say that this partition is at its end."""
-        self._pace.leave(self)
-        self._on_close(self._partition)
+EVERY: Final = Intervals()
 
 
 class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
@@ -215,8 +108,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
         self._begun_anew = begun_anew
         self._warm_up = warm_up
         self._warm_up_begins: dict[int, int] | None = None
-        self._cluster: Cluster | None = None
-        self._secret = settings
+        self._found: FoundTopic | None = None
         self._settings = settings
         self._room = room
         self._watermark = watermark
@@ -293,43 +185,28 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             if self._consumer is not None:
                 return True
             log = LimitedLog(clock=self._clock)
-            secret = replace(self._settings, properties=tuple(resolve_properties(self._settings.properties).items()))
-            check_properties(secret)
-            cluster = Cluster(secret, log, self._clock)
-            topics = cluster.answers(cluster.ask_partitions, self._shutdown)
-            if topics is None:
+            found = find_topic(self._settings, self._part, self._shutdown, log, self._clock)
+            if found is None:
                 return False
-            count = len(topics[0].partitions)
-            owned = self._own(count)
-            ranges = cluster.answers(lambda: cluster.ask_available(owned), self._shutdown)
-            offsets = cluster.answers(lambda: cluster.ask_committed(owned), self._shutdown)
-            if ranges is None or offsets is None:
-                return False
-            known_id = topic_id(topics[0])
-
-            def ask_notes() -> dict[int, CommitMetadata] | None:
-                answers = cluster.answers(lambda: cluster.ask_committed(owned), self._shutdown)
-                return None if answers is None else notes(answers)
-
             wait_seconds = 2 * self._intervals.commit + 1
-            if not self._origins.settle(known_id, offsets, ask_notes, self._shutdown, wait_seconds):
+            ask_notes = partial(found.ask_notes, self._shutdown)
+            if not self._origins.settle(found.topic_id, found.offsets, ask_notes, self._shutdown, wait_seconds):
                 return False
-            self._cluster, self._secret = cluster, secret
-            self._available = dict(zip(owned, available(ranges), strict=True))
-            self._committed = committed(offsets)
+            cluster = found.cluster
+            self._found, self._available, self._committed = found, found.available, found.committed
             self._watch = watch = PartitionWatch(
                 self._settings,
                 cluster,
-                known=count,
+                known=found.partition_count,
                 owns=self._part.owns,
                 shutdown=self._shutdown,
                 interval_seconds=self._intervals.watch_partitions,
                 now=self._clock(),
-                known_id=known_id,
+                known_id=found.topic_id,
             )
-            self._ends = Ends(cluster, owned, self._passing_of(owned))
+            self._ends = Ends(cluster, list(found.available), self._passing_of(list(found.available)))
             self._consumer = SharedConsumer(
-                secret,
+                found.secret,
                 cluster,
                 watch,
                 room=self._room,
@@ -340,7 +217,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
                 begun_anew=self._begun_anew,
                 ends=self._ends,
                 with_headers=self._with_headers,
-                claim=self._claim if known_id is not None else None,
+                claim=self._claim if found.topic_id is not None else None,
                 stop_to_restart=lambda: self._shutdown.request(restart=True),
             )
             atexit.register(self.close)
@@ -450,9 +327,10 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
     def _begins_of_warm_up(self) -> dict[int, int] | None:
         """Return partition → the offset to begin to learn at; None if a stop was requested before Kafka has said it."""
         with self._lock:
-            if self._warm_up_begins is None and self._cluster is not None:
+            found = self._found
+            if self._warm_up_begins is None and found is not None:
                 self._warm_up_begins = begins_of_warm_up(
-                    self._secret, self._cluster, self._shutdown, self._available, self._committed
+                    found.secret, found.cluster, self._shutdown, found.available, found.committed
                 )
             return self._warm_up_begins
 
@@ -476,12 +354,3 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             lambda: {each: part.next_offset for each, part in list(parts.items())},
             lambda: self._room() > 0,
         )
-
-    def _own(self, count: int) -> list[int]:
-        owned = [partition for partition in range(count) if self._part.owns(partition)]
-        if not owned:
-            raise KafkaSetupError(
-                f"source.topic: {self._settings.topic!r} has {count} partitions, so slice {self._part.index} of "
-                f"{self._part.count} has none to read. Start at most {count} slices, or add partitions to the topic."
-            )
-        return owned

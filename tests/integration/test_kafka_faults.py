@@ -24,8 +24,9 @@ from structlog.testing import CapturingLogger
 from connectors.kafka import cluster, consumer
 from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSetupError, OffsetsGoneError, StoppedWhileWaitingError
+from connectors.kafka.partition import KafkaPartition
 from connectors.kafka.settings import KafkaSource
-from connectors.kafka.source import KafkaInput, KafkaPartition
+from connectors.kafka.source import KafkaInput
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 from flows.domain.slice import ALL, Slice

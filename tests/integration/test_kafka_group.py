@@ -19,8 +19,9 @@ from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import GroupInUseError
 from connectors.kafka.kept import Kept
 from connectors.kafka.note import CommitMetadata
+from connectors.kafka.partition import KafkaPartition
 from connectors.kafka.settings import KafkaSource
-from connectors.kafka.source import KafkaInput, KafkaPartition
+from connectors.kafka.source import KafkaInput
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 from tests.fixtures.kafka_local import LocalKafka, made

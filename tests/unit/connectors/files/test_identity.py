@@ -12,9 +12,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from connectors.files.damage import Damage
+from connectors.files.partition import FilesPartition
 from connectors.files.position import FilesState
 from connectors.files.settings import FilesSource
-from connectors.files.source import FilesInput, FilesPartition
+from connectors.files.source import FilesInput
 from connectors.pace import Pace
 from connectors.shutdown import Shutdown
 

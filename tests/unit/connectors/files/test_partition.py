@@ -11,9 +11,10 @@ import pytest
 
 from connectors.files.damage import Damage
 from connectors.files.fingerprint import Signature, signature_of
+from connectors.files.partition import MAX_BATCH_BYTES, FilesPartition
 from connectors.files.position import FilesState
 from connectors.files.settings import FilesSource
-from connectors.files.source import MAX_BATCH_BYTES, FilesInput, FilesPartition
+from connectors.files.source import FilesInput
 from connectors.pace import AT_ONCE, Pace
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record

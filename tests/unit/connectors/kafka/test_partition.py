@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connectors.kafka.source import KafkaPartition
+from connectors.kafka.partition import KafkaPartition
 from connectors.pace import AT_ONCE, Pace
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record

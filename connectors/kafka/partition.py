@@ -1,0 +1,120 @@
+"""One Kafka partition as Bytewax reads it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+import structlog
+from bytewax.inputs import StatefulSourcePartition
+
+from connectors.kafka.consumer import SharedConsumer
+from connectors.kafka.kept import Origin
+from connectors.kafka.note import FinalAbove
+from connectors.kafka.position import Position, Stored
+from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
+from connectors.shutdown import Shutdown
+from flows.domain.event import Record
+
+_CONFIRMING_SECONDS: Final = 0.001
+"""What was fetched is at hand, and waits for one answer of Kafka's."""
+
+ReadFrom = Stored
+
+
+class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
+    """One Kafka partition. Its snapshot says where to go on."""
+
+    def __init__(
+        self,
+        consumer: SharedConsumer,
+        partition: int,
+        offset: int,
+        *,
+        shutdown: Shutdown,
+        on_close: Callable[[int], None],
+        warm_up_until: int = 0,
+        is_decided: bool = True,
+        final_up_to: Callable[[], int | None] | None = None,
+        until: int | None = None,
+        origin: Origin | None = None,
+        final: FinalAbove | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        """Records below `warm_up_until` only teach; it is told when it gets there. It ends at `until`.
+
+        Damage before `until` ends it, too, once it has lasted: who waits for that end would wait for ever.
+
+        With `final_up_to`, which returns the lowest offset that is not final, snapshots do not go beyond that.
+        """
+        self._final_up_to = final_up_to
+        self._until = until
+        self._origin = origin
+        self._final = final
+        self._warm_up_until = warm_up_until
+        self._is_decided = is_decided
+        self._consumer = consumer
+        self._partition = partition
+        self._next_offset = offset
+        self._shutdown = shutdown
+        self._on_close = on_close
+        self._pace = pace or Pace()
+        self.unreadable: str | None = None
+        """Why it has ended before `until`: what is wrong with it, and what to do."""
+        self.last_record_ms: int | None = None
+        """Kafka's timestamp of the last record, in ms since the epoch."""
+
+    @property
+    def next_offset(self) -> int:
+        """The offset of the next record."""
+        return self._next_offset
+
+    def next_batch(self) -> list[Record]:
+        """Return the next records, or none.
+
+        Raises:
+            StopIteration: a stop was requested, or it is at its end.
+            KafkaSourceError: reading cannot go on.
+        """
+        self._pace.rest(self, _CONFIRMING_SECONDS if self._consumer.is_confirming else LONGEST_SECONDS)
+        if self._shutdown.requested or (self._until is not None and self._next_offset >= self._until):
+            raise StopIteration
+        records = self._consumer.take(self._partition)
+        if records:
+            self._next_offset = records[-1].offset + 1
+            if self._until is not None and self._next_offset > self._until:
+                self._next_offset = self._until
+                records = [each for each in records if each.offset < self._next_offset]
+            self.last_record_ms = records[-1].time_ms
+            self._pace.found()
+        else:
+            self._next_offset = max(self._next_offset, self._consumer.reached(self._partition) or 0)
+            if self._until is not None and self._next_offset < self._until:
+                self.unreadable = self._consumer.unreadable(self._partition)
+                if self.unreadable is not None:
+                    raise StopIteration
+        if self._warm_up_until and self._next_offset >= self._warm_up_until:
+            self._warm_up_until = 0
+            structlog.get_logger().info(
+                "warmed up; from here on it sends", partition=self._partition, offset=self._next_offset
+            )
+        return records
+
+    def next_awake(self) -> datetime:
+        """Return that it is to be asked at once: it rests by itself, by a steady clock."""
+        return AT_ONCE
+
+    def snapshot(self) -> ReadFrom:
+        """Return where to go on."""
+        if not self._is_decided:
+            return None
+        if self._final_up_to is not None:
+            final = self._final_up_to()
+            return self._next_offset if final is None else min(final, self._next_offset)
+        if self._final is not None and self._next_offset >= self._final.until:
+            self._final = None
+        return Position(self._next_offset, self._warm_up_until, self._origin, self._final).stored()
+
+    def close(self) -> None:
+        """Say that this partition is at its end."""
+        self._pace.leave(self)
+        self._on_close(self._partition)
