@@ -11,14 +11,12 @@ from typing import Final, NamedTuple
 
 from flows.domain.warning import EventWarning
 
-_BYTE: Final = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4: Final = re.compile(rf"{_BYTE}(\.{_BYTE}){{3}}")
+_BYTE: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_FURTHER_LOOK: Final = r"(?:0|10|100|127|169|172|192|198|203|22[4-9]|2[3-5][0-9])\."
+"""First bytes of networks of which a part is not public: all other addresses are, and need no further look."""
+_PUBLIC_IPV4: Final = re.compile(rf"(?!{_FURTHER_LOOK}){_BYTE}(?:\.{_BYTE}){{3}}")
 _REMOTE: Final = "$remote"
 """Amplitude's word for «the address that the upload came from»; it never reaches an export."""
-_LOOKED_AT: Final = frozenset(
-    {"0", "10", "100", "127", "169", "172", "192", "198", "203"} | set(map(str, range(224, 256)))
-)
-"""First bytes of networks of which a part is not public: all other addresses are, and need no further look."""
 _EXAMPLES: Final = (IPv4Network("192.0.2.0/24"), IPv4Network("198.51.100.0/24"), IPv4Network("203.0.113.0/24"))
 _EXAMPLES_6: Final = IPv6Network("2001:db8::/32")
 """Addresses of documents and tests (RFC 5737, RFC 3849). They stand for public ones, and no device has one."""
@@ -43,7 +41,7 @@ _NOT_PUBLIC: Final = Address(None, EventWarning.NOT_PUBLIC_IP)
 
 def read_address(text: str) -> Address:
     """Return the first public address of `1.2.3.4`, `::ffff:1.2.3.4`, `[…]:443`, or a proxies' list of such."""
-    if _IPV4.fullmatch(text) and text[: text.index(".")] not in _LOOKED_AT:
+    if _PUBLIC_IPV4.fullmatch(text):
         return Address(text)
     return _look_at(text) if len(text) <= _LONGEST_TEXT else _NOT_IPV4
 

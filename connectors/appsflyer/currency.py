@@ -51,6 +51,8 @@ def read_currency(event: Event, *, is_of_upload: bool) -> Currency:
     if stated == _NONE_STATED:
         return _NO_CURRENCY
     own, plain, sdk, upload = stated
+    if plain is None and sdk is None and upload is None and type(own) is str and len(own) <= _LONGEST_TEXT:
+        return _of_own(own)  # by far the most frequent
     is_beside = not _is_absent(plain) and any(not _is_absent(get(name)) for name in _AMOUNTS)
     of_properties = [
         (_OWN, read_code(own)),
@@ -70,6 +72,13 @@ def read_currency(event: Event, *, is_of_upload: bool) -> Currency:
     is_unreadable = is_symbol or not (_is_absent(own) and _is_absent(sdk) and _is_absent(upload))
     rivals = (_PLAIN,) if is_beside and not is_unreadable else ()
     return Currency(None, is_unreadable, rivals, is_own_read=is_empty(own))
+
+
+@lru_cache(maxsize=1024)
+def _of_own(own: str) -> Currency:
+    code = _code_of(own)
+    is_unreadable = code is None and not is_empty(own)
+    return Currency(code, is_unreadable, rivals=(), is_own_read=not is_unreadable)
 
 
 def is_empty(value: Any) -> bool:

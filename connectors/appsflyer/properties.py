@@ -88,12 +88,15 @@ def _let_through(
         properties = {name: value for name, value in properties.items() if name in wanted}
     left_out = compiled_exclude(rules.exclude, kind).of(properties) if rules.exclude else rules.exclude
     if rules.nested == "json":
-        return {
-            name: value
-            for name, value in properties.items()
-            if value is not None and name not in left_out and name not in consumed
-        }
-    kept: JsonObject = {}
+        kept = properties.copy()
+        for name in left_out.intersection(kept):
+            del kept[name]
+        for name in consumed:
+            kept.pop(name, None)
+        if None in kept.values():
+            return {name: value for name, value in kept.items() if value is not None}
+        return kept
+    kept = {}
     for name, value in properties.items():
         if value is None or name in left_out or name in consumed:
             continue

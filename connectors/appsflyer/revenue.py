@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from connectors.appsflyer.currency import is_empty, read_currency
+from connectors.appsflyer.currency import read_currency
 from flows.domain.event import Event, JsonObject
 
 _DECIMAL: Final = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
@@ -83,7 +83,10 @@ def read_revenue(event: Event) -> Revenue:
     if currency.is_own_read:
         consumed |= {"$currency"}
     if own != _ABSENT or product == "":
-        consumed |= {name for name in _OF_SDK if is_empty(get(name))}
+        for name in _OF_SDK:
+            value = get(name)
+            if type(value) is str and not value.strip():
+                consumed |= {name}
     if currency.code is None and not (parameters or consumed or invalid or currency.is_unreadable or currency.rivals):
         return _NO_REVENUE
     return Revenue(parameters, consumed, invalid, currency.code, currency.is_unreadable, currency.rivals)
