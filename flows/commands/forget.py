@@ -9,17 +9,14 @@ something of theirs still waits to be delivered (start the stream, stop it, and 
 """
 
 import argparse
-import os
 import sys
-from pathlib import Path
 from typing import Final
 
 from connectors.kinds import source_of, store_of
 from connectors.state.engine_store import StoreError
-from connectors.state.layout import locked_below, stores_below
-from connectors.state.lock import StateInUseError, lock_directory
+from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
-from flows.operations.forget import Person, count_pending, erase_delivered, erase_states, is_about
+from flows.operations.forget import Forgotten, Person, forget
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 
@@ -46,57 +43,32 @@ def run(args: argparse.Namespace) -> int:
         return _refuse("say whom to forget: --user ID or --device ID")
     try:
         settings = load(args.settings)
-        locks = _lock(settings.state.directory)
+        forgotten = forget(settings, people)
     except SettingsError as problem:
         return _refuse(str(problem))
     except StateInUseError:
         return _refuse(
             "the stream, a replay or a rekeying is running; stop every slice first, for it would write it again"
         )
-    try:
-        return _forget(settings, people)
-    except (StoreError, OSError) as problem:
+    except (StoreError, OSError, ValueError) as problem:
         sys.stderr.write(f"not everything is erased, do it again: {problem}\n")
         return _LEFT
-    finally:
-        for lock in locks:
-            os.close(lock)
+    _print(settings, forgotten)
+    return _LEFT if forgotten.pending else _DONE
 
 
-def _lock(directory: Path) -> list[int]:
-    """Lock the directory of every slice and replay. Raises StateInUseError."""
-    locks: list[int] = []
-    try:
-        for place in locked_below(directory):
-            locks.append(lock_directory(place))  # noqa: PERF401 - those that were got must be let go of
-    except StateInUseError:
-        for lock in locks:
-            os.close(lock)
-        raise
-    return locks
-
-
-def _forget(settings: Settings, people: list[Person]) -> int:
-    directory = settings.state.directory
-    stores = stores_below(directory)
-    for store in stores:
-        erase_delivered(store, people)
-    states = erase_states(directory, people)
-    pending = count_pending(directory, people)
+def _print(settings: Settings, forgotten: Forgotten) -> None:
     print_line = sys.stdout.write
-    print_line(f"recovery stores: {len(stores)} looked through, remembered in {states}, erased\n")
-    letters = store_of(settings.dead_letters)
-    erased = letters.erase(is_about(people))
-    told = "not in reach; its retention ends them" if erased is None else f"{erased} erased"
-    print_line(f"dead letters in {letters.title}: {told}\n")
+    print_line(f"recovery stores: {forgotten.stores} looked through, remembered in {forgotten.states}, erased\n")
+    told = "not in reach; its retention ends them" if forgotten.letters is None else f"{forgotten.letters} erased"
+    print_line(f"dead letters in {store_of(settings.dead_letters).title}: {told}\n")
     print_line(f"{source_of(settings.source).out_of_reach}\n")
     print_line("Amplitude and AppsFlyer: ask each for the erasure by its own request\n")
-    if pending:
+    if forgotten.pending:
         print_line(
-            f"still here: {pending} places hold something of theirs that is not delivered yet; start the stream\n"
+            f"still here: {forgotten.pending} places hold something of theirs that is not delivered yet; start the "
+            "stream\nso that it goes or becomes a dead letter, stop it, and do this again\n"
         )
-        print_line("so that it goes or becomes a dead letter, stop it, and do this again\n")
-    return _LEFT if pending else _DONE
 
 
 def _refuse(text: str) -> int:

@@ -6,7 +6,9 @@ lines and sizes, which replays go by. What waits to be delivered is not touched:
 outcome; it is counted instead.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,15 +16,18 @@ import orjson
 
 from connectors.dead_letters import StoredBytes
 from connectors.delivery.items import Item, key_of, unpack
+from connectors.kinds import store_of
 from connectors.state.engine_store import change_sinks, count_naming
 from connectors.state.journal_segment import read_segment
-from connectors.state.layout import Layout, spill_files_below, stores_below, user_logs_below
+from connectors.state.layout import Layout, locked_below, spill_files_below, stores_below, user_logs_below
+from connectors.state.lock import lock_directory
 from connectors.state.step_states import ANY_USERS
 from connectors.state.user_segments import erase, stored_records
 from flows.domain.decode import decode
 from flows.domain.event import Event, Position, Record
 from flows.domain.profile import devices_of_first_user
 from flows.operators.user_store import read_state, shard_of
+from flows.settings.model import Settings
 
 
 class Person(NamedTuple):
@@ -49,6 +54,39 @@ class Person(NamedTuple):
     def is_in(self, event: Event) -> bool:
         """Return whether an event is theirs; a device's are also those that it sent for a user."""
         return event.user_id == self.user_id if self.user_id is not None else event.device_id == self.device_id
+
+
+class Forgotten(NamedTuple):
+    """What was erased, and what is left."""
+
+    stores: int
+    """So many recovery stores were looked through."""
+    states: int
+    """In so many logs of users somebody was remembered."""
+    letters: int | None
+    """So many dead letters were blanked; None where they are not in reach."""
+    pending: int
+    """So many places hold something of theirs that is not delivered yet."""
+
+
+def forget(settings: Settings, people: Sequence[Person]) -> Forgotten:
+    """Erase what the stream has stored of them.
+
+    Raises:
+        StateInUseError: the stream, a replay or a rekeying runs; nothing was done.
+        StoreError, OSError, ValueError: not everything is erased.
+    """
+    directory = settings.state.directory
+    with ExitStack() as stack:
+        for each in locked_below(directory):
+            stack.callback(os.close, lock_directory(each))
+        stores = stores_below(directory)
+        for store in stores:
+            erase_delivered(store, people)
+        states = erase_states(directory, people)
+        pending = count_pending(directory, people)
+        letters = store_of(settings.dead_letters).erase(_is_about_any(people))
+    return Forgotten(len(stores), states, letters, pending)
 
 
 def erase_states(directory: Path, people: Sequence[Person]) -> int:
@@ -99,7 +137,7 @@ def count_pending(directory: Path, people: Sequence[Person]) -> int:
     return found
 
 
-def is_about(people: Sequence[Person]) -> Callable[[StoredBytes | bytes], bool]:
+def _is_about_any(people: Sequence[Person]) -> Callable[[StoredBytes | bytes], bool]:
     """Return what tells whether a dead letter is of one of them."""
     return lambda stored: any(_is_about(stored, person) for person in people)
 
