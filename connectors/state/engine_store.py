@@ -12,11 +12,14 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from bytewax.recovery import init_db_dir
 
 from connectors.state.damage import READ_AGAIN, DamagedStateError
 from connectors.state.layout import store_parts
@@ -53,6 +56,25 @@ class Stored(NamedTuple):
     step: str
     key: str
     state: Any
+
+
+def is_no_store(directory: Path) -> bool:
+    """Return whether something else than a recovery store is in its place: what is left of one, or no directory."""
+    if store_parts(directory):
+        return False
+    return directory.is_symlink() or (directory.exists() and not (directory.is_dir() and not any(directory.iterdir())))
+
+
+def make_store(directory: Path) -> None:
+    """Make the store if there is none: as a whole or not at all, for half a store cannot be resumed. Raises OSError."""
+    if store_parts(directory):
+        return
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".recovery-", ignore_cleanup_errors=True) as place:
+        fresh = Path(place) / "recovery"
+        fresh.mkdir()
+        init_db_dir(fresh, 1)  # type: ignore[no-untyped-call]  # Bytewax's Rust half has no annotations for it
+        fresh.rename(directory)
 
 
 def read_store(directory: Path) -> Iterator[Stored]:

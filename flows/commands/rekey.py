@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
+from connectors.state.engine_store import make_store
 from connectors.state.layout import Layout
 from connectors.state.private import keep_private
-from flows.commands.run import make_recovery_store
 from flows.commands.slices import add_slice
 from flows.domain.slice import ALL
 from flows.runtime.lifecycle import become
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     part = args.slice or ALL
     directory = Layout(where.directory(part)).recovery
     try:
-        make_recovery_store(directory)
+        make_store(directory)
     except OSError as error:
         reason = f"cannot make {directory} ({error.strerror})"
         return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")

@@ -23,10 +23,10 @@ from connectors.dead_letters import LettersUnreadableError
 from connectors.kafka.errors import KafkaSetupError
 from connectors.secrets import SecretError
 from connectors.state.damage import DamagedStateError
+from connectors.state.engine_store import make_store
 from connectors.state.layout import Layout
 from connectors.state.lock import StateInUseError, lock_directory
 from connectors.state.private import keep_private
-from flows.commands.run import make_recovery_store
 from flows.domain.fate import DeadLetterReason
 from flows.operations.replay_preview import Preview
 from flows.operators.replay_filters import Filters
@@ -160,7 +160,7 @@ def _prepare(settings: Settings, filters: Filters, *, again: bool, letters_per_s
         else:
             log.info("going on with the replay that was interrupted; letters that came since then are not part of it")
             the_plan = replace(plan.take_up(interrupted, settings), letters_per_second=letters_per_second)
-        make_recovery_store(Layout(directory).recovery)
+        make_store(Layout(directory).recovery)
         plan.save(the_plan, directory)
     finally:
         os.close(lock)

@@ -6,15 +6,13 @@ Each slice is a process of its own: with --slice i/N it owns the Kafka partition
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final, NoReturn
 
-from bytewax.recovery import init_db_dir
-
 from connectors.state.damage import READ_AGAIN
 from connectors.state.disk import await_room
-from connectors.state.layout import Layout, store_parts
+from connectors.state.engine_store import is_no_store, make_store
+from connectors.state.layout import Layout
 from connectors.state.private import keep_private
 from flows.commands.slices import add_slice
 from flows.domain.slice import ALL, Slice
@@ -55,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         return _refuse(f"{args.settings}: state.directory: {directory} is no recovery store; {READ_AGAIN}")
     try:
         await_room(directory.parent)
-        make_recovery_store(directory)
+        make_store(directory)
     except OSError as error:
         reason = f"cannot make {directory} ({error.strerror})"
         return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")
@@ -79,25 +77,6 @@ def command(directory: Path, epoch_seconds: int) -> list[str]:
 def recovery_directory(settings: Settings, part: Slice | None) -> Path:
     """Return where Bytewax's recovery store is. A new number of slices has new ones: their partitions differ."""
     return Layout(settings.state.slice_directory(part or ALL)).recovery
-
-
-def is_no_store(directory: Path) -> bool:
-    """Return whether something else than a recovery store is in its place: what is left of one, or no directory."""
-    if store_parts(directory):
-        return False
-    return directory.is_symlink() or (directory.exists() and not (directory.is_dir() and not any(directory.iterdir())))
-
-
-def make_recovery_store(directory: Path) -> None:
-    """Make the store if there is none: as a whole or not at all, for half a store cannot be resumed. Raises OSError."""
-    if store_parts(directory):
-        return
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".recovery-", ignore_cleanup_errors=True) as place:
-        fresh = Path(place) / "recovery"
-        fresh.mkdir()
-        init_db_dir(fresh, 1)  # type: ignore[no-untyped-call]  # Bytewax's Rust half has no annotations for it
-        fresh.rename(directory)
 
 
 def _refuse(text: str) -> int:

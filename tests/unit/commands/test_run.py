@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.state.engine_store import make_store
 from flows.commands.main import main
-from flows.commands.run import make_recovery_store
 
 KAFKA = '[source]\nkind = "kafka"\nbootstrap_servers = "k:9092"\ntopic = "amplitude"\n'
 FILES = '[source]\nkind = "files"\npaths = ["a.json"]\n'
@@ -82,9 +82,9 @@ def test_the_slice_may_come_from_the_environment(execs: Execs, monkeypatch: pyte
 
 
 def test_a_store_that_is_there_is_kept(tmp_path: Path) -> None:
-    make_recovery_store(tmp_path / "recovery")
+    make_store(tmp_path / "recovery")
     before = (tmp_path / "recovery/part-0.sqlite3").stat()
-    make_recovery_store(tmp_path / "recovery")
+    make_store(tmp_path / "recovery")
     after = (tmp_path / "recovery/part-0.sqlite3").stat()
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
@@ -92,7 +92,7 @@ def test_a_store_that_is_there_is_kept(tmp_path: Path) -> None:
 def test_an_empty_directory_becomes_a_store(tmp_path: Path) -> None:
     """A first start that was killed between the two steps, or a mounted volume."""
     (tmp_path / "recovery").mkdir()
-    make_recovery_store(tmp_path / "recovery")
+    make_store(tmp_path / "recovery")
     assert (tmp_path / "recovery/part-0.sqlite3").exists()
 
 

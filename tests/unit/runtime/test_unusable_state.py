@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from connectors.state.damage import unusable
+from connectors.state.engine_store import is_no_store
 from connectors.state.journal import Journal
 from connectors.state.layout import MANIFEST
 from connectors.state.lock import lock_directory
 from connectors.state.manifest import Manifest
-from flows.commands.run import is_no_store
 from flows.runtime import refusal
 
 if TYPE_CHECKING:
