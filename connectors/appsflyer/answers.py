@@ -51,7 +51,7 @@ class AnswerClass(NamedTuple):
     verdict: Verdict
     meaning: str
     """Why, in a few words: for logs, dead letters and status."""
-    advice: tuple[str, ...] = ()
+    advice: tuple[str, ...]
     """What the operator is told, and what to do, a sentence or two each."""
     overload: Overload = Overload.NO
     proves_alive: bool = False
@@ -258,7 +258,3 @@ def _by_status(status: int) -> AnswerClass:
     if status == 0:
         return BROKEN
     return _BY_CLASS[1] if status < 100 else _REFUSED  # noqa: PLR2004 - below HTTP's statuses
-
-
-Classified = AnswerClass
-classify = judge

@@ -7,8 +7,7 @@ from typing import Final
 
 import structlog
 
-from connectors.appsflyer.answers import DEAD_LETTER_REASONS, UNUSUAL, Classified, Verdict, classify
-from connectors.appsflyer.page import is_page
+from connectors.appsflyer.answers import ACCEPTED, DEAD_LETTER_REASONS, UNUSUAL, AnswerClass, Overload, Verdict, judge
 from connectors.appsflyer.unusual import UnusualTexts
 from connectors.delivery.active_clock import ActiveClock
 from connectors.delivery.delivery import Attempts, dead_letter
@@ -16,7 +15,7 @@ from connectors.delivery.in_flight import InFlight
 from connectors.delivery.lane import Circuit, Lane
 from connectors.delivery.outbox import Outbox
 from connectors.delivery.retries import Retries
-from connectors.delivery.retry import POISON_STATUS, delay_seconds, is_exhausted
+from connectors.delivery.retry import delay_seconds, is_exhausted
 from connectors.delivery.scrub import scrub
 from connectors.delivery.settings import DeliveryTable
 from connectors.delivery.stats import Tally
@@ -26,13 +25,6 @@ from connectors.ports import Answer
 log = structlog.get_logger()
 
 _OK: Final = 200
-_BAD_REQUEST: Final = 400
-_FORBIDDEN: Final = 403
-_TOO_MANY_REQUESTS: Final = 429
-_OVERLOADED: Final = (_TOO_MANY_REQUESTS, 503)
-"""How a server says that it is sent too much (RFC 6585, RFC 9110); a 503 can also mean that it is broken."""
-_ACCEPTED: Final = classify(_OK, "OK")
-_BROKEN: Final = Classified(Verdict.RETRY, "no answer: the connection failed, broke or timed out")
 _CORRECT_THE_KEY: Final = "correct the key, the app id or the plan; a key given as file: is read again by itself"
 _CLEAR_THE_WAY: Final = (
     "find what answers in AppsFlyer's place: a sign-in page of this network, a proxy, a firewall, or "
@@ -62,11 +54,11 @@ class Outcomes:
         self._log = LimitedLog()
         self._unusual = UnusualTexts()
 
-    def delivered(self, in_flight: InFlight, seconds: float, classified: Classified = _ACCEPTED) -> None:
+    def delivered(self, in_flight: InFlight, seconds: float, row: AnswerClass = ACCEPTED) -> None:
         """Take note that AppsFlyer has it."""
         lane = in_flight.lane
         lane.in_flight -= 1
-        self._stats.answered(lane.name, in_flight, _OK, seconds, classified)
+        self._stats.answered(lane.name, in_flight, _OK, seconds, row)
         now_s = time.monotonic()
         self._note_life(lane, in_flight, now_s)
         lane.throttle.passed(now_s, seconds)
@@ -75,17 +67,17 @@ class Outcomes:
     def ended(self, in_flight: InFlight, answer: Answer) -> None:
         """Take note of an answer, or that there was none, and decide what is next."""
         lane = in_flight.lane
-        classified = classify(answer.status, answer.text, answer.is_html) if answer.status else _BROKEN
-        if classified.verdict is Verdict.DELIVERED:
-            self.delivered(in_flight, answer.seconds, classified)
-            if classified is UNUSUAL:
+        row = judge(answer.status, answer.text, answer.is_html)
+        if row.verdict is Verdict.DELIVERED:
+            self.delivered(in_flight, answer.seconds, row)
+            if row is UNUSUAL:
                 self._unusual.note(lane.name, scrub(answer.text, in_flight.key))
             return
         lane.in_flight -= 1
-        self._stats.answered(lane.name, in_flight, answer.status, answer.seconds, classified)
+        self._stats.answered(lane.name, in_flight, answer.status, answer.seconds, row)
         now_s = time.monotonic()
-        if answer.status in _OVERLOADED:
-            lane.throttle.refused(now_s, answer.seconds, says_so=answer.status == _TOO_MANY_REQUESTS)
+        if row.overload is not Overload.NO:
+            lane.throttle.refused(now_s, answer.seconds, says_so=row.overload is Overload.CERTAIN)
         else:  # other failures say nothing of the load, and are tried again in a time of their own
             lane.throttle.failed()
         before = in_flight.attempts
@@ -96,16 +88,16 @@ class Outcomes:
             scrub(answer.text, in_flight.key),
         )
         uncounted = tried._replace(made=before.made, tried_ms=before.tried_ms)
-        if classified.verdict is Verdict.CREDENTIALS and not self._is_forbidden_alone(lane, in_flight, answer.status):
-            self._refused(lane, in_flight, tried, uncounted, classified)
-        elif classified.verdict is Verdict.INTERCEPTED and not self._is_alone(lane, in_flight):
-            self._intercepted(lane, in_flight, uncounted, classified)
-        elif classified.verdict in (Verdict.RETRY, Verdict.INTERCEPTED, Verdict.CREDENTIALS):
-            self._try_again(lane, in_flight, tried, uncounted, classified, answer)
+        if row.verdict is Verdict.CREDENTIALS and not self._is_forbidden_alone(lane, in_flight, row):
+            self._refused(lane, in_flight, tried, uncounted, row)
+        elif row.verdict is Verdict.INTERCEPTED and not self._is_alone(lane, in_flight):
+            self._intercepted(lane, in_flight, uncounted, row)
+        elif row.verdict in (Verdict.RETRY, Verdict.INTERCEPTED, Verdict.CREDENTIALS):
+            self._try_again(lane, in_flight, tried, uncounted, row, answer)
         else:
-            if answer.status == _BAD_REQUEST:  # it is the event that is wrong: the app and its key are right
+            if row.proves_alive:  # it is the event that is wrong: the app and its key are right
                 self._note_life(lane, in_flight, now_s)
-            self._give_up(in_flight, tried, classified)
+            self._give_up(in_flight, tried, row)
 
     def cannot_read_key(self, lane: Lane, now_s: float, why: str) -> None:
         """Take note that the lane's key cannot be read: the other one is tried, or the app is paused."""
@@ -124,35 +116,33 @@ class Outcomes:
             lane.healed_s = self._active.seconds()
             self._log.say(logging.INFO, "delivering again", message_class=f"again {lane.name}", lane=lane.name)
 
-    def _refused(
-        self, lane: Lane, in_flight: InFlight, tried: Attempts, uncounted: Attempts, classified: Classified
-    ) -> None:
+    def _refused(self, lane: Lane, in_flight: InFlight, tried: Attempts, uncounted: Attempts, row: AnswerClass) -> None:
         """Pause the app, or park the event, once no key is left to try."""
         if self._parks and not lane.switches_key(in_flight.key):
-            self._give_up(in_flight, tried, classified)
+            self._give_up(in_flight, tried, row)
             return
         paused = not self._parks and lane.refused(time.monotonic(), in_flight.key, in_flight.number)
         in_flight.attempts = uncounted  # it is the app that is wrong, not the event
-        if tried.http_status == _FORBIDDEN:  # should it alone be forbidden, the others go first
+        if row.may_be_poison:  # should it alone be forbidden, the others go first
             lane.waiting.append(in_flight)
         else:
             lane.waiting.appendleft(in_flight)
-        self._note_pause(lane, paused, classified.meaning)
+        self._note_pause(lane, paused, row.meaning)
 
     def _is_alone(self, lane: Lane, in_flight: InFlight) -> bool:
         """Return whether a firewall, say, dislikes this one event, while those sent after it get through."""
         return lane.circuit is Circuit.CLOSED and lane.others_pass(in_flight)
 
-    def _is_forbidden_alone(self, lane: Lane, in_flight: InFlight, status: int) -> bool:
+    def _is_forbidden_alone(self, lane: Lane, in_flight: InFlight, row: AnswerClass) -> bool:
         """Return whether the key is right and this one event is forbidden, so that it must not pause the app again."""
-        return status == _FORBIDDEN and not self._parks and self._is_alone(lane, in_flight)
+        return row.may_be_poison and not self._parks and self._is_alone(lane, in_flight)
 
-    def _intercepted(self, lane: Lane, in_flight: InFlight, uncounted: Attempts, classified: Classified) -> None:
+    def _intercepted(self, lane: Lane, in_flight: InFlight, uncounted: Attempts, row: AnswerClass) -> None:
         """Pause the app: it is neither the event nor the key, so neither attempts nor time count, nor another key."""
         paused = lane.pause(time.monotonic(), in_flight.number)
         in_flight.attempts = uncounted
         lane.waiting.append(in_flight)  # behind the others: should it alone be disliked, they get through first
-        self._note_pause(lane, paused, classified.meaning, _CLEAR_THE_WAY)
+        self._note_pause(lane, paused, row.meaning, _CLEAR_THE_WAY)
 
     def _note_pause(self, lane: Lane, paused: bool, why: str, what_to_do: str = _CORRECT_THE_KEY) -> None:  # noqa: FBT001 - as said
         if paused:
@@ -170,13 +160,11 @@ class Outcomes:
         in_flight: InFlight,
         tried: Attempts,
         uncounted: Attempts,
-        classified: Classified,
+        row: AnswerClass,
         answer: Answer,
     ) -> None:
         now_s = time.monotonic()
-        # A page for a 500 is a proxy's; it is no hint of AppsFlyer's at the body.
-        status = None if is_page(answer.text, is_html=answer.is_html) else answer.status
-        is_poison = classified.verdict is not Verdict.RETRY or (status == POISON_STATUS and lane.others_pass(in_flight))
+        is_poison = row.may_be_poison and lane.others_pass(in_flight)
         # What fails alone says nothing about its lane.
         if not is_poison and lane.failed(now_s, answer.retry_after_seconds, in_flight.number):
             lane.throttle.opened(now_s)
@@ -185,21 +173,21 @@ class Outcomes:
                 "nothing gets through; probing",
                 message_class=f"open {lane.name}",
                 lane=lane.name,
-                why=classified.meaning,
+                why=row.meaning,
                 status=answer.status,
             )
         if lane.circuit is not Circuit.CLOSED and not is_poison:
             # While nothing gets through at all, neither attempts nor time count against an event.
             in_flight.attempts = uncounted
             lane.waiting.append(in_flight)
-        elif is_exhausted(status, tried.made, tried.tried_ms, self._retry_minutes):
+        elif is_exhausted(row, tried.made, tried.tried_ms, self._retry_minutes):
             # Neither way nor key is at fault where others pass: whatever the answer was, it was tried for long enough.
-            self._give_up(in_flight, tried, classified._replace(verdict=Verdict.RETRY))
+            self._give_up(in_flight, tried, row._replace(verdict=Verdict.RETRY))
         else:
             in_flight.attempts = tried
             self._retries.add(now_s + delay_seconds(tried.made, answer.retry_after_seconds, lane.chance), in_flight)
 
-    def _give_up(self, in_flight: InFlight, tried: Attempts, classified: Classified) -> None:
-        reason = DEAD_LETTER_REASONS[classified.verdict]
-        letter = dead_letter(in_flight.delivery, reason, classified.meaning, tried, self._now_ms())
+    def _give_up(self, in_flight: InFlight, tried: Attempts, row: AnswerClass) -> None:
+        reason = DEAD_LETTER_REASONS[row.verdict]
+        letter = dead_letter(in_flight.delivery, reason, row.meaning, tried, self._now_ms())
         self._outbox.given_up(in_flight, letter)

@@ -1,15 +1,16 @@
-"""Patience: when a request is tried again, and when it is given up."""
+"""Retry: when a request is tried again, and when it is given up."""
 
 import random
 from typing import Final
+
+from connectors.appsflyer.answers import AnswerClass, Verdict
 
 _FIRST_DELAY_SECONDS: Final = 0.5
 _LONGEST_DELAY_SECONDS: Final = 60.0
 _LONGEST_RETRY_AFTER_SECONDS: Final = 900.0
 _SHORTEST_DELAY_SECONDS: Final = 0.05
 MOST_ATTEMPTS: Final = 12
-POISON_STATUS: Final = 500
-"""AppsFlyer's hint at a 500 is to look at the body, so what gets it while others pass is not tried for ever."""
+"""Of an event whose answer may be about its body (a 500): while others pass it is not tried for ever."""
 
 
 def delay_seconds(failures: int, retry_after_seconds: float, chance: random.Random) -> float:
@@ -20,9 +21,10 @@ def delay_seconds(failures: int, retry_after_seconds: float, chance: random.Rand
     return max(chance.uniform(0, ceiling), _SHORTEST_DELAY_SECONDS)
 
 
-def is_exhausted(http_status: int | None, count: int, tried_ms: int, retry_minutes: float) -> bool:
+def is_exhausted(row: AnswerClass, count: int, tried_ms: int, retry_minutes: float) -> bool:
     """Return whether an event was tried long enough, or often enough where the event itself seems to be at fault."""
-    return tried_ms >= retry_minutes * 60_000 or (http_status == POISON_STATUS and count >= MOST_ATTEMPTS)
+    is_bounded = row.verdict is Verdict.RETRY and row.may_be_poison
+    return tried_ms >= retry_minutes * 60_000 or (is_bounded and count >= MOST_ATTEMPTS)
 
 
 def capped_retry_after(seconds: float) -> float:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from connectors.appsflyer.answers import Classified, Verdict
+from connectors.appsflyer.answers import AnswerClass, Verdict
 from connectors.delivery.in_flight import InFlight
 from flows.domain.histogram import Histogram
 
@@ -32,7 +32,7 @@ class LaneTally:
         self.delivered_later = 0
         self.delivered_ms = 0
         """When the last one was, in ms since the epoch; 0 is never."""
-        self.last: tuple[int, Classified, int] | None = None
+        self.last: tuple[int, AnswerClass, int] | None = None
         """The last answer: its status, what it means, and when it came, in ms since the epoch."""
 
 
@@ -45,18 +45,18 @@ class Tally:
         self.answered_at: float | None = None
         """`time.monotonic()` of the last answer."""
 
-    def answered(self, lane: str, in_flight: InFlight, status: int, seconds: float, classified: Classified) -> None:
+    def answered(self, lane: str, in_flight: InFlight, status: int, seconds: float, row: AnswerClass) -> None:
         """Count an answer, or that there was none, before it is counted as an attempt."""
         of_lane = self.lanes.get(lane)
         if of_lane is None:
             of_lane = self.lanes[lane] = LaneTally()
         now_ms = self._now_ms()
-        kind = (status, classified.verdict)
+        kind = (status, row.verdict)
         of_lane.answers[kind] = of_lane.answers.get(kind, 0) + 1
         of_lane.request_seconds.add(seconds)
-        of_lane.last = (status, classified, now_ms)
+        of_lane.last = (status, row, now_ms)
         self.answered_at = time.monotonic()
-        if classified.verdict is Verdict.DELIVERED:
+        if row.verdict is Verdict.DELIVERED:
             of_lane.age_seconds.add((now_ms - in_flight.delivery.first_seen_ms) / 1000)
             of_lane.delivered_ms = now_ms
             # `made` does not count what failed while nothing got through; what was answered then is remembered.

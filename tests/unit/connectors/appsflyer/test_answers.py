@@ -26,11 +26,11 @@ def test_nothing_but_200_is_a_delivery(text: str, is_html: bool) -> None:  # noq
 
 
 @given(st.integers(), texts, st.booleans())
-def test_any_integer_and_text_is_classified_in_words(status: int, text: str, is_html: bool) -> None:  # noqa: FBT001
+def test_any_integer_and_text_is_judged_in_words(status: int, text: str, is_html: bool) -> None:  # noqa: FBT001
     """It never raises, and always says why."""
-    classified = judge(status, text, is_html)
-    assert classified.meaning
-    assert classified.verdict is not Verdict.DELIVERED or status == 200
+    row = judge(status, text, is_html)
+    assert row.meaning
+    assert row.verdict is not Verdict.DELIVERED or status == 200
 
 
 PAGES = [

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.appsflyer.answers import judge
 from connectors.delivery.retry import MOST_ATTEMPTS, delay_seconds, is_exhausted
 
 SHORTEST_SECONDS, LONGEST_SECONDS, LONGEST_RETRY_AFTER_SECONDS = 0.05, 60.0, 900.0
@@ -32,26 +33,32 @@ def test_the_jitter_is_full(failures: int, ceiling: float) -> None:
     assert sum(delays) / len(delays) == pytest.approx(ceiling / 2, rel=0.05)
 
 
-@given(st.none() | st.integers(100, 599), st.integers(0, 100), st.integers(-(10**9), 10**12), st.floats(0, 100_000))
+@given(
+    st.sampled_from([0, 408, 429, *range(500, 511)]),
+    st.integers(0, 100),
+    st.integers(-(10**9), 10**12),
+    st.floats(0, 100_000),
+)
 def test_an_event_is_given_up_after_the_time_or_after_many_500s(
-    status: int | None, count: int, tried_ms: int, retry_minutes: float
+    status: int, count: int, tried_ms: int, retry_minutes: float
 ) -> None:
     """AppsFlyer, api3: «500: verify that the JSON is stringified», so only that one is bounded by attempts."""
     enough = tried_ms >= retry_minutes * 60_000 or (status == 500 and count >= MOST_ATTEMPTS)
-    assert is_exhausted(status, count, tried_ms, retry_minutes) == enough
+    assert is_exhausted(judge(status, ""), count, tried_ms, retry_minutes) == enough
 
 
 @pytest.mark.parametrize(
     ("status", "count", "tried_ms", "exhausted"),
     [
         (503, 1000, 239 * 60_000, False),
-        (None, 1000, 239 * 60_000, False),
+        (0, 1000, 239 * 60_000, False),
         (503, 1, 240 * 60_000, True),
-        (None, 1, 240 * 60_000, True),
+        (0, 1, 240 * 60_000, True),
         (500, MOST_ATTEMPTS - 1, 0, False),
         (500, MOST_ATTEMPTS, 0, True),
         (429, MOST_ATTEMPTS, 0, False),
+        (403, MOST_ATTEMPTS, 0, False),
     ],
 )
-def test_the_edges(status: int | None, count: int, tried_ms: int, *, exhausted: bool) -> None:
-    assert is_exhausted(status, count, tried_ms, 240) is exhausted
+def test_the_edges(status: int, count: int, tried_ms: int, *, exhausted: bool) -> None:
+    assert is_exhausted(judge(status, ""), count, tried_ms, 240) is exhausted
