@@ -21,6 +21,13 @@ LookAt = Callable[[Sample], Iterator[Finding]]
 """What `check` looks for in a sample of a source."""
 
 
+class SetupError(Exception):
+    """An outside system refuses what it is asked for as it is set up; the same again gives the same answer.
+
+    Its text names the key and says what to do. Nothing is started.
+    """
+
+
 class SourceSettings(Protocol):
     """`[source]` of one kind, frozen."""
 
@@ -55,7 +62,10 @@ class OpenSource(Protocol):
         """Bytewax's source. Its partitions never block, and resume exactly where their snapshot says."""
 
     def connect(self) -> bool:
-        """Find it; wait for as long as it does not answer. Return False if a stop was requested while it waited."""
+        """Find it; wait for as long as it does not answer. Return False if a stop was requested meanwhile.
+
+        Raises SetupError, and SecretError where the secret of a setting is missing.
+        """
 
     @property
     def waits_for(self) -> str | None:
@@ -185,7 +195,7 @@ class DeadLetterStore(Protocol):
         """Say what keeps letters from being stored, as far as this machine knows."""
 
     def writer(self) -> LetterWriter:
-        """Open it for writing."""
+        """Open it for writing. Raises SetupError, SecretError."""
 
     def bounds(self) -> Bounds:
         """Return how far the letters reach now. Raises LettersUnreadableError."""

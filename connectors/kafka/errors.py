@@ -3,13 +3,14 @@
 from confluent_kafka import KafkaError, KafkaException
 
 from connectors.kafka.settings import KafkaSource
+from connectors.ports import SetupError
 
 
 class KafkaSourceError(Exception):
     """The Kafka source cannot go on."""
 
 
-class KafkaSetupError(KafkaSourceError):
+class KafkaSetupError(KafkaSourceError, SetupError):
     """Kafka refuses the source as it is set up; starting again without a change gives the same answer."""
 
 

@@ -10,8 +10,7 @@ from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBy
 from connectors.finding import Finding
 from connectors.kafka.check import dead_letters_findings, source_findings
 from connectors.kafka.dead_letters import KafkaLetterWriter
-from connectors.kafka.letter_reader import KafkaLetterReader, topic_bounds
-from connectors.kafka.letter_topic import letter_topic_id
+from connectors.kafka.letter_reader import KafkaLetterReader, letter_topic_id, topic_bounds
 from connectors.kafka.open_topic import OpenTopic
 from connectors.kafka.probe import Probe, ProbeError, probe_dead_letters, probe_source
 from connectors.kafka.settings import (

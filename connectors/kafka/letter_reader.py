@@ -1,11 +1,13 @@
 """Reads dead letters again that stand in a Kafka topic. Belongs to no consumer group and commits nothing."""
 
 from collections.abc import Mapping
+from concurrent.futures import TimeoutError as NoAnswerError
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition, admin
 
 from connectors.dead_letters import LettersUnreadableError, StoredLetter
+from connectors.kafka.cluster import topic_id
 from connectors.kafka.errors import KafkaSetupError, is_missing_topic, reason_of
 from connectors.kafka.log import librdkafka_logger
 from connectors.kafka.properties import connection_properties, scrubber
@@ -86,6 +88,23 @@ def topic_bounds(settings: KafkaDeadLetters) -> dict[str, tuple[int, int]]:
     finally:
         place.consumer.close()
     return bounds
+
+
+def letter_topic_id(settings: KafkaDeadLetters) -> str | None:
+    """Return Kafka's id of the topic; None where Kafka tells none within about 10 s. Raises SecretError.
+
+    Of a topic that was made again, offsets name other letters.
+    """
+    properties = resolve_properties(settings.properties)
+    try:
+        client = admin.AdminClient(
+            {**connection_properties(settings.bootstrap_servers, properties.items())},
+            logger=librdkafka_logger(LimitedLog(), scrubber(properties.items())),
+        )
+        asked = client.describe_topics(TopicCollection([settings.topic]), request_timeout=ANSWER_SECONDS)
+        return topic_id(asked[settings.topic].result(ANSWER_SECONDS))
+    except (KafkaException, NoAnswerError):  # who reads the topic says so
+        return None
 
 
 class KafkaLetterReader:

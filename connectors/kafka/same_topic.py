@@ -1,17 +1,36 @@
 """Whether the topic is the one that was read, and the state no older than the group: what a start makes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import TimeoutError as NoAnswerError
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
+
+from confluent_kafka import KafkaException
 
 from connectors.finding import Finding, Mark
-from connectors.kafka.errors import KafkaSetupError
+from connectors.kafka.cluster import Cluster, committed, notes, topic_id
+from connectors.kafka.errors import KafkaSetupError, reason_of
 from connectors.kafka.kept import Kept
-from connectors.kafka.origin import Committed, ask_origin
+from connectors.kafka.note import CommitMetadata
+from connectors.kafka.probe import ANSWER_SECONDS, ProbeError
+from connectors.kafka.properties import scrubber
 from connectors.kafka.settings import KafkaSource
+from connectors.limited_log import LimitedLog
+from connectors.secrets import resolve_properties
 from connectors.state.damage import unusable
 from connectors.state.engine_store import StoreError, stored_keys
 from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.step_states import SOURCE
+
+
+class _Committed(NamedTuple):
+    """What is there, and what the group says of itself."""
+
+    topic_id: str | None
+    """None of a broker that tells none."""
+    offsets: dict[int, int]
+    notes: dict[int, CommitMetadata]
 
 
 def same_topic(directory: Path, source: KafkaSource, partitions: list[int]) -> Iterator[Finding]:
@@ -19,7 +38,7 @@ def same_topic(directory: Path, source: KafkaSource, partitions: list[int]) -> I
 
     Raises ProbeError, SecretError.
     """
-    found = ask_origin(source, partitions)  # before the state: that is written before each commit
+    found = _ask(source, partitions)  # before the state: that is written before each commit
     if found.topic_id is None:
         return
     try:
@@ -39,7 +58,7 @@ def same_topic(directory: Path, source: KafkaSource, partitions: list[int]) -> I
         yield Finding(Mark.FAILED, f"state.directory: {unusable(problem, directory)}")
 
 
-def _made_again(source: KafkaSource, found: Committed, kept: dict[Path, Kept]) -> Iterator[Finding]:
+def _made_again(source: KafkaSource, found: _Committed, kept: dict[Path, Kept]) -> Iterator[Finding]:
     origins = {each.origin.topic_id for each in kept.values() if each.origin is not None}
     of_group = {note.topic_id for note in found.notes.values()} - {None}
     if found.topic_id not in origins and (origins or of_group - {found.topic_id}):
@@ -55,3 +74,19 @@ def _has_position(directory: Path, topic: str) -> bool:
         return any(key.rpartition("/")[0] == topic for key in stored_keys(Layout(directory).recovery, SOURCE))
     except StoreError:  # which a start says
         return False
+
+
+def _ask(source: KafkaSource, partitions: Iterable[int]) -> _Committed:
+    """Ask. Raises ProbeError within some seconds where no answer comes, SecretError where a secret is missing."""
+    secret = replace(source, properties=tuple(resolve_properties(source.properties).items()))
+    try:
+        cluster = Cluster(secret, LimitedLog())
+        described = cluster.ask_partitions()[0].result(2 * ANSWER_SECONDS)
+        of_group = [cluster.ask_committed(partitions)[0].result(2 * ANSWER_SECONDS)]
+    except KafkaException as error:
+        raise ProbeError(scrubber(secret.properties)(reason_of(error).str())) from None
+    except KafkaSetupError as error:
+        raise ProbeError(str(error)) from None
+    except NoAnswerError:
+        raise ProbeError("no answer about the topic and the group") from None
+    return _Committed(topic_id(described), committed(of_group), notes(of_group))

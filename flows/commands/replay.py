@@ -20,7 +20,7 @@ import structlog
 from rich.console import Console
 
 from connectors.dead_letters import LettersUnreadableError
-from connectors.kafka.errors import KafkaSetupError
+from connectors.ports import SetupError
 from connectors.secrets import SecretError
 from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import make_store
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     except (_RefusedError, SettingsError) as problem:
         sys.stderr.write(f"{problem}\n")
         return _WRONG_USAGE
-    except (DamagedStateError, KafkaSetupError, SecretError, StateInUseError) as problem:
+    except (DamagedStateError, SetupError, SecretError, StateInUseError) as problem:
         sys.stderr.write(f"{args.settings}: {problem}\n")
         return _WRONG_USAGE
     except LettersUnreadableError as problem:

@@ -13,7 +13,7 @@ from typing import NoReturn, Protocol
 
 import structlog
 
-from connectors.kafka.errors import KafkaSetupError
+from connectors.ports import SetupError
 from connectors.secrets import SecretError
 from connectors.shutdown import Shutdown
 from connectors.state.damage import DamagedStateError, unusable
@@ -41,7 +41,7 @@ class Flow(Protocol):
         """Whether nothing waits for an answer."""
 
     def connect(self) -> None:
-        """Open both ends. Raises KafkaSetupError, SecretError."""
+        """Open both ends. Raises SetupError, SecretError."""
 
     def close(self) -> None:
         """End the run, which is told to people. The sink asks for it, once; where no item came to it, `end` does."""
@@ -82,7 +82,7 @@ class Lifecycle:
         atexit.register(self._end)
         try:
             self._flow.connect()
-        except (KafkaSetupError, SecretError) as problem:
+        except (SetupError, SecretError) as problem:
             refuse(str(problem))
 
     def _end(self) -> None:

@@ -88,7 +88,7 @@ class Stream:
     def connect(self) -> None:
         """Open both ends: `source` and `sink`, with their threads running. Waits for Kafka.
 
-        Exits with 0 if a stop is asked for meanwhile. Raises KafkaSetupError.
+        Exits with 0 if a stop is asked for meanwhile. Raises SetupError.
         """
         self.source = WithPunctuation(WithEarlierParts(self._open_source(), self._earlier_parts), self.hearing)
         self.sink = self.delivering.open_sink()

@@ -134,7 +134,7 @@ class Delivering:
         return MicroBatch(items, window.max_events, max_wait, self.pace, self.parts.windows, self.parts.batches)
 
     def open_sink(self) -> AppsFlyerSink:
-        """Open where deliveries and dead letters go, with its threads running. Raises KafkaSetupError."""
+        """Open where deliveries and dead letters go, with its threads running. Raises SetupError."""
         delivery = self._settings.delivery
         secrets = {
             each.name: LaneSecrets(

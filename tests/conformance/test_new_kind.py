@@ -46,3 +46,9 @@ def test_the_stream_reads_it_to_its_end(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     summary = orjson.loads((tmp_path / "summary.json").read_bytes())
     assert (summary["read"], summary["syncs"]["production"]["delivered"]) == (3, 3)
+
+
+def test_what_it_refuses_is_said_and_nothing_is_started(tmp_path: Path) -> None:
+    refused = _run(tmp_path, {**TOY, "event_count": 12}, "stream")
+    assert "source.event_count: nobody makes up twelve; write another" in refused.stderr
+    assert refused.returncode == 2

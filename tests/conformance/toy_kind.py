@@ -17,6 +17,9 @@ from connectors.delivery.engines import open as engines
 from connectors.delivery.engines.in_memory import InMemoryEngine
 from connectors.memory.kind import SourceInMemory
 from connectors.memory.settings import MemorySource
+from connectors.memory.source import MemoryInput
+from connectors.opening import Opening
+from connectors.ports import SetupError
 from connectors.table import Broken, Draft, Table
 from connectors.values import whole
 
@@ -58,6 +61,12 @@ class ToySource(SourceInMemory):
         """Yield that thirteen is none."""
         if draft.table("source").get("event_count") == 13:
             yield ("source", "event_count"), "found 13; expected luck; write another"
+
+    def open(self, opening: Opening) -> MemoryInput:
+        """Refuse twelve."""
+        if len(self._settings.values) == 12:
+            raise SetupError("source.event_count: nobody makes up twelve; write another")
+        return super().open(opening)
 
 
 def _add_row() -> None:

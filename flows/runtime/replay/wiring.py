@@ -104,7 +104,7 @@ class Replay:
         return [in_shard(key, each) for key, each in self._known(events)]
 
     def connect(self) -> None:
-        """Open both ends: `source` and `sink`, with their threads running. Raises KafkaSetupError."""
+        """Open both ends: `source` and `sink`, with their threads running. Raises SetupError."""
         rate, delivering = self._plan.letters_per_second, self.delivering
         self.source = LetterInput(
             self._reader, self._choice.wanted, delivering.room, self.shutdown, rate, pace=delivering.pace
