@@ -67,7 +67,7 @@ class Layout:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recovery, self.users, self.journal, self.overflow = (path / part for part in PARTS)
-        self.manifest, self.source = path / MANIFEST, path / SOURCE
+        self.source = path / SOURCE
 
     def user_log(self, shard: str) -> Path:
         """Return where the log of a shard's users is."""

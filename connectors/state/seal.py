@@ -17,11 +17,7 @@ Sealed = tuple[str, int, int, bytes]
 
 def seal(state: Any) -> Sealed:
     """Return a state, of builtins, as a snapshot holds it."""
-    return seal_pickled(pickle.dumps(state, pickle.HIGHEST_PROTOCOL))
-
-
-def seal_pickled(pickled: bytes) -> Sealed:
-    """Return a state that is pickled already."""
+    pickled = pickle.dumps(state, pickle.HIGHEST_PROTOCOL)
     return (_TAG, _VERSION, zlib.crc32(pickled), pickled)
 
 

@@ -33,7 +33,7 @@ Record = tuple[str, State | None]
 Take = Callable[[str, State | None], None]
 
 
-class UserLogError(Exception):
+class UserLogError(DamagedStateError):
     """The log does not fit what is to be resumed; the message says why, and what to do."""
 
 
@@ -197,11 +197,8 @@ def _check_floor(directory: Path, generation: int) -> int:
 
 
 def _paths(directory: Path) -> list[Path]:
-    """Return the segments, oldest first. Raises UserLogError where one is missing or foreign."""
-    try:
-        paths = USER_SEGMENTS.paths(directory)
-    except DamagedStateError as problem:
-        raise UserLogError(str(problem)) from problem
+    """Return the segments, oldest first. Raises DamagedStateError where one is missing or foreign."""
+    paths = USER_SEGMENTS.paths(directory)
     numbers = [int(path.stem) for path in paths]
     if numbers and numbers[0] != 1 and not (directory / _FLOOR).exists():  # it begins with the first
         missing = f"{USER_SEGMENTS.path(directory, 1)} or {directory / _FLOOR}"

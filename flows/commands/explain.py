@@ -20,7 +20,6 @@ from connectors.files.counted import Amount
 from connectors.files.damage import Damage
 from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import StoreError
-from connectors.state.user_segments import UserLogError
 from flows.domain.identifiers import APPSFLYER_ID, CANONICAL
 from flows.domain.printable import printable, printable_json
 from flows.operations.explain import Explained, Explainer, personal_warning
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.state:
         try:
             remembered = Remembered(settings.state.directory)
-        except (NothingRememberedError, UserLogError, StoreError, DamagedStateError) as problem:
+        except (NothingRememberedError, StoreError, DamagedStateError) as problem:
             sys.stderr.write(f"{args.settings}: state.directory: {problem}\n")
             return 2
     if STDIN_PATH in (args.files or [STDIN_PATH]) and sys.stdin.buffer.isatty():

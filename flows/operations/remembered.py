@@ -26,7 +26,7 @@ class Remembered:
     def __init__(self, directory: Path) -> None:
         """Read it.
 
-        Raises NothingRememberedError, UserLogError, StoreError, or ValueError where another version has written it.
+        Raises NothingRememberedError, DamagedStateError, StoreError, or ValueError where another version wrote it.
         """
         stores = [layout for layout in layouts_of_slices(directory) if layout.has_store]
         if not stores:

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from connectors.delivery.delivery import Delivery
 from connectors.delivery.items import unpack
+from connectors.state.damage import DamagedStateError
 from connectors.state.engine_store import StoreError, read_store
 from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.spill import count
 from connectors.state.step_states import SINK, USERS, WINDOW, ShardState, SinkState, unpacked_window
-from connectors.state.user_segments import State, UserLogError, read_log
+from connectors.state.user_segments import State, read_log
 from flows.domain.held_state import StoredHeld, held_events
 from flows.operators.user_store import read_state
 
@@ -21,7 +22,7 @@ def waiting(directory: Path, enabled: Collection[str]) -> Counter[str]:
     """Return sync → how many events wait for it, of those that are not in `enabled`, as of the last snapshot.
 
     `directory` is that of the state: one slice's, or one of several slices'. Touches nothing, and may be called while a
-    stream runs. Raises StoreError, OSError, ValueError or UserLogError where a store cannot be read.
+    stream runs. Raises StoreError, OSError, ValueError or DamagedStateError where a store cannot be read.
     """
     found: Counter[str] = Counter()
     for layout in layouts_of_slices(directory):
@@ -39,7 +40,7 @@ def waiting(directory: Path, enabled: Collection[str]) -> Counter[str]:
 
 def waiting_if_readable(directory: Path, enabled: Collection[str]) -> Counter[str]:
     """Return the same; nothing where a store cannot be read, which a start says better."""
-    with suppress(StoreError, OSError, ValueError, UserLogError, IndexError, TypeError, KeyError):
+    with suppress(StoreError, OSError, ValueError, DamagedStateError, IndexError, TypeError, KeyError):
         return waiting(directory, enabled)
     return Counter()
 

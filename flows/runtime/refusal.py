@@ -8,11 +8,10 @@ from typing import Final, NoReturn
 import structlog
 
 from connectors.state.damage import READ_AGAIN, DamagedStateError, unusable
-from connectors.state.user_segments import UserLogError
 
 log = structlog.get_logger()
 
-_SPEAKING: Final = (DamagedStateError, UserLogError, ValueError, OSError)
+_SPEAKING: Final = (DamagedStateError, ValueError, OSError)
 """What says itself what is wrong."""
 
 

@@ -24,7 +24,7 @@ from connectors.state.journal_segment import read_segment
 from connectors.state.layout import MANIFEST
 from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.spill import Spill
-from connectors.state.user_segments import UserLogError, read_log
+from connectors.state.user_segments import read_log
 from examples.sample_archive import settings_text
 from tests.fixtures.stream import KEY, Stream
 
@@ -134,7 +134,7 @@ class Written:
         """Return whether the harm was refused, by name; else everything is there. Puts the state back."""
         try:
             found = _take_up(self.state)
-        except (DamagedStateError, UserLogError) as problem:
+        except DamagedStateError as problem:
             said = str(problem)
             place = harmed.relative_to(self.state).parts[0]
             assert str(self.state / place) in said or "manifest.json" in said, (harmed, harm, said)

@@ -22,7 +22,7 @@ from connectors.state.manifest import Manifest, check_listed, read_listed
 from connectors.state.plain import load_plain
 from connectors.state.spill import Spill
 from connectors.state.step_states import SINK, SOURCE, USERS, WINDOW, ShardState, SinkState, unpacked_window
-from connectors.state.user_segments import State, UserLogError, read_log, write_log
+from connectors.state.user_segments import State, read_log, write_log
 from connectors.state.user_table import UserTable
 from flows.domain.event import Position
 from flows.domain.held_state import current_state, held_events, shifted
@@ -116,7 +116,7 @@ class Dealer:
                 self._new = [stack.enter_context(closing(NewSlice(each))) for each in staged]
                 for index in range(self._before):
                     self._deal_slice(index, self._slices.of(index, self._before))
-        except (DamagedStateError, UserLogError, ValueError) as problem:
+        except (DamagedStateError, ValueError) as problem:
             raise StateError(str(problem)) from problem
         if dealt.partitions and self._after > len(dealt.partitions):
             raise StateError(
