@@ -25,8 +25,9 @@ from flows.domain.printable import printable, printable_json
 from flows.operations.explain import Explained, Explainer, personal_warning
 from flows.operations.explain_input import STDIN_PATH, read_all
 from flows.operations.remembered import NothingRememberedError, Remembered
+from flows.refusal import ExitCode, refusing
 from flows.runtime.bar import bar_of_bytes, shown
-from flows.settings import SettingsError, load
+from flows.settings import load
 
 SUMMARY: Final = "say what would happen to the events on stdin or in files; sends nothing"
 
@@ -47,21 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain every event of the files, else of stdin; nothing is sent. 1 where something could not be read."""
-    try:
-        settings = load(args.settings)
-    except SettingsError as problem:
-        sys.stderr.write(f"{problem}\n")
-        return 2
+    settings = load(args.settings)
     if not settings.enabled_syncs:
         sys.stderr.write(f"{args.settings}: sync: no sync is enabled yet; this is what would happen if all were\n")
         settings = replace(settings, syncs=tuple(replace(each, enabled=True) for each in settings.syncs))
     remembered = None
     if args.state:
-        try:
+        unreadable = (NothingRememberedError, StoreError, DamagedStateError)
+        with refusing(f"{args.settings}: state.directory", *unreadable):
             remembered = Remembered(settings.state.directory)
-        except (NothingRememberedError, StoreError, DamagedStateError) as problem:
-            sys.stderr.write(f"{args.settings}: state.directory: {problem}\n")
-            return 2
     if STDIN_PATH in (args.files or [STDIN_PATH]) and sys.stdin.buffer.isatty():
         sys.stderr.write("type or paste an event, as JSON, and Enter; Ctrl-D ends it\n")
     explainer = Explainer(settings, remembered.user if remembered is not None else None)
@@ -78,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
     amount = Amount()
     bar = bar_of_bytes("explaining", is_shown=bool(args.files) and not sys.stdout.isatty())
-    for given in shown(bar, read_all(args.files, on_damage, amount), amount):
+    for given in shown(bar, read_all(args.files, sys.stdin.buffer, on_damage, amount), amount):
         for explained in explainer.explain(given.line, given.value, time.time_ns() // 1_000_000, given.file):
             unread += explained.sync is None
             if args.pretty:
@@ -86,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 output.write(printable_json(orjson.dumps(explained.as_json())) + b"\n")
         output.flush()
-    return 1 if unread else 0
+    return ExitCode.FAILED if unread else ExitCode.DONE
 
 
 _WAITS_FOR = {

@@ -17,14 +17,11 @@ from connectors.state.engine_store import StoreError
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
 from flows.operations.forget import Forgotten, Person, forget
-from flows.settings import SettingsError, load
+from flows.refusal import ExitCode, Refusal
+from flows.settings import load
 from flows.settings.model import Settings
 
 SUMMARY: Final = "take a person out of what the stopped stream has stored"
-
-_DONE: Final = 0
-_LEFT: Final = 1
-_REFUSED: Final = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,37 +37,31 @@ def run(args: argparse.Namespace) -> int:
     keep_private()
     people = [Person(user_id=each) for each in args.user] + [Person(device_id=each) for each in args.device]
     if not people:
-        return _refuse("say whom to forget: --user ID or --device ID")
+        raise Refusal("say whom to forget: --user ID or --device ID")
+    settings = load(args.settings)
     try:
-        settings = load(args.settings)
-        forgotten = forget(settings, people)
-    except SettingsError as problem:
-        return _refuse(str(problem))
-    except StateInUseError:
-        return _refuse(
+        found = forget(settings, people)
+    except StateInUseError as problem:
+        raise Refusal(
             "the stream, a replay or a rekeying is running; stop every slice first, for it would write it again"
-        )
+        ) from problem
     except (StoreError, OSError, ValueError) as problem:
-        sys.stderr.write(f"not everything is erased, do it again: {problem}\n")
-        return _LEFT
-    _print(settings, forgotten)
-    return _LEFT if forgotten.pending else _DONE
+        raise Refusal(f"not everything is erased, do it again: {problem}", ExitCode.FAILED) from problem
+    sys.stdout.writelines(f"{line}\n" for line in _said(settings, found))
+    return ExitCode.FAILED if found.pending else ExitCode.DONE
 
 
-def _print(settings: Settings, forgotten: Forgotten) -> None:
-    print_line = sys.stdout.write
-    print_line(f"recovery stores: {forgotten.stores} looked through, remembered in {forgotten.states}, erased\n")
-    told = "not in reach; its retention ends them" if forgotten.letters is None else f"{forgotten.letters} erased"
-    print_line(f"dead letters in {store_of(settings.dead_letters).title}: {told}\n")
-    print_line(f"{source_of(settings.source).out_of_reach}\n")
-    print_line("Amplitude and AppsFlyer: ask each for the erasure by its own request\n")
-    if forgotten.pending:
-        print_line(
-            f"still here: {forgotten.pending} places hold something of theirs that is not delivered yet; start the "
-            "stream\nso that it goes or becomes a dead letter, stop it, and do this again\n"
-        )
-
-
-def _refuse(text: str) -> int:
-    sys.stderr.write(f"{text}\n")
-    return _REFUSED
+def _said(settings: Settings, found: Forgotten) -> list[str]:
+    erased = "not in reach; its retention ends them" if found.letters is None else f"{found.letters} erased"
+    lines = [
+        f"recovery stores: {found.stores} looked through, remembered in {found.states}, erased",
+        f"dead letters in {store_of(settings.dead_letters).title}: {erased}",
+        source_of(settings.source).out_of_reach,
+        "Amplitude and AppsFlyer: ask each for the erasure by its own request",
+    ]
+    if found.pending:
+        lines += [
+            f"still here: {found.pending} places hold something of theirs that is not delivered yet; start the stream",
+            "so that it goes or becomes a dead letter, stop it, and do this again",
+        ]
+    return lines

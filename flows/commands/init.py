@@ -25,6 +25,7 @@ from flows.domain.exclude import fold
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.paths import split_path
 from flows.domain.personal import PERSONAL_NAMES
+from flows.refusal import ExitCode, Refusal
 from flows.settings import SettingsError
 from flows.settings.file import parse
 from flows.settings.values import AndroidAppId, IosAppId
@@ -32,7 +33,6 @@ from flows.settings.values import AndroidAppId, IosAppId
 SUMMARY: Final = "write a commented stream.toml"
 TAKES_SETTINGS: Final = False
 
-_WRONG_USAGE: Final = 2
 _DEFAULT_KEY: Final = "env:APPSFLYER_S2S_KEY"
 _DEFAULT_SERVERS: Final = "localhost:9092"
 _DEFAULT_TOPIC: Final = "amplitude-events"
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the file, or say why not; an existing one is only overwritten with --force."""
     output: Path = args.output
     if output.exists() and not args.force:
-        return _refuse(f"{output}: is already there; add --force to overwrite it, or name another with --output")
+        raise Refusal(f"{output}: is already there; add --force to overwrite it, or name another with --output")
     answers = Answers(
         args.name,
         args.ios_app_id,
@@ -105,24 +105,24 @@ def run(args: argparse.Namespace) -> int:
         args.path,
     )
     if args.event and args.all_events:
-        return _refuse("init: --event names the events to send, --all-events sends all; give one of the two")
+        raise Refusal("init: --event names the events to send, --all-events sends all; give one of the two")
     if sys.stdin.isatty():
         ask(answers)
     missing = _missing(answers)
     if missing:
-        return _refuse(f"init: {'; '.join(missing)}; give them as flags, or start it on a terminal to be asked")
+        raise Refusal(f"init: {'; '.join(missing)}; give them as flags, or start it on a terminal to be asked")
     text = as_called(render(answers))
     try:
         parse(text, output)
     except SettingsError as error:
-        return _refuse(f"{error}\nnothing was written")
+        raise Refusal(f"{error}\nnothing was written") from error
     try:
         with output.open("w" if args.force else "x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        return _refuse(f"{output}: cannot be written ({error.strerror}); name another place with --output")
+        raise Refusal(f"{output}: cannot be written ({error.strerror}); name another place with --output") from error
     _say_what_is_next(output)
-    return 0
+    return ExitCode.DONE
 
 
 def _missing(answers: Answers) -> list[str]:
@@ -140,11 +140,6 @@ def _say_what_is_next(output: Path) -> None:
     sys.stdout.write(
         f"wrote {output}\nnext: {again} check{flag}, then set enabled = true in it, then {again} run{flag}\n"
     )
-
-
-def _refuse(text: str) -> int:
-    sys.stderr.write(f"{text}\n")
-    return _WRONG_USAGE
 
 
 class _Question(Prompt):

@@ -1,17 +1,14 @@
-"""Main: the command that the arguments name, and how its process ends.
-
-Exit codes: 0 done or stopped cleanly; 1 failed while running; 2 wrong usage or settings, nothing was started.
-"""
+"""Main: the command that the arguments name, and how its process ends: flows/refusal.py has the exit codes."""
 
 import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 from flows.commands.parser import Run, build
-
-_FAILED: Final = 1
+from flows.commands.program import as_called
+from flows.domain.printable import printable
+from flows.refusal import ExitCode, Refusal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(given)
     if run is None:
         parser.print_help()
-        return 0
+        return ExitCode.DONE
     return _guarded(run, args)
 
 
@@ -29,11 +26,14 @@ def _guarded(run: Run, args: argparse.Namespace) -> int:
     try:
         code = run(args)
         sys.stdout.flush()
+    except Refusal as refusal:
+        sys.stderr.writelines(f"{printable(line)}\n" for line in as_called(str(refusal)).split("\n"))
+        return refusal.code
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
-        return _FAILED
+        return ExitCode.FAILED
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough. Nothing may be flushed into the closed pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FAILED
+        return ExitCode.FAILED
     return code

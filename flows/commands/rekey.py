@@ -6,24 +6,22 @@ into their events. Both topics are in the cluster of [source]; the one that is n
 
 import argparse
 import os
-import sys
-from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from connectors.state.engine_store import make_store
 from connectors.state.layout import Layout
 from connectors.state.private import keep_private
+from flows.commands.become import become_flow
 from flows.commands.slices import add_slice
 from flows.domain.slice import ALL
-from flows.runtime.lifecycle import become
+from flows.operations.recovery_store import made
+from flows.refusal import Refusal, refusing
 from flows.runtime.logs import configure_logs
-from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, Place, PlaceError, place
-from flows.settings import SettingsError, load
+from flows.runtime.rekey.place import FROM_VARIABLE, TO_VARIABLE, PlaceError, place
+from flows.settings import load
 
 SUMMARY: Final = "copy a topic to one keyed by user id, else device id, as slices need it"
 
 FLOW = "flows.rekey"
-_WRONG_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,36 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Become the flow; returns only if it cannot be started."""
+    """Become the flow; raises Refusal if it cannot be started."""
     configure_logs()
     keep_private()
-    try:
-        settings = load(args.settings)
+    settings = load(args.settings)
+    with refusing(str(args.settings), PlaceError):
         where = place(settings, args.from_topic, args.to, hand_over=args.hand_over)
-    except SettingsError as error:
-        return _refuse(str(error))
-    except PlaceError as error:
-        return _refuse(f"{args.settings}: {error}")
-    if where.hand_over and args.slice is not None and args.slice.count > 1:
-        return _refuse("rekey: --hand-over is one process's; stop the slices, and leave out --slice")
     part = args.slice or ALL
-    directory = Layout(where.directory(part)).recovery
-    try:
-        make_store(directory)
-    except OSError as error:
-        reason = f"cannot make {directory} ({error.strerror})"
-        return _refuse(f"{args.settings}: state.directory: {reason}; expected a directory to write to; change it")
-    os.environ["STREAM_SETTINGS"] = str(settings.path)
+    if where.hand_over and part.count > 1:
+        raise Refusal("rekey: --hand-over is one process's; stop the slices, and leave out --slice")
+    directory = made(Layout(where.directory(part)).recovery, args.settings)
     os.environ["STREAM_SLICE"] = str(part)
-    return _become(where, directory)
-
-
-def _become(where: Place, directory: Path) -> NoReturn:
-    flow = f"{FLOW}:flow({where.source.topic!r}, {where.to_topic!r}, hand_over={where.hand_over})"
-    recovery = ["-r", str(directory), "-s", str(where.state.epoch_seconds), "-b", "0"]
-    become([sys.executable, "-m", "bytewax.run", flow, *recovery])
-
-
-def _refuse(text: str) -> int:
-    sys.stderr.write(f"{text}\n")
-    return _WRONG_USAGE
+    become_flow(
+        f"{FLOW}:flow({where.source.topic!r}, {where.to_topic!r}, hand_over={where.hand_over})", settings, directory
+    )

@@ -13,11 +13,10 @@ from typing import Final
 from connectors.state.layout import layouts_of_slices
 from connectors.state.lock import holder
 from flows.commands.program import program
+from flows.refusal import ExitCode, Refusal
 from flows.settings import SettingsError, load
 
 SUMMARY: Final = "let the running stream read its settings again"
-
-_DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +28,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         settings = load(args.settings)
     except SettingsError as error:
-        sys.stderr.write(f"{error}\nnothing was changed\n")
-        return _WRONG_USAGE
+        raise Refusal(f"{error}\nnothing was changed") from error
     root = settings.state.directory
     asked = 0
     for directory in (each.path for each in layouts_of_slices(root)):
@@ -40,10 +38,10 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(f"asked process {pid} ({directory}) to read {args.settings} again\n")
             asked += 1
     if not asked:
-        sys.stderr.write(
+        raise Refusal(
             f"no stream runs on {root}, as seen from here; one in another container is asked with SIGHUP there, or "
-            f"with `{program()} reload` in it\n"
+            "with `python -m flows reload` in it",
+            ExitCode.FAILED,
         )
-        return _FAILED
     sys.stdout.write(f"`{program()} status` says what came of it\n")
-    return _DONE
+    return ExitCode.DONE

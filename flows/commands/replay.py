@@ -6,44 +6,34 @@ another one whose filters overlap, sends nothing twice. One that was stopped or 
 
 import argparse
 import math
-import os
 import re
-import shutil
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
-import structlog
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from connectors.dead_letters import LettersUnreadableError
-from connectors.ports import SetupError
-from connectors.secrets import SecretError
-from connectors.state.damage import DamagedStateError
-from connectors.state.engine_store import make_store
 from connectors.state.layout import Layout
-from connectors.state.lock import StateInUseError, lock_directory
 from connectors.state.private import keep_private
+from flows.commands.become import become_flow
 from flows.domain.fate import DeadLetterReason
-from flows.operations.replay_preview import Preview
+from flows.domain.printable import printable
+from flows.operations.replay import prepare, preview
+from flows.operations.replay_preview import OnProgress, Preview
 from flows.operators.replay_filters import Filters
-from flows.runtime.lifecycle import become, refuse_cluster
+from flows.refusal import ExitCode, Refusal
+from flows.runtime.lifecycle import refuse_cluster
 from flows.runtime.logs import configure_logs
-from flows.runtime.obstacles import obstacles
-from flows.runtime.replay import plan
-from flows.settings import SettingsError, load
-from flows.settings.model import Settings
+from flows.runtime.replay.progress import ReplayProgress
+from flows.settings import load
 
 SUMMARY: Final = "send dead letters again, by reason, sync and time; nothing twice"
 
 FLOW = "flows.replay"
-_FAILED = 1
-_WRONG_USAGE = 2
-
-log = structlog.get_logger()
 
 
 def parse_time(text: str) -> int:
@@ -106,77 +96,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Preview the replay, or become it; returns only for a preview, or if it cannot be started."""
+    """Preview the replay, or become it; returns only for a preview, and raises Refusal if it cannot be started."""
     configure_logs()
     keep_private()
     refuse_cluster("a replay", "it is one process: leave them out")
+    filters = _filters(args)
+    settings = load(args.settings)
+    if not args.dry_run:
+        directory = prepare(settings, args.settings, filters, again=args.again, letters_per_second=args.rate)
+        become_flow(f"{FLOW}:flow({str(directory)!r})", settings, Layout(directory).recovery)
+    with _bar() as on_progress:
+        found = preview(settings, args.settings, filters, on_progress, again=args.again)
+    _show(found)
+    return ExitCode.DONE
+
+
+@contextmanager
+def _bar() -> Iterator[OnProgress]:
+    """Show how far the preview is, on a terminal."""
+    shown: list[ReplayProgress] = []
+
+    def show(total: int, seen: int, taken: int) -> None:
+        if not shown:
+            shown.append(ReplayProgress(total))
+        shown[0].show(seen, taken)
+
     try:
-        filters = _filters(args)
-        settings = load(args.settings)
-        _check(settings, args.settings, filters, is_dry=args.dry_run)
-        if args.dry_run:
-            return _preview(settings, filters, again=args.again)
-        directory = _prepare(settings, filters, again=args.again, letters_per_second=args.rate)
-    except (_RefusedError, SettingsError) as problem:
-        sys.stderr.write(f"{problem}\n")
-        return _WRONG_USAGE
-    except (DamagedStateError, SetupError, SecretError, StateInUseError) as problem:
-        sys.stderr.write(f"{args.settings}: {problem}\n")
-        return _WRONG_USAGE
-    except LettersUnreadableError as problem:
-        sys.stderr.write(f"{args.settings}: {problem}\n")
-        return _FAILED
-    except OSError as problem:
-        sys.stderr.write(f"{args.settings}: state.directory: {problem.filename}: {problem.strerror}\n")
-        return _WRONG_USAGE
-    os.environ["STREAM_SETTINGS"] = str(settings.path)
-    return become(command(directory, settings.state.epoch_seconds))
-
-
-class _RefusedError(Exception):
-    """The command as it was typed makes no sense; nothing was started."""
-
-
-def command(directory: Path, epoch_seconds: int) -> list[str]:
-    """Return the command line of the replay, with recovery on."""
-    recovery = ["-r", str(Layout(directory).recovery), "-s", str(epoch_seconds), "-b", "0"]
-    return [sys.executable, "-m", "bytewax.run", f"{FLOW}:flow({str(directory)!r})", *recovery]
-
-
-def _prepare(settings: Settings, filters: Filters, *, again: bool, letters_per_second: float) -> Path:
-    """Plan the replay, or take up the plan of one that was interrupted; return its directory."""
-    try:
-        lock = lock_directory(plan.replay_directory(settings))
-    except StateInUseError:
-        raise StateInUseError(
-            f"another replay is under way in {plan.replay_directory(settings)}; wait for its end, or stop it"
-        ) from None
-    try:
-        directory = plan.run_directory(settings, filters, again=again)
-        interrupted = plan.load(directory)
-        if interrupted is None:
-            shutil.rmtree(directory, ignore_errors=True)
-            the_plan = plan.make(settings, filters, again=again, letters_per_second=letters_per_second)
-        else:
-            log.info("going on with the replay that was interrupted; letters that came since then are not part of it")
-            the_plan = replace(plan.take_up(interrupted, settings), letters_per_second=letters_per_second)
-        make_store(Layout(directory).recovery)
-        plan.save(the_plan, directory)
+        yield show
     finally:
-        os.close(lock)
-    return directory
+        for each in shown:
+            each.close()
 
 
-def _preview(settings: Settings, filters: Filters, *, again: bool) -> int:
-    interrupted = plan.load(plan.run_directory(settings, filters, again=again))
-    if interrupted is not None:
-        the_plan = plan.take_up(interrupted, settings)
-    else:
-        the_plan = plan.make(settings, filters, again=again, letters_per_second=0.0)
-    preview = Preview(settings, the_plan)
-    preview.run()
-    preview.print(Console(file=sys.stdout, highlight=False, soft_wrap=True))
-    return 0
+def _show(found: Preview) -> None:
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    table = Table("reason", "sync", "day", box=None, pad_edge=False, header_style="bold")
+    table.add_column("letters", justify="right")
+    table.add_column("what would happen")
+    for group in sorted(found.letters):
+        fates = {fate: count for (each, fate), count in found.fates.items() if each == group}
+        told = "\n".join(f"{count:,} {fate}" for fate, count in sorted(fates.items(), key=lambda item: -item[1]))
+        # What a letter says of itself may have been written by somebody else.
+        table.add_row(*(Text(printable(each)) for each in group), f"{found.letters[group]:,}", Text(told))
+    if found.letters:
+        console.print(table)
+    console.print(f"{found.letters.total():,} of {found.total:,} dead letters match. Nothing was sent.")
 
 
 def _filters(args: argparse.Namespace) -> Filters:
@@ -185,36 +149,10 @@ def _filters(args: argparse.Namespace) -> Filters:
     renamed = tuple((earlier.strip(), today.strip()) for earlier, is_renamed, today in given if is_renamed)
     filters = Filters(_unique(args.reason), syncs, args.since, args.until, renamed)
     if filters == Filters() and not args.all:
-        raise _RefusedError("replay: say which letters: --reason, --sync, --since or --until; or --all")
+        raise Refusal("replay: say which letters: --reason, --sync, --since or --until; or --all")
     if filters != Filters() and args.all:
-        raise _RefusedError("replay: --all is without filters; leave out --all, or the filters")
+        raise Refusal("replay: --all is without filters; leave out --all, or the filters")
     return filters
-
-
-def _check(settings: Settings, path: Path, filters: Filters, *, is_dry: bool) -> None:
-    enabled = [sync.name for sync in settings.enabled_syncs]
-    known = {each.name for each in settings.syncs}
-    problems = []
-    wanted = [*filters.syncs, *(today for _, today in filters.renamed)]
-    for name in wanted:
-        if name not in enabled:
-            what = "is not enabled" if name in known else "is not there"
-            problems.append(f"{path}: sync[{name}] {what}; the enabled ones: {', '.join(enabled) or 'none'}")
-    for earlier, today in filters.renamed:
-        if earlier in enabled:
-            problems.append(f"--sync {earlier}={today}: sync[{earlier}] is enabled and gets its own; write {earlier}")
-    if len(dict(filters.renamed)) < len(filters.renamed):
-        problems.append("--sync: the letters of one sync go to one sync; leave out the others, and replay again")
-    paused = settings.paused_syncs
-    if not is_dry and paused and paused.issuperset(wanted or enabled):
-        problems.append(
-            f"{path}: {', '.join(sorted(paused.intersection(wanted or enabled)))}: paused, so that nothing would be "
-            "sent; take paused = true out of the sync first"
-        )
-    if not is_dry:
-        problems += obstacles(settings, path, None)
-    if problems:
-        raise _RefusedError("\n".join(problems))
 
 
 def _unique(names: Sequence[str] | None) -> tuple[str, ...]:

@@ -20,12 +20,12 @@ from connectors.state.private import keep_private
 from flows.commands.program import program
 from flows.operations.rescale.deal import StateError
 from flows.operations.rescale.handover import Handover
+from flows.refusal import ExitCode, Refusal
 from flows.runtime.logs import configure_logs
-from flows.settings import SettingsError, load
+from flows.settings import load
 
 SUMMARY: Final = "change the number of slices: deal out what the stopped ones have stored"
 
-_DONE, _FAILED, _WRONG_USAGE = 0, 1, 2
 _MOST_SLICES = 9999
 
 
@@ -49,12 +49,10 @@ def run(args: argparse.Namespace) -> int:
     keep_private()
     try:
         dealt = Handover(_places(args), args.before, args.after).run()
-    except (SettingsError, StateError, StateInUseError, DamagedStateError) as problem:
-        sys.stderr.write(f"{problem}\n")
-        return _WRONG_USAGE
+    except (StateError, StateInUseError, DamagedStateError) as problem:
+        raise Refusal(str(problem)) from problem
     except (OSError, StoreError) as problem:
-        sys.stderr.write(f"not done, run it again: {problem}\n")
-        return _FAILED
+        raise Refusal(f"not done, run it again: {problem}", ExitCode.FAILED) from problem
     if dealt is None:
         sys.stdout.write("what an earlier run had prepared is in its place\n")
     else:
@@ -64,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         )
     starts = f"{program()} run" if args.after == 1 else f"{program()} run --slice i/{args.after}, for each i"
     sys.stdout.write(f"{args.before} → {args.after} slices; now start them: {starts}\n")
-    return _DONE
+    return ExitCode.DONE
 
 
 def _count(text: str) -> int:
@@ -76,8 +74,8 @@ def _count(text: str) -> int:
 def _places(args: argparse.Namespace) -> Slices:
     settings = load(args.settings)
     if (unsliceable := source_of(settings.source).unsliceable) is not None:
-        raise StateError(f"{args.settings}: source.kind: {unsliceable}")
+        raise Refusal(f"{args.settings}: source.kind: {unsliceable}")
     most = max(args.before, args.after)
     if len(args.state) > 1 and len(args.state) != most:
-        raise StateError(f"--state: found {len(args.state)}; expected one for each of {most} slices, or one for all")
+        raise Refusal(f"--state: found {len(args.state)}; expected one for each of {most} slices, or one for all")
     return Slices([each.absolute() for each in args.state] or [settings.state.directory])

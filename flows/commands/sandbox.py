@@ -27,20 +27,17 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from connectors.appsflyer.sandbox import SandboxServer
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
+from flows.refusal import ExitCode, Refusal
 
 SUMMARY: Final = "a stand-in AppsFlyer with its documented checks, answers and faults"
 TAKES_SETTINGS: Final = False
 
-_STOPPED: Final = 0
-_FAILED: Final = 1
-_WRONG_USAGE: Final = 2
 _LARGEST_PORT: Final = 65_535
 
 
@@ -78,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code."""
     if args.tls is not None and find_spec("cryptography") is None:
-        return _complain("--tls: a certificate needs one more package: pip install cryptography", _WRONG_USAGE)
+        raise Refusal("sandbox: --tls: a certificate needs one more package: pip install cryptography")
     try:
         server = SandboxServer(
             host=args.host,
@@ -92,9 +89,9 @@ def run(args: argparse.Namespace) -> int:
             max_body_bytes=args.max_body_bytes,
         )
     except FaultPlanError as error:
-        return _complain(str(error), _WRONG_USAGE)
+        raise Refusal(f"sandbox: {error}") from error
     except OSError as error:
-        return _complain(f"--record {args.record}: cannot be written: {error.strerror}", _WRONG_USAGE)
+        raise Refusal(f"sandbox: --record {args.record}: cannot be written: {error.strerror}") from error
     return asyncio.run(_serve(server, args.port_file))
 
 
@@ -107,7 +104,7 @@ async def _serve(server: SandboxServer, port_file: Path | None) -> int:
         await server.start()
     except OSError as error:
         await server.stop()
-        return _complain(f"cannot listen on {server.url}: {error.strerror or error}", _FAILED)
+        raise Refusal(f"sandbox: cannot listen on {server.url}: {error.strerror or error}", ExitCode.FAILED) from error
     try:
         print(f"listening on {server.url}", flush=True)  # noqa: T201  # the promised first line
         if server.ca_file is not None:
@@ -116,12 +113,12 @@ async def _serve(server: SandboxServer, port_file: Path | None) -> int:
             _write_whole(port_file, f"{server.port}\n")
         await _first(stop, server.failed)
     except OSError as error:
-        return _complain(f"cannot say where it listens: {error}", _FAILED)
+        raise Refusal(f"sandbox: cannot say where it listens: {error}", ExitCode.FAILED) from error
     finally:
         await server.stop()
     if server.failure is not None:
-        return _complain(f"the record cannot be written: {server.failure.strerror}", _FAILED)
-    return _STOPPED
+        raise Refusal(f"sandbox: the record cannot be written: {server.failure.strerror}", ExitCode.FAILED)
+    return ExitCode.DONE
 
 
 async def _first(*events: asyncio.Event) -> None:
@@ -136,11 +133,6 @@ def _write_whole(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"sandbox: {message}", file=sys.stderr)  # noqa: T201  # what went wrong, to whoever typed the command
-    return code
 
 
 def _port(text: str) -> int:

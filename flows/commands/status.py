@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from flows.commands.monitor.asked import add_address_arguments, asked
 from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.page import page
-from flows.observe.addresses import add_address_arguments, addresses
 from flows.operations.monitor import SliceAnswer, fetch
+from flows.refusal import ExitCode
 
 SUMMARY: Final = "what a running stream is at, and what holds it up"
-
-_FAILED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, and print."""
-    urls = addresses(args)
-    if isinstance(urls, str):
-        sys.stderr.write(f"{urls}\n")
-        return 2
+    urls = asked(args)
     wrong = mistakes(None if args.url else args.settings)
     answers = fetch(urls)
     if args.json or all(each.status is None for each in answers):
@@ -46,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(answer.text + "\n")
         else:
             console.print(page(answer.url, answer.status, wrong), crop=False)
-    return 0 if all(_is_alive(each) for each in answers) else _FAILED
+    return ExitCode.DONE if all(_is_alive(each) for each in answers) else ExitCode.FAILED
 
 
 def _is_alive(answer: SliceAnswer) -> bool:

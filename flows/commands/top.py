@@ -16,14 +16,13 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 
+from flows.commands.monitor.asked import add_address_arguments, asked
 from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.overview import overview
-from flows.observe.addresses import add_address_arguments, addresses
 from flows.operations.monitor import SliceAnswer, fetch
+from flows.refusal import ExitCode
 
 SUMMARY: Final = "watch running slices: rates, lag, circuits, outcomes"
-
-_FAILED = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,10 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show until interrupted, or print once."""
-    urls = addresses(args)
-    if isinstance(urls, str):
-        sys.stderr.write(f"{urls}\n")
-        return 2
+    urls = asked(args)
     console = Console(file=sys.stdout, highlight=False)
     file = None if args.url else args.settings
     answers = fetch(urls)
@@ -56,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             before = {}
         console.print(overview(answers, before, mistakes(file)), crop=False)
-        return 0 if all(each.status is not None for each in answers) else _FAILED
+        return ExitCode.DONE if all(each.status is not None for each in answers) else ExitCode.FAILED
     try:
         with Live(overview(answers, {}, mistakes(file)), console=console, auto_refresh=False, screen=True) as live:
             while True:
@@ -65,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
                 answers = fetch(urls)
                 live.update(overview(answers, before, mistakes(file)), refresh=True)
     except KeyboardInterrupt:  # the way out
-        return 0
+        return ExitCode.DONE
 
 
 def _by_url(answers: list[SliceAnswer]) -> dict[str, SliceAnswer]:

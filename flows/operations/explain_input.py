@@ -2,7 +2,6 @@
 
 import codecs
 import stat
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final, NamedTuple
@@ -28,7 +27,7 @@ class Given(NamedTuple):
 
 
 def read_all(
-    paths: Sequence[str], on_damage: Callable[[Damage], None], amount: Amount | None = None
+    paths: Sequence[str], stdin: IO[bytes], on_damage: Callable[[Damage], None], amount: Amount | None = None
 ) -> Iterator[Given]:
     """Yield what the files hold, stdin where none is named; tell of what cannot be read, and go on.
 
@@ -40,7 +39,7 @@ def read_all(
         amount.begin(path)
         try:
             if path == STDIN_PATH:
-                yield from _given(None, documents(_numbered(sys.stdin.buffer)))
+                yield from _given(None, documents(_numbered(stdin)))
             elif _is_stream(path):
                 with Path(path).open("rb") as file:
                     yield from _given(path, documents(_numbered(file)))

@@ -2,13 +2,10 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from connectors.appsflyer.request import compile_translate
 from connectors.clock import now_ms
@@ -17,7 +14,6 @@ from connectors.delivery.delivery import Delivery
 from connectors.kinds import store_of
 from connectors.shutdown import Shutdown
 from flows.domain.fate import DeadLetter
-from flows.domain.printable import printable
 from flows.domain.select import compile_select
 from flows.operators.identify import IdentifyLogic, IdentifyOutput, ShardContext
 from flows.operators.identity_rules import identity_rules, logins_of
@@ -25,7 +21,6 @@ from flows.operators.replay import ReplayLedger, read_again, with_logins
 from flows.operators.replay_choice import LeftOut, LetterChoice
 from flows.operators.stages import translate_events
 from flows.runtime.replay.plan import Plan, marks
-from flows.runtime.replay.progress import ReplayProgress
 from flows.runtime.replay.report import WORDS
 from flows.runtime.replay.wiring import replay_rules
 from flows.settings.model import Settings
@@ -42,11 +37,34 @@ class Group(NamedTuple):
     """On which they became dead letters, in UTC."""
 
 
+@dataclass(slots=True)
 class Preview:
+    """What was found."""
+
+    total: int
+    """Letters that are there, wanted or not."""
+    letters: Counter[Group] = field(default_factory=Counter)
+    """Letters that the filters match."""
+    fates: Counter[tuple[Group, str]] = field(default_factory=Counter)
+    """What would become of them; a letter that decode had refused may have more than one fate."""
+
+
+OnProgress = Callable[[int, int, int], None]
+"""Told of (letters in all, letters looked at, letters that the filters match)."""
+
+
+def look(settings: Settings, plan: Plan, on_progress: OnProgress) -> Preview:
+    """Look at every letter. Raises OSError, DamagedStateError, and as the readers do."""
+    walk = _Walk(settings, plan)
+    walk.run(on_progress)
+    return walk.found
+
+
+class _Walk:
     """Goes through the letters as a replay does, up to what would be sent."""
 
     def __init__(self, settings: Settings, plan: Plan) -> None:
-        """Read the marks. Raises OSError, DamagedStateError."""
+        self.found = Preview(plan.total)
         self._settings = settings
         self._plan = plan
         syncs = settings.enabled_syncs
@@ -64,36 +82,15 @@ class Preview:
         self._around = ShardContext(self._rules, self._ledger, Shutdown(), now_ms, None, [])
         self._known = with_logins(logins_of(self._rules), now_ms)
         self._users: dict[str, IdentifyLogic] = {}
-        self.letters: Counter[Group] = Counter()
-        """Letters that the filters match."""
-        self.fates: Counter[tuple[Group, str]] = Counter()
-        """What would become of them; a letter that decode had refused may have more than one fate."""
 
-    def run(self) -> None:
-        """Look at every letter. Raises as the readers do."""
-        progress = ReplayProgress(self._plan.total)
+    def run(self, on_progress: OnProgress) -> None:
         reader = store_of(self._settings.dead_letters).read(self._plan.ends, {}, lambda _: None)
         try:
             for seen, stored in enumerate(_letters(reader), 1):
                 self._look(stored)
-                progress.show(seen, self.letters.total())
+                on_progress(self.found.total, seen, self.found.letters.total())
         finally:
             reader.close()
-            progress.close()
-
-    def print(self, console: Console) -> None:
-        """Print what was found."""
-        table = Table("reason", "sync", "day", box=None, pad_edge=False, header_style="bold")
-        table.add_column("letters", justify="right")
-        table.add_column("what would happen")
-        for group in sorted(self.letters):
-            fates = {fate: count for (each, fate), count in self.fates.items() if each == group}
-            told = "\n".join(f"{count:,} {fate}" for fate, count in sorted(fates.items(), key=lambda item: -item[1]))
-            # What a letter says of itself may have been written by somebody else.
-            table.add_row(*(Text(printable(each)) for each in group), f"{self.letters[group]:,}", Text(told))
-        if self.letters:
-            console.print(table)
-        console.print(f"{self.letters.total():,} of {self._plan.total:,} dead letters match. Nothing was sent.")
 
     def _look(self, stored: StoredLetter) -> None:
         letter = self._choice.read(stored)
@@ -104,9 +101,9 @@ class Preview:
             return
         day = datetime.fromtimestamp(letter.failed_at_ms / 1000, UTC).date().isoformat()
         group = Group(letter.reason.value, letter.sync or "(any)", day)
-        self.letters[group] += 1
+        self.found.letters[group] += 1
         for fate in [WORDS[why_not]] if why_not is not None else self._follow(self._choice.as_today(letter)):
-            self.fates[group, fate] += 1
+            self.found.fates[group, fate] += 1
 
     def _follow(self, letter: Letter) -> list[str]:
         """Return what would become of a letter."""

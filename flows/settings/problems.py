@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from connectors.table import NOT_SHOWN, Location
+from flows.refusal import Refusal
 
 _LONGEST_SHOWN: Final = 60
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -31,16 +32,12 @@ class Problem:
         return f"{self.path}: {self.key}: {self.text}" if self.key else f"{self.path}: {self.text}"
 
 
-class SettingsError(Exception):
+class SettingsError(Refusal):
     """The settings cannot be used. Prints as one line per problem."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(*problems)
+        super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
-
-    def __str__(self) -> str:
-        """Print every problem on a line of its own."""
-        return "\n".join(map(str, self.problems))
 
 
 def found(value: Any, location: Location) -> str:

@@ -75,7 +75,7 @@ def test_the_source_knows_how_much_it_has_read(tmp_path: Path) -> None:
 def test_what_is_explained_counts(tmp_path: Path) -> None:
     total, amount = archives(tmp_path), Amount()
     paths = [str(each) for each in sorted(tmp_path.iterdir())]
-    assert sum(1 for _ in read_all(paths, lambda _: None, amount)) == 15_100
+    assert sum(1 for _ in read_all(paths, io.BytesIO(), lambda _: None, amount)) == 15_100
     assert amount.read_bytes == amount.total_bytes == total
 
 
