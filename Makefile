@@ -54,8 +54,9 @@ unit: setup ## the tests that need no broker, and those of the pages: a minute
 integration: setup ## the tests with real parts: Kafka, processes, sockets
 	$(PYTEST_SIDE_BY_SIDE) tests/integration tests/end_to_end
 
-chaos: setup ## the fault scenarios, judged by an oracle; CHAOS_KILLS=50 CHAOS_SEED=7 CHAOS_EXAMPLES=5000
+chaos: setup ## the fault scenarios, judged by an oracle, and ten times the examples; CHAOS_KILLS=50 CHAOS_SEED=7 CHAOS_EXAMPLES=5000
 	CHAOS_KILLS=$${CHAOS_KILLS:-15} $(PYTHON) -m pytest tests/chaos -q -m "" --hypothesis-profile=thorough
+	$(PYTEST_SIDE_BY_SIDE) tests/unit -q -m hypothesis --hypothesis-profile=thorough
 
 price: setup ## what ledger, journal and recovery cost, in events per CPU-second
 	$(PYTHON) -m tests.tools.bench.price_of_safety
