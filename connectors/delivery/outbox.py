@@ -23,7 +23,7 @@ from connectors.delivery.items import (
 from connectors.delivery.overflow import Overflow
 from connectors.state.journal import DELIVERED, Journal
 from connectors.state.manifest import Manifest
-from connectors.state.spill import Mark
+from connectors.state.spill import SpillMark
 from connectors.state.step_states import SinkState
 from flows.domain.fate import DeadLetter, DeadLetterReason
 from flows.domain.foreign import is_foreign
@@ -236,7 +236,7 @@ class Outbox:
         """Close the overflow's files; what waits there stays."""
         self._overflow.close()
 
-    def _resume_spill(self, lane: str, mark: Mark) -> None:
+    def _resume_spill(self, lane: str, mark: SpillMark) -> None:
         sync = lane.partition("/")[0]
         for packed in self._overflow.resume(lane, mark):
             open_entry(self._ledger, unpack(packed))

@@ -13,7 +13,7 @@ from connectors.delivery.items import pack
 from connectors.limited_log import LimitedLog
 from connectors.state.disk import StateDisk
 from connectors.state.layout import spill_directory
-from connectors.state.spill import Mark, Spill
+from connectors.state.spill import Spill, SpillMark
 
 log = structlog.get_logger()
 
@@ -80,7 +80,7 @@ class Overflow:
         """Remove and return up to so many of a lane's, the oldest first, as (packed delivery, its attempts)."""
         return self._spills[lane].take(most, TAKEN_BACK_BYTES)
 
-    def marks(self) -> dict[str, Mark]:
+    def marks(self) -> dict[str, SpillMark]:
         """Return where each spill stands; what it holds is durable then. Raises OSError."""
         return {lane: spill.mark() for lane, spill in self._spills.items()}
 
@@ -89,7 +89,7 @@ class Overflow:
         for spill in self._spills.values():
             spill.snapshot_taken()
 
-    def resume(self, lane: str, mark: Mark) -> Iterator[tuple[Any, ...]]:
+    def resume(self, lane: str, mark: SpillMark) -> Iterator[tuple[Any, ...]]:
         """Open a lane's spill where a snapshot says it stood; return the packed deliveries that wait there.
 
         Raises DamagedStateError where it is not what was written, or OSError.

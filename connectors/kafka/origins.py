@@ -12,7 +12,7 @@ from connectors.kafka.claim import Claim
 from connectors.kafka.cluster import committed, notes
 from connectors.kafka.kept import Origin
 from connectors.kafka.note import CommitMetadata, FinalAbove, unpack_final
-from connectors.kafka.position import Position
+from connectors.kafka.position import ResumePosition
 from connectors.shutdown import Shutdown
 
 
@@ -61,7 +61,7 @@ class Origins:
         claim.kept.remember(self._now)
         return True
 
-    def of(self, partition: int, stored: Position | None) -> tuple[Origin | None, bool]:
+    def of(self, partition: int, stored: ResumePosition | None) -> tuple[Origin | None, bool]:
         """Return which topic it is, and whether it is another than the one whose position is known."""
         now = self._now
         if now is None:

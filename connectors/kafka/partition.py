@@ -10,7 +10,7 @@ from bytewax.inputs import StatefulSourcePartition
 from connectors.kafka.consumer import SharedConsumer
 from connectors.kafka.kept import Origin
 from connectors.kafka.note import FinalAbove
-from connectors.kafka.position import Position, Stored
+from connectors.kafka.position import ResumePosition, StoredPosition
 from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
@@ -18,7 +18,7 @@ from flows.domain.event import Record
 _CONFIRMING_SECONDS: Final = 0.001
 """What was fetched is at hand, and waits for one answer of Kafka's."""
 
-ReadFrom = Stored
+ReadFrom = StoredPosition
 
 
 class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
@@ -112,7 +112,7 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
             return self._next_offset if final is None else min(final, self._next_offset)
         if self._final is not None and self._next_offset >= self._final.until:
             self._final = None
-        return Position(self._next_offset, self._warm_up_until, self._origin, self._final).stored()
+        return ResumePosition(self._next_offset, self._warm_up_until, self._origin, self._final).stored()
 
     def close(self) -> None:
         """Say that this partition is at its end."""

@@ -8,13 +8,13 @@ from connectors.kafka.note import FinalAbove
 _VERSION: Final = 2
 _KIND: Final = "kafka"
 
-Stored = int | tuple[int, int] | tuple[str, int, int, int, str, str, tuple[int, tuple[int, ...]] | None] | None
+StoredPosition = int | tuple[int, int] | tuple[str, int, int, int, str, str, tuple[int, tuple[int, ...]] | None] | None
 """The offset of the first record that Bytewax has not got yet; during a warm-up (that, the offset where it ends); with
 what identifies the topic, ("kafka", 2, offset, where the warm-up ends or 0, the topic's id, the name that its records
 have in the state, what is final above the offset). None if nothing is decided, because a stop came first."""
 
 
-class Position(NamedTuple):
+class ResumePosition(NamedTuple):
     """Where to go on."""
 
     offset: int
@@ -24,7 +24,7 @@ class Position(NamedTuple):
     final: FinalAbove | None = None
     """Records beyond the offset that only teach."""
 
-    def stored(self) -> Stored:
+    def stored(self) -> StoredPosition:
         """Return it as it is stored."""
         if self.origin is None:
             return (self.offset, self.warm_up_until) if self.warm_up_until else self.offset
@@ -32,18 +32,18 @@ class Position(NamedTuple):
         return (_KIND, _VERSION, self.offset, self.warm_up_until, *self.origin, final)
 
 
-def read_position(stored: Stored) -> Position | None:
+def read_position(stored: StoredPosition) -> ResumePosition | None:
     """Return what was stored. Raises ValueError for what a later version has stored."""
     if stored is None:
         return None
     if isinstance(stored, int):
-        return Position(stored)
+        return ResumePosition(stored)
     if len(stored) == 2:  # noqa: PLR2004 - as described above
-        return Position(*stored)
+        return ResumePosition(*stored)
     kind, version, offset, border, topic_id, source, final = stored
     if (kind, version) != (_KIND, _VERSION):
         raise ValueError(
             f"The recovery store holds a Kafka position of version {version}; this program knows version {_VERSION}. "
             "Go on with the program that wrote it, or begin with an empty state directory."
         )
-    return Position(offset, border, Origin(topic_id, source), FinalAbove(*final) if final else None)
+    return ResumePosition(offset, border, Origin(topic_id, source), FinalAbove(*final) if final else None)

@@ -23,7 +23,7 @@ from connectors.kafka.offsets import Available, Watermark, starting_offset
 from connectors.kafka.origins import Origins
 from connectors.kafka.partition import KafkaPartition, ReadFrom
 from connectors.kafka.passing import Passing
-from connectors.kafka.position import Position, read_position
+from connectors.kafka.position import ResumePosition, read_position
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.watch import PartitionWatch
 from connectors.limited_log import Clock, LimitedLog
@@ -251,7 +251,7 @@ class KafkaInput(FixedPartitionedSource[Record, ReadFrom]):
             stored = None
         origin, is_another = self._origins.of(partition, stored)
         if is_another:
-            stored, group = Position(has.first), None
+            stored, group = ResumePosition(has.first), None
         source = origin.source if origin is not None else self._settings.topic
         self._sources[partition] = source
         final = stored.final if stored is not None else self._final_of(partition, group)

@@ -50,7 +50,7 @@ class StoreError(Exception):
     """A store cannot be read or written; the message is SQLite's."""
 
 
-class Stored(NamedTuple):
+class StoredStep(NamedTuple):
     """One state of a step."""
 
     step: str
@@ -77,7 +77,7 @@ def make_store(directory: Path) -> None:
         fresh.rename(directory)
 
 
-def read_store(directory: Path) -> Iterator[Stored]:
+def read_store(directory: Path) -> Iterator[StoredStep]:
     """Yield the states that a start would resume, in no order; none where there is no store yet.
 
     Raises StoreError, DamagedStateError.
@@ -88,7 +88,7 @@ def read_store(directory: Path) -> Iterator[Stored]:
         for database in databases:
             for step, key, state, _ in database.execute(_NEWEST, (epoch,)):
                 if state is not None:
-                    yield Stored(step, key, unseal(load_plain(state)))
+                    yield StoredStep(step, key, unseal(load_plain(state)))
 
 
 def stored_keys(directory: Path, step: str) -> list[str]:

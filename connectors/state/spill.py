@@ -25,17 +25,17 @@ _SEGMENT_BYTES: Final = 16 << 20
 _WHERE: Final = struct.Struct(">QQI")
 _ALL_BITS: Final = (1 << 64) - 1
 
-Place = tuple[int, int]
+SpillPlace = tuple[int, int]
 """(segment, offset in it)"""
-Mark = tuple[Place, Place, int, int] | tuple[Place, Place]
+SpillMark = tuple[SpillPlace, SpillPlace, int, int] | tuple[SpillPlace, SpillPlace]
 """(next to read, next to write, how many wait, their checksum); the first version had only the places."""
-EMPTY: Final[Mark] = ((0, 0), (0, 0), 0, 0)
+EMPTY: Final[SpillMark] = ((0, 0), (0, 0), 0, 0)
 
 
 class Spill:
     """One queue, in a directory of its own. Not safe for use by several threads at a time."""
 
-    def __init__(self, directory: Path, mark: Mark = EMPTY) -> None:
+    def __init__(self, directory: Path, mark: SpillMark = EMPTY) -> None:
         """Be where `mark` says; what was written behind it is forgotten, for it will come again.
 
         Raises:
@@ -106,7 +106,7 @@ class Spill:
         self._reader.seek(self._read_offset)
         return taken
 
-    def mark(self) -> Mark:
+    def mark(self) -> SpillMark:
         """Make durable what waits, and return where it stands, for a snapshot. Raises OSError."""
         if self._is_unsynced:
             self._writer.sync()
@@ -131,7 +131,7 @@ class Spill:
         for segment, _, payload in _waiting(self._directory, *self._places()):
             yield _load(payload, self._path(segment))
 
-    def _places(self) -> tuple[Place, Place]:
+    def _places(self) -> tuple[SpillPlace, SpillPlace]:
         return (self._read_segment, self._read_offset), (self._segment, self._writer.size)
 
     def _count(self, change: int, check: int) -> None:
@@ -142,7 +142,7 @@ class Spill:
         return SPILL_SEGMENTS.path(self._directory, segment)
 
 
-def count(directory: Path, mark: Mark) -> int:
+def count(directory: Path, mark: SpillMark) -> int:
     """Return how many items wait in the queue of a directory, for one who has not opened it.
 
     Raises DamagedStateError, OSError.
@@ -150,7 +150,7 @@ def count(directory: Path, mark: Mark) -> int:
     return mark[2] if len(mark) > 2 else sum(1 for _ in _waiting(directory, mark[0], mark[1]))  # noqa: PLR2004 - as above
 
 
-def _waiting(directory: Path, read: Place, written: Place) -> Iterator[tuple[int, int, bytes]]:
+def _waiting(directory: Path, read: SpillPlace, written: SpillPlace) -> Iterator[tuple[int, int, bytes]]:
     """Yield (segment, offset, payload) of all that waits; up to where writing stands, and no further."""
     if read == written:
         return

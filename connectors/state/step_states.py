@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, Self
 
 from connectors.state.manifest import Snapshot
-from connectors.state.spill import Mark
+from connectors.state.spill import SpillMark
 
 SOURCE: Final = "stream.source"
 USERS: Final = "stream.identify"
@@ -54,7 +54,7 @@ class SinkState(NamedTuple):
 
     items: Sequence[tuple[State, State]]
     """(item, attempts)"""
-    marks: dict[str, Mark]
+    marks: dict[str, SpillMark]
     """Lane → where its spill stands."""
     snapshot: Snapshot | None
     """None as 0.1.0 stored it, or where nothing has run on the state yet."""

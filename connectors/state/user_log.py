@@ -16,10 +16,10 @@ from connectors.state.layout import USER_SEGMENTS
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from connectors.state.segment_log import SegmentFile
 from connectors.state.user_segments import (
-    Record,
     Segment,
-    State,
+    StoredUser,
     Take,
+    UserRecord,
     generation_frames,
     read_log,
     remove_floor,
@@ -49,7 +49,7 @@ class Everybody(Protocol):
         """Return their keys, as they are now."""
         ...
 
-    def state_of(self, key: str) -> State | None:
+    def state_of(self, key: str) -> StoredUser | None:
         """Return one of them as they are to be stored; None if they are forgotten meanwhile."""
         ...
 
@@ -105,7 +105,7 @@ class UserLog:
         self._file.sync()
         sync_entries(self._directory)  # else what was removed may come back, behind what is written now
 
-    def save(self, changed: Sequence[Record], now_s: int) -> int:
+    def save(self, changed: Sequence[UserRecord], now_s: int) -> int:
         """Make durable what has changed, and return the generation that holds it. Raises OSError, with nothing done."""
         if not changed and self._rewriting is None:
             return self._generation
@@ -131,7 +131,7 @@ class UserLog:
             self._file.close()
             self._file = None
 
-    def _rewritten(self, changed: int, now_s: int) -> list[Record]:
+    def _rewritten(self, changed: int, now_s: int) -> list[UserRecord]:
         """Return the next part of everybody where the log is being written anew; begin with that where it is time."""
         if self._rewriting is None:
             if self._outdated or not self._is_to_be_rewritten(changed, now_s):

@@ -27,10 +27,10 @@ _CHUNK: Final = 500
 _ANEW: Final = "start with a new state directory, from the group's committed offsets"
 _BACK_OR_ANEW: Final = f"put it back as it was, or {_ANEW}"
 
-State = tuple[Any, ...]
+StoredUser = tuple[Any, ...]
 """A user as it is stored, of builtins."""
-Record = tuple[str, State | None]
-Take = Callable[[str, State | None], None]
+UserRecord = tuple[str, StoredUser | None]
+Take = Callable[[str, StoredUser | None], None]
 
 
 class UserLogError(DamagedStateError):
@@ -54,7 +54,7 @@ class Extent(NamedTuple):
     """Segments of later generations alone."""
 
 
-def generation_frames(generation: int, records: Iterable[Record]) -> Iterator[bytes]:
+def generation_frames(generation: int, records: Iterable[UserRecord]) -> Iterator[bytes]:
     """Yield a generation as it stands in a segment."""
     records = iter(records)
     while True:
@@ -103,7 +103,7 @@ def read_log(directory: Path, generation: int, take: Take, state: str = "") -> E
     return Extent(segments, end, behind)
 
 
-def write_log(directory: Path, records: Iterable[Record]) -> int:
+def write_log(directory: Path, records: Iterable[UserRecord]) -> int:
     """Write a log that no flow has used yet; return the generation to resume it from. Raises OSError."""
     directory.mkdir(parents=True)
     generation = 1
@@ -114,7 +114,7 @@ def write_log(directory: Path, records: Iterable[Record]) -> int:
     return generation
 
 
-def stored_records(directory: Path) -> Iterator[Record]:
+def stored_records(directory: Path) -> Iterator[UserRecord]:
     """Yield every record of a log that no flow has open, whatever its generation. Raises OSError."""
     for path in _paths(directory):
         with path.open("rb") as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors.state.plain import load_plain
-from connectors.state.user_segments import Record, State
+from connectors.state.user_segments import StoredUser, UserRecord
 
 _TABLE: Final = "CREATE TABLE users (key TEXT PRIMARY KEY, shard TEXT, state BLOB) WITHOUT ROWID"
 _INSERT: Final = "INSERT OR REPLACE INTO users VALUES (?, ?, ?)"
@@ -24,7 +24,9 @@ class UserTable:
         for words in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", _TABLE, "BEGIN"):
             self._execute(words)
 
-    def add(self, key: str, shard: str, state: State, merge: Callable[[State, State], State]) -> None:
+    def add(
+        self, key: str, shard: str, state: StoredUser, merge: Callable[[StoredUser, StoredUser], StoredUser]
+    ) -> None:
         """Add a user; where there is one of that key, what `merge` makes of both. Raises OSError."""
         there = self._execute("SELECT state FROM users WHERE key = ?", key).fetchone()
         merged = state if there is None else merge(load_plain(there[0]), state)
@@ -34,7 +36,7 @@ class UserTable:
         """Return the shards that have a user."""
         return [shard for (shard,) in self._execute("SELECT DISTINCT shard FROM users")]
 
-    def of_shard(self, shard: str) -> Iterator[Record]:
+    def of_shard(self, shard: str) -> Iterator[UserRecord]:
         """Yield the users of a shard."""
         for key, state in self._execute("SELECT key, state FROM users WHERE shard = ?", shard):
             yield key, load_plain(state)

@@ -12,7 +12,7 @@ from flows.domain.event import Event, JsonObject, Position, Record
 from flows.domain.exact_json import MAX_DEPTH, dumps, is_deeper, loads
 from flows.domain.fate import DeadLetterReason
 from flows.domain.normalize import InvalidEventError, normalize
-from flows.domain.wrapping import MAX_PARTS, Member, TooManyPartsError, Unwrapped, Wrapping, json_within, unwrap
+from flows.domain.wrapping import MAX_PARTS, TooManyPartsError, Unwrapped, WrappedEvent, Wrapping, json_within, unwrap
 
 MAX_BYTES: Final = 1 << 20
 """Amplitude takes no request over 1 MB, so nothing that large is one of its events."""
@@ -123,7 +123,7 @@ def _unreadable(record: Record, error: str) -> Refused:
     return Refused(DeadLetterReason.UNDECODABLE, error, record.value or b"", record.key, record.time_ms, position)
 
 
-def _bounded(record: Record, parts: list[Member]) -> list[Event | Refused]:
+def _bounded(record: Record, parts: list[WrappedEvent]) -> list[Event | Refused]:
     """Return what becomes of the parts of a record, of which only so many are refused one by one."""
     decoded: list[Event | Refused] = []
     refusals = 0
@@ -147,7 +147,7 @@ def _bounded(record: Record, parts: list[Member]) -> list[Event | Refused]:
     return decoded
 
 
-def _decode_part(record: Record, part: Member, raw: bytes, place: int) -> Event | Refused:
+def _decode_part(record: Record, part: WrappedEvent, raw: bytes, place: int) -> Event | Refused:
     error = part.error
     if error is None and len(raw) > MAX_BYTES:  # numbers can grow when they are written again
         error = f"{len(raw)} bytes, over {MAX_BYTES}"

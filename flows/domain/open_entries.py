@@ -16,7 +16,7 @@ class LedgerError(Exception):
     """An entry was closed twice, closed without being open, or opened twice: a defect, so the process must stop."""
 
 
-class _Partition:
+class _OpenPartition:
     """Of one source partition: event → bits, one a sync and copy, or the refusal's."""
 
     __slots__ = ("next_offset", "open")
@@ -32,7 +32,7 @@ class OpenEntries:
     def __init__(self, sync_count: int) -> None:
         self.events = 0
         """How many events have an open entry."""
-        self._partitions: dict[tuple[str, int], _Partition] = {}
+        self._partitions: dict[tuple[str, int], _OpenPartition] = {}
         self._width = max(1, sync_count)
 
     def open(self, positions: Iterable[Position], bits: int) -> int:
@@ -132,10 +132,10 @@ class OpenEntries:
             return None
         return [key >> _PLACE_BITS for key in of_partition.open], of_partition.next_offset
 
-    def _partition(self, position: Position) -> _Partition:
+    def _partition(self, position: Position) -> _OpenPartition:
         partition = self._partitions.get(position[:2])
         if partition is None:
-            partition = self._partitions[position[:2]] = _Partition()
+            partition = self._partitions[position[:2]] = _OpenPartition()
         return partition
 
     def _add(self, position: Position, bits: int) -> None:

@@ -40,7 +40,7 @@ class Wrapping(StrEnum):
     FORM = "forms (e=…, event=…, identification=…)"
 
 
-class Member(NamedTuple):
+class WrappedEvent(NamedTuple):
     """One member of a record, which stands or falls by itself."""
 
     value: Any
@@ -52,7 +52,7 @@ class Member(NamedTuple):
 class Unwrapped(NamedTuple):
     """What is within a record."""
 
-    parts: list[Member]
+    parts: list[WrappedEvent]
     wrappings: tuple[Wrapping, ...]
     """From the outside inwards, each once."""
 
@@ -68,13 +68,13 @@ def _may_hold_event(value: Any) -> bool:
 
 class _Unwrapping:
     def __init__(self) -> None:
-        self.parts: list[Member] = []
+        self.parts: list[WrappedEvent] = []
         self.wrappings: dict[Wrapping, None] = {}
 
     def open(self, value: Any, depth: int) -> None:
         """Take the wrappings off a value, and note what is within."""
         if depth > MAX_WRAPPINGS:
-            self._add(Member(value, f"wrapped more than {MAX_WRAPPINGS} times"))
+            self._add(WrappedEvent(value, f"wrapped more than {MAX_WRAPPINGS} times"))
         elif isinstance(value, dict):
             self._open_object(value, depth)
         elif isinstance(value, str):
@@ -83,12 +83,12 @@ class _Unwrapping:
             self._note(Wrapping.ARRAY)
             self._open_members(value, depth)
         else:
-            self._add(Member(value, "not a JSON object"))
+            self._add(WrappedEvent(value, "not a JSON object"))
 
     def _open_object(self, value: JsonObject, depth: int) -> None:
         get = value.get
         if get("event_type"):
-            self._add(Member(value))
+            self._add(WrappedEvent(value))
         elif isinstance(events := get("events"), list):
             self._note(Wrapping.UPLOAD)
             self._open_members(events, depth)
@@ -101,9 +101,9 @@ class _Unwrapping:
                 self.open(payload, depth + 1)
         elif get("EVENT_TYPE"):
             self._note(Wrapping.CAPITALS)
-            self._add(Member({name.lower(): column for name, column in value.items()}))
+            self._add(WrappedEvent({name.lower(): column for name, column in value.items()}))
         else:
-            self._add(Member(value))
+            self._add(WrappedEvent(value))
 
     def _open_members(self, members: list[Any], depth: int) -> None:
         if len(members) + len(self.parts) > MAX_PARTS:
@@ -114,15 +114,15 @@ class _Unwrapping:
     def _open_text(self, value: str, depth: int) -> None:
         text = value.strip()
         if not _may_hold_event(text):
-            self._add(Member(value, "not a JSON object"))
+            self._add(WrappedEvent(value, "not a JSON object"))
             return
         try:
             inner = loads(text.encode())
         except orjson.JSONDecodeError:
-            self._add(Member(value, "text that is no JSON"))
+            self._add(WrappedEvent(value, "text that is no JSON"))
             return
         if is_deeper(text.encode(), inner, MAX_DEPTH):
-            self._add(Member(value, f"text nested deeper than {MAX_DEPTH} levels"))
+            self._add(WrappedEvent(value, f"text nested deeper than {MAX_DEPTH} levels"))
             return
         self._note(Wrapping.TEXT)
         self.open(inner, depth + 1)
@@ -132,18 +132,18 @@ class _Unwrapping:
             try:
                 value = loads(value.encode())
             except orjson.JSONDecodeError:
-                self._add(Member({"identification": value}, "an identification that is no JSON"))
+                self._add(WrappedEvent({"identification": value}, "an identification that is no JSON"))
                 return
         members = value if isinstance(value, list) else [value]
         if len(members) + len(self.parts) > MAX_PARTS:
             raise TooManyPartsError
         for member in members:
             if not isinstance(member, dict):
-                self._add(Member({"identification": [member]}, "an identification that is no JSON object"))
+                self._add(WrappedEvent({"identification": [member]}, "an identification that is no JSON object"))
             elif "group_type" not in member:  # a group's own properties belong to nobody
-                self._add(Member({**member, "event_type": IDENTIFY}))
+                self._add(WrappedEvent({**member, "event_type": IDENTIFY}))
 
-    def _add(self, part: Member) -> None:
+    def _add(self, part: WrappedEvent) -> None:
         if len(self.parts) >= MAX_PARTS:
             raise TooManyPartsError
         self.parts.append(part)

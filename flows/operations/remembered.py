@@ -7,7 +7,7 @@ from typing import Final
 from connectors.state.engine_store import read_store
 from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.step_states import USERS, ShardState
-from connectors.state.user_segments import State, UserLogError, read_log
+from connectors.state.user_segments import StoredUser, UserLogError, read_log
 from flows.domain.logins import Logins
 from flows.domain.packed_user import pack, unpack
 from flows.domain.user_state import UserState
@@ -59,7 +59,7 @@ def _read_with_patience(layout: Layout) -> dict[str, bytes]:
 def _read(layout: Layout) -> dict[str, bytes]:
     everybody: dict[str, bytes] = {}
 
-    def take(key: str, stored: State | None) -> None:
+    def take(key: str, stored: StoredUser | None) -> None:
         if stored is None:
             everybody.pop(key, None)
         else:

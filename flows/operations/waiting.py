@@ -13,7 +13,7 @@ from connectors.state.engine_store import StoreError, read_store
 from connectors.state.layout import Layout, layouts_of_slices
 from connectors.state.spill import count
 from connectors.state.step_states import SINK, USERS, WINDOW, ShardState, SinkState, unpacked_window
-from connectors.state.user_segments import State, read_log
+from connectors.state.user_segments import StoredUser, read_log
 from flows.domain.held_state import StoredHeld, held_events
 from flows.operators.user_store import read_state
 
@@ -74,7 +74,7 @@ def _set_aside(layout: Layout, sink: SinkState, enabled: Collection[str]) -> Cou
 def _held(layout: Layout, shard: ShardState) -> Counter[str]:
     held: dict[str, list[StoredHeld]] = {}
 
-    def take(key: str, stored: State | None) -> None:
+    def take(key: str, stored: StoredUser | None) -> None:
         held.pop(key, None)
         if stored is not None and (events := held_events(read_state(stored)[0])):
             held[key] = events

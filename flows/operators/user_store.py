@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from connectors.limited_log import LimitedLog
 from connectors.state.user_log import UserLog
-from connectors.state.user_segments import State
+from connectors.state.user_segments import StoredUser
 from flows.domain.decision import GivenUp, Held
 from flows.domain.decode import Refused, decode
 from flows.domain.event import Position, Record
@@ -84,9 +84,9 @@ class Users:
         """
         if self._log is None:
             return
-        holding: dict[str, State] = {}
+        holding: dict[str, StoredUser] = {}
 
-        def take(key: str, stored: State | None) -> None:
+        def take(key: str, stored: StoredUser | None) -> None:
             holding.pop(key, None)
             if stored is None:
                 packed = self._resting.pop(key, None)
@@ -182,7 +182,7 @@ class Users:
 
         Who was not heard of since the snapshot before, and has no held events, is at rest from then on.
         """
-        records: list[tuple[str, State | None]] = []
+        records: list[tuple[str, StoredUser | None]] = []
         for key in self._changed:
             known = self._awake.get(key)
             if known is None:
@@ -223,7 +223,7 @@ class Users:
         """Return everybody's key."""
         return [*self._awake, *self._resting]
 
-    def state_of(self, key: str) -> State | None:
+    def state_of(self, key: str) -> StoredUser | None:
         """Return a user as they are stored: see `read_state`."""
         known = self._awake.get(key)
         if known is not None:
@@ -240,7 +240,7 @@ class Users:
         if self._log is not None:
             self._log.close()
 
-    def _hold_again(self, key: str, stored: State, read_ms: int) -> None:
+    def _hold_again(self, key: str, stored: StoredUser, read_ms: int) -> None:
         """Take up a user whose events wait."""
         earlier, partition = read_state(stored)
         state = current_state(earlier, read_ms)
@@ -267,12 +267,12 @@ class Users:
         self._ledger.held(len(held), user.held_bytes)
 
 
-def stored_state(key: str, state: UserState, partition: int | None) -> State:
+def stored_state(key: str, state: UserState, partition: int | None) -> StoredUser:
     """Return a user as they are stored: their state, their key, and the partition that they were first heard of in."""
     return (*state, key, partition)
 
 
-def read_state(stored: State) -> tuple[UserState, int | None]:
+def read_state(stored: StoredUser) -> tuple[UserState, int | None]:
     """Return a user's state as it was stored, and the partition that they were first heard of in.
 
     Raises ValueError where another version has written it.

@@ -15,7 +15,7 @@ _SECONDS_PER_DAY: Final = 86_400
 _OPERATORS: Final = tuple(each.value for each in Operator)
 
 
-class Draft(NamedTuple):
+class SettingsDraft(NamedTuple):
     """The parsed file, with what misspelt keys were meant to be."""
 
     document: Any
@@ -48,12 +48,12 @@ class Draft(NamedTuple):
 
 def broken(document: Any, meant: frozenset[Location]) -> Iterator[Broken]:
     """Return what breaks a rule: its location and the text of its problem."""
-    draft = Draft(document, meant)
+    draft = SettingsDraft(document, meant)
     for rule in _RULES:
         yield from rule(draft)
 
 
-def _names_are_unique(draft: Draft) -> Iterator[Broken]:
+def _names_are_unique(draft: SettingsDraft) -> Iterator[Broken]:
     seen: list[Any] = []
     for location, sync in draft.syncs():
         name = sync.get("name")
@@ -63,13 +63,13 @@ def _names_are_unique(draft: Draft) -> Iterator[Broken]:
         seen.append(name)
 
 
-def _sync_has_an_app(draft: Draft) -> Iterator[Broken]:
+def _sync_has_an_app(draft: SettingsDraft) -> Iterator[Broken]:
     for location, sync in draft.syncs():
         if not any(draft.has(location, sync, key) for key in ("ios_app_id", "android_app_id")):
             yield location, "no app id; expected ios_app_id, android_app_id or both; add the app that events go to"
 
 
-def _sync_has_one_kind_of_key(draft: Draft) -> Iterator[Broken]:
+def _sync_has_one_kind_of_key(draft: SettingsDraft) -> Iterator[Broken]:
     for location, sync in draft.syncs():
         kinds = [key for key in ("s2s_key", "dev_key") if draft.has(location, sync, key)]
         if len(kinds) > 1:
@@ -78,7 +78,7 @@ def _sync_has_one_kind_of_key(draft: Draft) -> Iterator[Broken]:
             yield location, 'no key; expected s2s_key or dev_key; write for example s2s_key = "env:APPSFLYER_S2S_KEY"'
 
 
-def _sync_says_which_events(draft: Draft) -> Iterator[Broken]:
+def _sync_says_which_events(draft: SettingsDraft) -> Iterator[Broken]:
     for location, sync in draft.syncs():
         given = [key for key in ("events", "event") if draft.has(location, sync, key)]
         if len(given) > 1:
@@ -88,7 +88,7 @@ def _sync_says_which_events(draft: Draft) -> Iterator[Broken]:
             yield location, f"no events; expected a choice of events; {do}"
 
 
-def _conditions_have_one_operator(draft: Draft) -> Iterator[Broken]:
+def _conditions_have_one_operator(draft: SettingsDraft) -> Iterator[Broken]:
     for location, sync in draft.syncs():
         lists = [draft.tables(location, sync, "consent_where")]
         lists += [draft.tables(place, event, "where") for place, event in draft.tables(location, sync, "event")]
@@ -102,7 +102,7 @@ def _conditions_have_one_operator(draft: Draft) -> Iterator[Broken]:
                 yield where, f'no operator; {expected}; add for example is = ["pro"]'
 
 
-def _waiting_is_shorter_than_remembering(draft: Draft) -> Iterator[Broken]:
+def _waiting_is_shorter_than_remembering(draft: SettingsDraft) -> Iterator[Broken]:
     identity, defaults = draft.table("identity"), IdentityTable()
     days = identity.get("remember_days", defaults.remember_days)
     for key in ("hold_seconds", "settle_seconds"):
@@ -112,7 +112,7 @@ def _waiting_is_shorter_than_remembering(draft: Draft) -> Iterator[Broken]:
             yield ("identity", key), f"found {seconds}; {limit}; wait shorter or remember longer"
 
 
-def _platform_names_are_unique(draft: Draft) -> Iterator[Broken]:
+def _platform_names_are_unique(draft: SettingsDraft) -> Iterator[Broken]:
     platforms = draft.table("identity").get("platforms")
     places: dict[str, str] = {}
     for key in ("ios", "android", "other"):
@@ -129,7 +129,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_RULES: Final[tuple[Callable[[Draft], Iterator[Broken]], ...]] = (
+_RULES: Final[tuple[Callable[[SettingsDraft], Iterator[Broken]], ...]] = (
     _names_are_unique,
     _sync_has_an_app,
     _sync_has_one_kind_of_key,

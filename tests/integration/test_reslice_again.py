@@ -15,7 +15,7 @@ from connectors.state.journal_segment import read_segment
 from connectors.state.layout import PARTS, SOURCE, STAGING, Slices
 from connectors.state.manifest import Listed, Manifest
 from connectors.state.spill import Spill
-from connectors.state.user_segments import State, read_log
+from connectors.state.user_segments import StoredUser, read_log
 from flows.commands.main import main
 from flows.operations.rescale.handover import Handover
 from tests.upgrade import scene
@@ -44,7 +44,7 @@ def _stored(directory: Path) -> list[str]:
 def _everything(directory: Path) -> Iterator[Any]:
     for step, key, state in read_store(directory / "recovery"):
         if step == "stream.identify":
-            users: dict[str, State | None] = {}
+            users: dict[str, StoredUser | None] = {}
             read_log(directory / "users" / state[2], state[3], users.__setitem__)
             yield from users.items()
         elif step == "stream.deliver":

@@ -14,7 +14,7 @@ from connectors.delivery.delivery import Attempts
 from connectors.delivery.items import unpack
 from connectors.delivery.sink import PART
 from connectors.state.damage import SEND_AGAIN, DamagedStateError
-from connectors.state.engine_store import NewStore, Stored, check_store, read_store, stored_snapshot
+from connectors.state.engine_store import NewStore, StoredStep, check_store, read_store, stored_snapshot
 from connectors.state.journal import Journal
 from connectors.state.journal_segment import read_segment
 from connectors.state.layout import Layout, Slices
@@ -22,7 +22,7 @@ from connectors.state.manifest import Manifest, check_listed, read_listed
 from connectors.state.plain import load_plain
 from connectors.state.spill import Spill
 from connectors.state.step_states import SINK, SOURCE, USERS, WINDOW, ShardState, SinkState, unpacked_window
-from connectors.state.user_segments import State, read_log, write_log
+from connectors.state.user_segments import StoredUser, read_log, write_log
 from connectors.state.user_table import UserTable
 from flows.domain.event import Position
 from flows.domain.held_state import current_state, held_events, shifted
@@ -31,7 +31,7 @@ from flows.operators.user_store import read_state, shard_of, stored_state
 
 _FLUSH_FATES: Final = 10_000
 
-PackedItem = tuple[State, State]
+PackedItem = tuple[StoredUser, StoredUser]
 """(item, attempts), as the sink's snapshot holds them."""
 
 
@@ -65,7 +65,7 @@ class NewSlice:
         """What is to be delivered."""
         self._spills: dict[str, Spill] = {}
 
-    def add_user(self, key: str, state: State) -> None:
+    def add_user(self, key: str, state: StoredUser) -> None:
         """Add what is known of a user; to what another slice knew of them, too."""
         self._users.add(key, shard_of(key), state, _merge)
 
@@ -148,11 +148,11 @@ class Dealer:
     def _of(self, partition: int) -> NewSlice:
         return self._new[partition % self._after]
 
-    def _of_item(self, item: State) -> NewSlice:
+    def _of_item(self, item: StoredUser) -> NewSlice:
         self._dealt.outbox += 1
         return self._of(unpack(item).position.partition)
 
-    def _deal_partition(self, index: int, stored: Stored) -> None:
+    def _deal_partition(self, index: int, stored: StoredStep) -> None:
         partition = int(stored.key.rpartition("/")[2])
         if partition % self._before != index:
             raise StateError(
@@ -165,7 +165,7 @@ class Dealer:
     def _deal_users(self, layout: Layout, shard: ShardState) -> None:
         newest: dict[str, bytes] = {}
 
-        def take(key: str, state: State | None) -> None:
+        def take(key: str, state: StoredUser | None) -> None:
             if state is None:
                 newest.pop(key, None)
             else:
@@ -175,7 +175,7 @@ class Dealer:
         for key, pickled in newest.items():
             self._deal_user(key, load_plain(pickled), shard.read_ms)
 
-    def _deal_user(self, key: str, stored: State, read_ms: int) -> None:
+    def _deal_user(self, key: str, stored: StoredUser, read_ms: int) -> None:
         """Give a user to the slice of the partition that they were heard of in, and each held event to its own.
 
         Each slice counts its own time of reading, and the new ones begin at 0: what waits keeps the time that is left.
@@ -202,7 +202,7 @@ class Dealer:
                     self._of_item(item).add_set_aside(lane, (item, attempts))
 
 
-def _merge(one: State, other: State) -> State:
+def _merge(one: StoredUser, other: StoredUser) -> StoredUser:
     (state, partition), (added, _) = read_state(one), read_state(other)
     return stored_state(one[-2], merge_users(state, added), partition)
 

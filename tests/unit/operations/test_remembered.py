@@ -9,7 +9,7 @@ import pytest
 from connectors.state.engine_store import NewStore
 from connectors.state.layout import Slices
 from connectors.state.step_states import USERS, ShardState
-from connectors.state.user_segments import Record, State, UserLogError, read_log, write_log
+from connectors.state.user_segments import StoredUser, UserLogError, UserRecord, read_log, write_log
 from flows.domain.user_state import STATE_VERSION, UserState
 from flows.operations.forget import Person, erase_states
 from flows.operations.remembered import NothingRememberedError, Remembered
@@ -25,7 +25,7 @@ def state(touched_s: int) -> tuple[object, ...]:
     return (*UserState(STATE_VERSION, {"id": device}, b"", {}, (), touched_s), ADA, 0)
 
 
-def slice_that_remembers(directory: Path, records: Sequence[Record]) -> None:
+def slice_that_remembers(directory: Path, records: Sequence[UserRecord]) -> None:
     """Make the state of a slice that has stored this of one shard's users."""
     shard = shard_of(ADA)
     store = NewStore(directory / "recovery")
@@ -58,7 +58,7 @@ def test_a_person_is_erased_also_where_the_recovery_store_is_gone(tmp_path: Path
     log = tmp_path / "users" / shard_of(ADA)
     write_log(log, [(ADA, state(7))])
     assert erase_states(tmp_path, [Person(user_id="ada")]) == 1
-    left: dict[str, State | None] = {}
+    left: dict[str, StoredUser | None] = {}
     read_log(log, 1, left.__setitem__)
     assert left == {}
     with pytest.raises(NothingRememberedError):

@@ -11,9 +11,8 @@ from connectors.kafka.claim import Claim
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.kept import Kept, Origin
 from connectors.kafka.note import MOST_FINAL_BYTES, CommitMetadata, FinalAbove, pack_final, read_note, unpack_final
-from connectors.kafka.position import Position, read_position
-from flows.domain.event import Position as Place
-from flows.domain.event import Record
+from connectors.kafka.position import ResumePosition, read_position
+from flows.domain.event import Position, Record
 from flows.domain.fate import FilterReason
 from flows.domain.ledger import Ledger
 from flows.domain.warm_up import WarmUp
@@ -25,15 +24,15 @@ NOTE = CommitMetadata("topic-id", "events", "state-of-another", "run", 1, is_ope
     ("stored", "read"),
     [
         (None, None),
-        (50, Position(50)),
-        ((50, 70), Position(50, 70)),
+        (50, ResumePosition(50)),
+        ((50, 70), ResumePosition(50, 70)),
         (
             ("kafka", 2, 50, 0, "id", "events@id", (90, (60, 61))),
-            Position(50, 0, Origin("id", "events@id"), FinalAbove(90, (60, 61))),
+            ResumePosition(50, 0, Origin("id", "events@id"), FinalAbove(90, (60, 61))),
         ),
     ],
 )
-def test_positions_of_every_version_are_read(stored: object, read: Position | None) -> None:
+def test_positions_of_every_version_are_read(stored: object, read: ResumePosition | None) -> None:
     assert read_position(stored) == read  # type: ignore[arg-type]  # it is what the store gives
     if read is not None:
         assert read.stored() == stored
@@ -115,11 +114,11 @@ class Told:
         self.claim = Claim(Kept(directory, "t", has_position=False), self.ledger.pending_offsets)
 
     def read(self, first: int, until: int) -> None:
-        self.ledger.open_all([Place("t", 0, offset) for offset in range(first, until)])
+        self.ledger.open_all([Position("t", 0, offset) for offset in range(first, until)])
 
     def end(self, *offsets: int) -> None:
         for offset in offsets:
-            self.ledger.filtered(Place("t", 0, offset), 0, FilterReason.NOT_SELECTED)
+            self.ledger.filtered(Position("t", 0, offset), 0, FilterReason.NOT_SELECTED)
 
     def commit(self) -> None:
         self.claim.note("t", 0, self.ledger.watermark("t", 0) or 0, is_open=True)

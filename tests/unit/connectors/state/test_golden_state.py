@@ -17,7 +17,7 @@ from connectors.delivery.items import resume_items, unpack
 from connectors.hearing import Hearing
 from connectors.pace import Pace
 from connectors.shutdown import Shutdown
-from connectors.state.user_segments import State, read_log, write_log
+from connectors.state.user_segments import StoredUser, read_log, write_log
 from flows.domain.decision import Identified
 from flows.domain.decode import decode
 from flows.domain.event import Event, Position, Record
@@ -123,7 +123,7 @@ def test_what_waits_since_version_2_has_the_rest_of_its_time(tmp_path: Path) -> 
 def test_a_log_of_users_is_understood(tmp_path: Path) -> None:
     """As this version's first day wrote it: two users, of whom the second was forgotten."""
     (tmp_path / "000000001.users").write_bytes(GOLDEN_LOG)
-    found: dict[str, State | None] = {}
+    found: dict[str, StoredUser | None] = {}
     read_log(tmp_path, 2, found.__setitem__)
     assert found["u:gone"] is None
     state, partition = read_state(found["u:u1"] or ())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from connectors.state import spill as module
-from connectors.state.spill import EMPTY, Mark, Spill
+from connectors.state.spill import EMPTY, Spill, SpillMark
 from tests.fixtures.examples import examples
 
 
@@ -22,7 +22,7 @@ class SpillMachine(RuleBasedStateMachine):
         self._place = tempfile.TemporaryDirectory()
         self.queue = Spill(Path(self._place.name))
         self.model: deque[tuple[Any, ...]] = deque()
-        self.snapshots: list[tuple[Mark, list[tuple[Any, ...]]]] = [(EMPTY, [])]
+        self.snapshots: list[tuple[SpillMark, list[tuple[Any, ...]]]] = [(EMPTY, [])]
         self.count = 0
 
     @rule(size=st.integers(0, 120))

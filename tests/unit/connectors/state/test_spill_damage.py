@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.state import spill as module
 from connectors.state.damage import DamagedStateError
-from connectors.state.spill import Mark, Spill
+from connectors.state.spill import Spill, SpillMark
 from tests.fixtures.examples import examples
 
 ITEMS: list[tuple[Any, ...]] = [(number, b"x" * 40) for number in range(30)]
@@ -24,7 +24,7 @@ def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SEGMENT_BYTES", 700)
 
 
-def _written(directory: Path) -> Mark:
+def _written(directory: Path) -> SpillMark:
     """Write three segments, of which some of the first is read; and behind the snapshot, some that it does not need."""
     shutil.rmtree(directory, ignore_errors=True)
     queue = Spill(directory)
@@ -38,7 +38,7 @@ def _written(directory: Path) -> Mark:
     return mark
 
 
-def _needed(directory: Path, mark: Mark) -> list[tuple[Path, int]]:
+def _needed(directory: Path, mark: SpillMark) -> list[tuple[Path, int]]:
     """Return every byte that the snapshot relies on: its file and offset."""
     (first, begin), (last, end) = mark[:2]
     return [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from connectors.state import user_log
 from connectors.state import user_segments as segments
 from connectors.state.user_log import UserLog
-from connectors.state.user_segments import State, UserLogError, erase, read_log, write_log
+from connectors.state.user_segments import StoredUser, UserLogError, erase, read_log, write_log
 from tests.fixtures.examples import examples
 
 NOW_S = 1_795_000_000
@@ -22,8 +22,8 @@ class People:
     """Everybody, as the flow has them in memory."""
 
     def __init__(self) -> None:
-        self.known: dict[str, State] = {}
-        self.changed: dict[str, State | None] = {}
+        self.known: dict[str, StoredUser] = {}
+        self.changed: dict[str, StoredUser | None] = {}
 
     def __len__(self) -> int:
         """Return how many."""
@@ -32,15 +32,15 @@ class People:
     def keys(self) -> Sequence[str]:
         return list(self.known)
 
-    def state_of(self, key: str) -> State | None:
+    def state_of(self, key: str) -> StoredUser | None:
         return self.known.get(key)
 
-    def put(self, key: str, state: State | None) -> None:
+    def put(self, key: str, state: StoredUser | None) -> None:
         """Change somebody."""
         self.changed[key] = state
         self.take(key, state)
 
-    def take(self, key: str, state: State | None) -> None:
+    def take(self, key: str, state: StoredUser | None) -> None:
         """Take somebody up."""
         if state is None:
             self.known.pop(key, None)

@@ -11,22 +11,22 @@ from connectors.state import user_log
 from connectors.state.layout import USER_SEGMENTS
 from connectors.state.segment_log import frame
 from connectors.state.user_log import UserLog
-from connectors.state.user_segments import State, UserLogError, read_log, set_floor
+from connectors.state.user_segments import StoredUser, UserLogError, read_log, set_floor
 
 NOW_S = 1_795_000_000
 MINE, OTHERS = "0123456789abcdef", "fedcba9876543210"
 
 
-class Everybody(dict[str, State]):
+class Everybody(dict[str, StoredUser]):
     """Who is remembered."""
 
     def keys(self) -> list[str]:  # type: ignore[override]  # as the flow's
         return list(super().keys())
 
-    def state_of(self, key: str) -> State | None:
+    def state_of(self, key: str) -> StoredUser | None:
         return self.get(key)
 
-    def take(self, key: str, state: State | None) -> None:
+    def take(self, key: str, state: StoredUser | None) -> None:
         if state is None:
             self.pop(key, None)
         else:
