@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("installed")]
+
 ROOT = Path(__file__).parents[2]
 _Complete = Callable[[str], list[str]]
 

@@ -28,6 +28,8 @@ from connectors.state.user_segments import read_log
 from examples.sample_archive import settings_text
 from tests.fixtures.stream import KEY, Stream
 
+pytestmark = pytest.mark.xdist_group("state files")  # the state is made once
+
 EVENTS: Final = 400
 IOS: Final = "id123456789"
 FLIPS: Final = 10
