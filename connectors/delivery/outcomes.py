@@ -10,9 +10,10 @@ import structlog
 from connectors.appsflyer.answers import ACCEPTED, DEAD_LETTER_REASONS, UNUSUAL, AnswerClass, Overload, Verdict, judge
 from connectors.appsflyer.unusual import UnusualTexts
 from connectors.delivery.active_clock import ActiveClock
+from connectors.delivery.breaker import Circuit
 from connectors.delivery.delivery import Attempts, dead_letter
 from connectors.delivery.in_flight import InFlight
-from connectors.delivery.lane import Circuit, Lane
+from connectors.delivery.lane import Lane
 from connectors.delivery.outbox import Outbox
 from connectors.delivery.retries import Retries
 from connectors.delivery.retry import delay_seconds, is_exhausted
@@ -118,7 +119,7 @@ class Outcomes:
 
     def _refused(self, lane: Lane, in_flight: InFlight, tried: Attempts, uncounted: Attempts, row: AnswerClass) -> None:
         """Pause the app, or park the event, once no key is left to try."""
-        if self._parks and not lane.switches_key(in_flight.key):
+        if self._parks and not lane.keys.switches(in_flight.key):
             self._give_up(in_flight, tried, row)
             return
         paused = not self._parks and lane.refused(time.monotonic(), in_flight.key, in_flight.number)
@@ -131,7 +132,7 @@ class Outcomes:
 
     def _is_alone(self, lane: Lane, in_flight: InFlight) -> bool:
         """Return whether a firewall, say, dislikes this one event, while those sent after it get through."""
-        return lane.circuit is Circuit.CLOSED and lane.others_pass(in_flight)
+        return lane.breaker.circuit is Circuit.CLOSED and lane.breaker.others_pass(in_flight)
 
     def _is_forbidden_alone(self, lane: Lane, in_flight: InFlight, row: AnswerClass) -> bool:
         """Return whether the key is right and this one event is forbidden, so that it must not pause the app again."""
@@ -139,7 +140,7 @@ class Outcomes:
 
     def _intercepted(self, lane: Lane, in_flight: InFlight, uncounted: Attempts, row: AnswerClass) -> None:
         """Pause the app: it is neither the event nor the key, so neither attempts nor time count, nor another key."""
-        paused = lane.pause(time.monotonic(), in_flight.number)
+        paused = lane.breaker.pause(time.monotonic(), in_flight.number)
         in_flight.attempts = uncounted
         lane.waiting.append(in_flight)  # behind the others: should it alone be disliked, they get through first
         self._note_pause(lane, paused, row.meaning, _CLEAR_THE_WAY)
@@ -164,9 +165,9 @@ class Outcomes:
         answer: Answer,
     ) -> None:
         now_s = time.monotonic()
-        is_poison = row.may_be_poison and lane.others_pass(in_flight)
+        is_poison = row.may_be_poison and lane.breaker.others_pass(in_flight)
         # What fails alone says nothing about its lane.
-        if not is_poison and lane.failed(now_s, answer.retry_after_seconds, in_flight.number):
+        if not is_poison and lane.breaker.failed(now_s, answer.retry_after_seconds, in_flight.number):
             lane.throttle.opened(now_s)
             self._log.say(
                 logging.WARNING,
@@ -176,7 +177,7 @@ class Outcomes:
                 why=row.meaning,
                 status=answer.status,
             )
-        if lane.circuit is not Circuit.CLOSED and not is_poison:
+        if lane.breaker.circuit is not Circuit.CLOSED and not is_poison:
             # While nothing gets through at all, neither attempts nor time count against an event.
             in_flight.attempts = uncounted
             lane.waiting.append(in_flight)
@@ -185,7 +186,8 @@ class Outcomes:
             self._give_up(in_flight, tried, row._replace(verdict=Verdict.RETRY))
         else:
             in_flight.attempts = tried
-            self._retries.add(now_s + delay_seconds(tried.made, answer.retry_after_seconds, lane.chance), in_flight)
+            delay_s = delay_seconds(tried.made, answer.retry_after_seconds, lane.breaker.chance)
+            self._retries.add(now_s + delay_s, in_flight)
 
     def _give_up(self, in_flight: InFlight, tried: Attempts, row: AnswerClass) -> None:
         reason = DEAD_LETTER_REASONS[row.verdict]

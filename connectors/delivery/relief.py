@@ -28,7 +28,7 @@ class Relief:
         is_weighed = False
         for lane in lanes.values():
             waiting = lane.waiting
-            if lane.is_paused or lane.is_in_trouble(now_s):
+            if lane.is_paused or lane.breaker.is_in_trouble(now_s):
                 most = min(share, self._max_pending // 2) if lane.is_paused else share
                 while len(waiting) > most and outbox.set_aside(waiting[-1]):
                     waiting.pop()

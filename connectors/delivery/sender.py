@@ -8,7 +8,8 @@ from typing import Any, Final
 import structlog
 
 from connectors.delivery.active_clock import ActiveClock
-from connectors.delivery.lane import Circuit, Lane
+from connectors.delivery.breaker import Circuit
+from connectors.delivery.lane import Lane
 from connectors.delivery.lanes import Lanes
 from connectors.delivery.outbox import Outbox
 from connectors.delivery.outcomes import Outcomes
@@ -230,15 +231,16 @@ class Sender:
             if lane.endpoint_open is not None:
                 self._engine.close_lane(lane.number)
             lane.endpoint_open, lane.number = endpoint, self._engine.open_lane(endpoint)
+        breaker = lane.breaker
         requests: list[tuple[Any, int, bytes]] = []
         while wait == 0 and len(requests) < most:
             in_flight = lane.take()
             lane.throttle.take(now_s)
             lane.in_flight += 1
-            lane.sent += 1
-            in_flight.number, in_flight.key = lane.sent, endpoint.key
+            breaker.sent += 1
+            in_flight.number, in_flight.key = breaker.sent, endpoint.key
             requests.append((in_flight, lane.number, in_flight.delivery.body))
             wait = lane.wait_seconds(now_s)
         # A probe asks whether the app can be reached, not whether a connection of before still lives.
-        self._engine.submit(requests, alone=lane.circuit is not Circuit.CLOSED)
+        self._engine.submit(requests, alone=breaker.circuit is not Circuit.CLOSED)
         return len(requests), wait

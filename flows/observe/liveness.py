@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from connectors.appsflyer.answers import Verdict
-from connectors.delivery.lane import Circuit
+from connectors.delivery.breaker import Circuit
 from flows.observe.parts import App, Parts
 
 STILL_SECONDS: Final = 60.0

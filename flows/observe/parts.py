@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from connectors.clock import now_ms
+from connectors.delivery.breaker import Circuit
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
-from connectors.delivery.lane import Circuit, Lane
+from connectors.delivery.lane import Lane
 from connectors.delivery.outbox import Outbox
 from connectors.delivery.sender import Sender
 from connectors.delivery.sink import AppsFlyerSink

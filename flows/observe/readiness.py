@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from connectors.delivery.lane import Circuit
+from connectors.delivery.breaker import Circuit
 from connectors.kinds import store_of
 from connectors.secrets import Secret, SecretError
 from flows.observe.liveness import circuit_trouble

@@ -13,8 +13,8 @@ import structlog
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.clock import now_ms
+from connectors.delivery.breaker import Circuit
 from connectors.delivery.delivery import Attempts, Delivery, attempts_of
-from connectors.delivery.lane import Circuit
 from connectors.delivery.settings import DeliveryTable
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetterReason

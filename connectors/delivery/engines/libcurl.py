@@ -17,105 +17,16 @@ import certifi
 import pycurl
 
 from connectors.delivery.active_clock import ActiveClock
+from connectors.delivery.engines.exchange import EngineLane, Exchange
 from connectors.delivery.engines.pool import Pool, keep_alive
-from connectors.ports import Answer, Completed, Endpoint
+from connectors.ports import Completed, Endpoint
 
-_KEPT_ANSWER_BYTES: Final = 2048
-_LARGEST_ANSWER_BYTES: Final = 1 << 16
 _CONNECT_TIMEOUT_MS: Final = 10_000
 _POLL_SECONDS: Final = 0.5
 _MOST_ROUNDS: Final = 1000
 """So often sockets are read before requests that are overdue are given up: those of others may never fall silent."""
 _TIMED_OUT: Final = 28
 """libcurl's CURLE_OPERATION_TIMEDOUT."""
-_OK: Final = 200
-_PROXY_AUTHENTICATION: Final = 407
-_REDIRECTION: Final = 300
-_SERVER_ERROR: Final = 500
-_MAY_PASS: Final = (408, 425, 429)
-"""A proxy that asks for patience, as one that fails itself (5xx), refuses nothing."""
-_USUAL_TEXT: Final = b"OK"
-# Asked for at every request, so not looked up in the module each time.
-_POSTFIELDS: Final = pycurl.POSTFIELDS
-_RESPONSE_CODE: Final = pycurl.RESPONSE_CODE
-_TOTAL_TIME: Final = pycurl.TOTAL_TIME
-
-
-class Exchange:
-    """A reusable libcurl handle and the answer that it is reading."""
-
-    __slots__ = ("_chunks", "_getinfo", "_setopt", "_size", "handle", "lane", "pool", "request", "started_s")
-
-    def __init__(self, lane: "_Lane") -> None:
-        self.handle = pycurl.Curl()
-        self.lane = lane
-        self.request: Any = None
-        """The caller's id of the request."""
-        self.pool: Pool | None = None
-        """Whose connections it uses while it is under way."""
-        self.started_s = 0.0
-        self._chunks: list[bytes] = []
-        self._size = 0
-        # Looked up once: to find a method of a handle takes as long as to call it.
-        self._setopt, self._getinfo = self.handle.setopt, self.handle.getinfo
-        self._setopt(pycurl.WRITEFUNCTION, self._read)
-
-    def begin(self, body: bytes, request: Any) -> None:
-        """Set what is sent."""
-        self.request = request
-        self._chunks.clear()
-        self._size = 0
-        self._setopt(_POSTFIELDS, body)
-
-    def _read(self, chunk: bytes) -> int | None:
-        if self._size < _KEPT_ANSWER_BYTES:
-            self._chunks.append(chunk[: _KEPT_ANSWER_BYTES - self._size])
-        self._size += len(chunk)
-        # Beyond it libcurl breaks the request off: the status line has said what became of it.
-        return 0 if self._size > _LARGEST_ANSWER_BYTES else None
-
-    def is_usual(self) -> bool:
-        """Return whether the answer is 200 with the usual text."""
-        chunks = self._chunks
-        return len(chunks) == 1 and chunks[0] == _USUAL_TEXT and bool(self._getinfo(_RESPONSE_CODE) == _OK)
-
-    def seconds(self) -> float:
-        """Return how long it took."""
-        return float(self._getinfo(_TOTAL_TIME))
-
-    def answer(self) -> Answer:
-        """Return what was answered."""
-        getinfo = self._getinfo
-        status = getinfo(_RESPONSE_CODE)
-        text = b"".join(self._chunks).decode("utf-8", "replace")
-        retry_after = 0.0 if status == _OK else float(getinfo(pycurl.RETRY_AFTER))
-        kind = getinfo(pycurl.CONTENT_TYPE) or ""
-        return Answer(status, text, retry_after, getinfo(_TOTAL_TIME), "html" in kind.lower())
-
-    def broken(self, said: str, seconds: float) -> Answer:
-        """Return how it ended where it did not come to its end: by its status line, if there was one.
-
-        The body may be endless, cut off or late; what AppsFlyer did with the event was decided before it (RFC 9110: the
-        status describes the result of the request).
-        """
-        if self._getinfo(_RESPONSE_CODE) >= _OK:
-            return self.answer()._replace(seconds=seconds)
-        refused = self._getinfo(pycurl.HTTP_CONNECTCODE)
-        if _REDIRECTION <= refused < _SERVER_ERROR and refused not in _MAY_PASS:
-            # Whatever status a proxy refuses the tunnel with, it is no answer of AppsFlyer's, as a page is none. 407
-            # has a meaning of its own.
-            return Answer(refused, said, 0.0, seconds, is_html=refused != _PROXY_AUTHENTICATION)
-        return Answer(0, said, 0.0, seconds)
-
-
-class _Lane:
-    """Requests that go to one endpoint, and the handles that are made for it and can be used again."""
-
-    __slots__ = ("endpoint", "idle")
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.idle: list[Exchange] = []
 
 
 class LibcurlEngine:
@@ -147,7 +58,7 @@ class LibcurlEngine:
         """It, and those on which something is still under way."""
         self._running: dict[pycurl.Curl, Exchange] = {}
         """In the order of their start, so the first is the first to be overdue."""
-        self._lanes: dict[int, _Lane] = {}
+        self._lanes: dict[int, EngineLane] = {}
         self._lanes_opened = 0
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll.register(self._wake_read, select.EPOLLIN)
@@ -155,7 +66,7 @@ class LibcurlEngine:
     def open_lane(self, endpoint: Endpoint) -> int:
         """Return the number by which requests to an endpoint are submitted; all lanes share connections."""
         self._lanes_opened += 1
-        self._lanes[self._lanes_opened] = _Lane(endpoint)
+        self._lanes[self._lanes_opened] = EngineLane(endpoint)
         return self._lanes_opened
 
     def close_lane(self, lane: int) -> None:
@@ -219,7 +130,7 @@ class LibcurlEngine:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def _exchange(self, lane: _Lane) -> Exchange:
+    def _exchange(self, lane: EngineLane) -> Exchange:
         """Return a new handle for a lane; it is to be used again and again."""
         exchange = Exchange(lane)
         endpoint, handle = lane.endpoint, exchange.handle

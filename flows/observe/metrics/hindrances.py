@@ -1,6 +1,6 @@
 """What holds deliveries up: read off the sender, its lanes and the dead-letter queue."""
 
-from connectors.delivery.lane import Circuit
+from connectors.delivery.breaker import Circuit
 from flows.observe.metrics import vocabulary as v
 from flows.observe.metrics.readings import Readings
 from flows.observe.parts import Parts

@@ -7,7 +7,7 @@ from typing import Final
 import promql_parser as pq
 
 from connectors.appsflyer.answers import Verdict
-from connectors.delivery.lane import Circuit
+from connectors.delivery.breaker import Circuit
 from connectors.delivery.stats import FIRST, RETRY
 from flows.domain.event import PLATFORMS
 from flows.domain.fate import DeadLetterReason, FilterReason, Outcome

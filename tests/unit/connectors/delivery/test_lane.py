@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.delivery.breaker import FAILURES_THAT_OPEN, Circuit
 from connectors.delivery.delivery import Delivery
 from connectors.delivery.in_flight import InFlight
-from connectors.delivery.lane import FAILURES_THAT_OPEN, Circuit, Lane
+from connectors.delivery.lane import Lane
 from connectors.secrets import Secret, SecretError, SecretRef
 from flows.domain.event import Position
 from tests.fixtures.throttle import throttle
@@ -40,7 +41,7 @@ def in_flight(number: int = 0) -> InFlight:
 
 def a_lane(*secrets: Secret, rate: float = 0, waiting: int = 1000) -> Lane:
     lane = Lane("s/id1", "https://example.invalid", "id1", secrets or [FixedSecret()], throttle(rate))
-    lane.chance = random.Random(1)
+    lane.breaker.chance = random.Random(1)
     lane.waiting = deque(map(in_flight, range(waiting)))
     return lane
 
@@ -63,14 +64,14 @@ def wait_of(lane: Lane, now_s: float) -> float:
 
 def fails(lane: Lane, now_s: float, retry_after: float) -> bool:
     """Send one, and let it fail."""
-    lane.sent += 1
-    return lane.failed(now_s, retry_after, lane.sent)
+    lane.breaker.sent += 1
+    return lane.breaker.failed(now_s, retry_after, lane.breaker.sent)
 
 
 def passes(lane: Lane) -> bool:
     """Send one, and let it pass."""
-    lane.sent += 1
-    return lane.succeeded(lane.sent)
+    lane.breaker.sent += 1
+    return lane.succeeded(lane.breaker.sent)
 
 
 def opened(retry_after: float = 0.0) -> Lane:
@@ -120,13 +121,13 @@ def test_what_was_on_its_way_when_the_circuit_opened_comes_back_before_the_first
 def test_failures_of_what_was_sent_before_the_circuit_opened_do_not_put_the_first_probe_off() -> None:
     """Hundreds may be under way when it opens; one by one they fail, and say nothing new."""
     lane = a_lane()
-    lane.sent = 256
+    lane.breaker.sent = 256
     for number in range(1, FAILURES_THAT_OPEN + 1):
-        lane.failed(100.0, 0.0, number)
+        lane.breaker.failed(100.0, 0.0, number)
     assert lane.circuit is Circuit.OPEN
     first = wait_of(lane, 100.0)
     for number in range(FAILURES_THAT_OPEN + 1, 257):
-        assert lane.failed(100.0, 0.0, number) is False
+        assert lane.breaker.failed(100.0, 0.0, number) is False
     assert wait_of(lane, 100.0) == first <= 1.0
     fails(lane, 100.0 + first, 0.0)  # a probe does
     assert wait_of(lane, 100.0 + first) > 0
@@ -135,19 +136,19 @@ def test_failures_of_what_was_sent_before_the_circuit_opened_do_not_put_the_firs
 def test_what_was_sent_before_a_circuit_that_opens_again_does_not_count_either() -> None:
     lane = opened()
     passes(lane)
-    before = lane.sent + 200
-    lane.sent = before
+    before = lane.breaker.sent + 200
+    lane.breaker.sent = before
     for _ in range(FAILURES_THAT_OPEN):
         fails(lane, 200.0, 0.0)
     first = wait_of(lane, 200.0)
     for number in range(before - 100, before):
-        lane.failed(200.0, 0.0, number)
+        lane.breaker.failed(200.0, 0.0, number)
     assert wait_of(lane, 200.0) == first <= 1.0
 
 
 def test_refusals_of_the_key_of_what_was_sent_before_the_pause_do_not_put_the_first_probe_off() -> None:
     lane = a_lane()
-    lane.sent = 256
+    lane.breaker.sent = 256
     key = lane.endpoint().key
     assert [lane.refused(100.0, key, number) for number in range(1, 257)] == [True] + [False] * 255
     assert wait_of(lane, 100.0) <= 1.0
@@ -156,15 +157,15 @@ def test_refusals_of_the_key_of_what_was_sent_before_the_pause_do_not_put_the_fi
 def test_requests_that_time_out_together_do_not_open_the_circuit_while_later_ones_pass() -> None:
     """They were sent long before what passed since; it is not so that nothing gets through."""
     lane = a_lane()
-    lane.sent = 300
+    lane.breaker.sent = 300
     lane.succeeded(300)
-    assert not any(lane.failed(103.0, 0.0, number) for number in range(1, 100))
+    assert not any(lane.breaker.failed(103.0, 0.0, number) for number in range(1, 100))
     assert lane.circuit is Circuit.CLOSED
 
 
 def test_retry_after_is_heeded_whenever_the_request_was_sent() -> None:
     lane = opened()
-    lane.failed(100.0, 300.0, 1)
+    lane.breaker.failed(100.0, 300.0, 1)
     assert wait_of(lane, 100.0) == pytest.approx(300.0)
 
 
@@ -374,11 +375,11 @@ def test_a_refused_key_is_switched_for_the_other_one_until_both_are_refused(tmp_
     """During a rotation either key may be the right one; parking begins only when neither is."""
     lane = a_lane(*keys(tmp_path, "old", "new"))
     assert lane.endpoint().key == "old"
-    assert lane.switches_key("old")
+    assert lane.keys.switches("old")
     assert lane.endpoint().key == "new"
-    assert not lane.switches_key("new")
+    assert not lane.keys.switches("new")
     passes(lane)
-    assert lane.switches_key("new")
+    assert lane.keys.switches("new")
 
 
 def test_what_waits_goes_in_its_order() -> None:
@@ -391,8 +392,8 @@ def test_what_waits_goes_in_its_order() -> None:
 def test_a_probe_is_any_of_what_waits_and_leaves_the_others_in_their_order(seed: int, waiting: int) -> None:
     """Nothing is lost by it, or moved."""
     lane = a_lane(waiting=waiting)
-    lane.circuit = Circuit.OPEN
-    lane.chance = random.Random(seed)
+    lane.breaker.circuit = Circuit.OPEN
+    lane.breaker.chance = random.Random(seed)
     taken = lane.take().delivery.position.offset
     assert [each.delivery.position.offset for each in lane.waiting] == [n for n in range(waiting) if n != taken]
 
@@ -400,7 +401,7 @@ def test_a_probe_is_any_of_what_waits_and_leaves_the_others_in_their_order(seed:
 def test_events_that_fail_alone_do_not_hide_the_others_from_the_probes() -> None:
     """Hundreds at the front whose answer is always a failure: a probe comes upon one behind them within a few."""
     lane = a_lane(waiting=1000)
-    lane.circuit = Circuit.OPEN
+    lane.breaker.circuit = Circuit.OPEN
     probes = 1
     while (failed := lane.take()).delivery.position.offset < 700:
         lane.waiting.append(failed)
