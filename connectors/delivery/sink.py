@@ -6,7 +6,7 @@ it holds is taken up again at the next start. Nothing here blocks, apart from th
 
 import time
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
@@ -14,15 +14,14 @@ from connectors.delivery.drain import Drain
 from connectors.delivery.items import Item
 from connectors.delivery.outbox import Outbox
 from connectors.shutdown import Shutdown
-from connectors.state.seal import seal, unseal
+from connectors.state.seal import seal
 
 PART: Final = "appsflyer"
 
 
 class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
-    def __init__(self, sink: "AppsFlyerSink", resume_state: tuple[Any, ...] | None) -> None:
+    def __init__(self, sink: "AppsFlyerSink") -> None:
         self._sink = sink
-        sink.outbox.resume(unseal(resume_state) if resume_state is not None else None)
 
     def write_batch(self, values: list[list[Item]]) -> None:
         self._sink.drain.raise_errors()
@@ -49,10 +48,6 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         self._sink.closed()
 
 
-def _raise(problem: Exception) -> NoReturn:
-    raise problem
-
-
 class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
     """Delivers. One partition per process, because one sender serves all its workers."""
 
@@ -63,14 +58,12 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         shutdown: Shutdown,
         snapshot_taken: Callable[[], None],
         closed: Callable[[], None],
-        refuse: Callable[[Exception], NoReturn] = _raise,
     ) -> None:
         self.outbox = outbox
         self.drain = drain
         self.shutdown = shutdown
         self.snapshot_taken = snapshot_taken
         self.closed = closed
-        self._refuse = refuse
         self.snapshot_seconds = 0.0
         """How long the last snapshot took, without the drain at the end."""
         self.unsaved_since: float | None = None
@@ -85,8 +78,5 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         return 0
 
     def build_part(self, step_id: str, for_part: str, resume_state: tuple[Any, ...] | None) -> _Partition:  # noqa: ARG002 - there is one
-        """Begin, with what an earlier run left unfinished."""
-        try:
-            return _Partition(self, resume_state)
-        except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written
-            self._refuse(problem)
+        """Begin; the outbox has what an earlier run left unfinished, for it was taken up before the flow started."""
+        return _Partition(self)

@@ -17,6 +17,7 @@ SINK: Final = "stream.deliver"
 REKEY_SOURCE: Final = "rekey.source"
 ANY_SINK: Final = ".deliver"
 ANY_USERS: Final = ".identify"
+ANY_WINDOW: Final = ".window"
 """The ends of their names in every flow."""
 
 _KIND: Final = "users"

@@ -1,26 +1,34 @@
-"""Refusal: the end of a process that cannot go on from its state, from within the engine."""
+"""Refusal: a flow that cannot go on from its state. It has not started yet: nothing was read or sent."""
 
-import os
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import structlog
 
 from connectors.state.damage import READ_AGAIN, DamagedStateError, unusable
+from connectors.state.engine_store import StoreError
 
 log = structlog.get_logger()
 
-_SPEAKING: Final = (DamagedStateError, ValueError, OSError)
+_SPEAKING: Final = (DamagedStateError, StoreError, ValueError, OSError)
 """What says itself what is wrong."""
 
 
-def refuse_state(problem: Exception) -> NoReturn:
-    """Say why the state cannot be taken up, and end with 2: nothing was read or sent."""
-    why = unusable(problem, Path()) if isinstance(problem, OSError) and problem.filename else str(problem)
-    if not isinstance(problem, _SPEAKING):
-        why = f"the recovery store holds what this version cannot read ({type(problem).__name__}); {READ_AGAIN}"
-    log.error("the stream cannot go on from its state", why=why)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(2)  # an exception would come out of the engine as a panic of a hundred lines
+@contextmanager
+def refusing_state() -> Iterator[None]:
+    """Exit with 2 where a state cannot be taken up, whatever comes of one that is not what was written."""
+    try:
+        yield
+    except Exception as problem:  # noqa: BLE001 - as it says
+        log.error("the stream cannot go on from its state", why=_why(problem))
+        raise SystemExit(2) from None
+
+
+def _why(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.filename:
+        return unusable(problem, Path())
+    if isinstance(problem, _SPEAKING):
+        return str(problem)
+    return f"the recovery store holds what this version cannot read ({type(problem).__name__}); {READ_AGAIN}"

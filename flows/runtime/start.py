@@ -52,7 +52,7 @@ def start() -> Stream:
         refuse(f"{path}: {too_few}")
     directory = settings.state.slice_directory(part)
     with refusing(path, settings.state.directory):
-        state = StateDirectory(directory, stored, has_recovery=recovery is not None)
+        state = StateDirectory(directory, recovery, stored)
         stream = Stream(settings, part, state, earlier_parts)
     _guard(recovery)
     lifecycle = Lifecycle(stream, settings.delivery.drain_seconds)

@@ -90,6 +90,7 @@ class Stream:
 
         Exits with 0 if a stop is asked for meanwhile. Raises SetupError.
         """
+        self.delivering.take_up()  # before Kafka is told anything: a refusal leaves the group as it is
         self.source = WithPunctuation(WithEarlierParts(self._open_source(), self._earlier_parts), self.hearing)
         self.sink = self.delivering.open_sink()
 
@@ -116,8 +117,8 @@ class Stream:
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing waits for an answer."""
-        return not len(self.outbox)
+        """Whether nothing waits for an answer, or the flow never began."""
+        return self.parts.sink is None or not len(self.outbox)
 
     def close(self) -> None:
         """End the run: everything has drained, or what has not is in the last snapshot."""

@@ -10,7 +10,7 @@ from connectors.clock import now_ms
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
 from connectors.delivery.drain import Drain
 from connectors.delivery.engines.open import open_engine
-from connectors.delivery.items import Item, resume_items
+from connectors.delivery.items import Item, resume_items, unpack
 from connectors.delivery.lanes import Lanes, LaneSecrets
 from connectors.delivery.outbox import Outbox
 from connectors.delivery.overflow import Overflow
@@ -22,12 +22,13 @@ from connectors.pace import Pace
 from connectors.secrets import Secret
 from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk, await_room
+from connectors.state.engine_store import read_store
 from connectors.state.journal import Journal
 from connectors.state.layout import Layout
 from connectors.state.lock import lock_directory, sign
 from connectors.state.manifest import Manifest, Snapshot
 from connectors.state.seal import Sealed, unseal
-from connectors.state.step_states import State, unpacked_window
+from connectors.state.step_states import ANY_SINK, ANY_USERS, ANY_WINDOW, ShardState, State, unpacked_window
 from flows.domain.event import PLATFORMS
 from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
@@ -36,7 +37,7 @@ from flows.domain.slice import Slice
 from flows.observe.parts import Parts
 from flows.operators.identify import IdentifyLogic, ShardContext
 from flows.operators.window import MicroBatch
-from flows.runtime.refusal import refuse_state
+from flows.runtime.refusal import refusing_state
 from flows.settings.model import Settings
 
 log = structlog.get_logger()
@@ -45,19 +46,20 @@ log = structlog.get_logger()
 class StateDirectory:
     """The state of one process: its directory is locked, and what the manifest knows of is found to be whole."""
 
-    def __init__(self, directory: Path, stored: Snapshot | None = None, *, has_recovery: bool = False) -> None:
+    def __init__(self, directory: Path, recovery: Path | None = None, stored: Snapshot | None = None) -> None:
         """Open it. Raises StateInUseError, DamagedStateError, or OSError where it cannot be used.
 
-        `stored` is the snapshot that the recovery store goes on at, None where it has none.
+        `recovery` is the engine's store, None without one; `stored` is the snapshot that it goes on at, if any.
         """
         self.directory = directory
         self.layout = Layout(directory)
-        self.has_recovery = has_recovery
+        self.recovery = recovery
+        self.has_recovery = recovery is not None
         await_room(directory)
         self._lock = lock_directory(directory)
         sign(self._lock)
         self.disk = StateDisk(directory)
-        self.manifest = Manifest(directory, stored, has_recovery=has_recovery)
+        self.manifest = Manifest(directory, stored, has_recovery=self.has_recovery)
         self.journal = Journal(self.layout.journal, self.manifest)
         self.overflow = Overflow(self.layout.overflow, self.disk)
 
@@ -113,23 +115,38 @@ class Delivering:
             state.manifest.state,
             identities.hearing,
         )
+        self._taken_up: dict[ShardState, IdentifyLogic] = {}
+        """The users of each shard, who are read before the flow starts."""
+
+    def take_up(self) -> None:
+        """Take up the users and what waits to be delivered, and look at the windows, before the flow starts.
+
+        The flow goes on with them. Exits with 2 where one of them is not what was written.
+        """
+        unfinished = None
+        with refusing_state():
+            for each in read_store(self._state.recovery) if self._state.recovery is not None else ():
+                if each.step.endswith(ANY_USERS):
+                    self._taken_up[ShardState.unpacked(each.state)] = IdentifyLogic(each.state, self._around)
+                elif each.step.endswith(ANY_WINDOW):
+                    for packed in unpacked_window(each.state):
+                        unpack(packed)
+                elif each.step.endswith(ANY_SINK):
+                    unfinished = each.state
+            self._outbox.resume(unfinished)
 
     def users_logic(self, resume_state: State | Sealed | None) -> IdentifyLogic:
-        """Return the users of one shard; end the process where they cannot be taken up, with exit 2."""
-        try:
-            return IdentifyLogic(resume_state, self._around)
-        except Exception as problem:  # noqa: BLE001 - whatever comes of a state that is not what was written
-            refuse_state(problem)
+        """Return the users of one shard."""
+        if resume_state is None:
+            return IdentifyLogic(None, self._around)
+        return self._taken_up.pop(ShardState.unpacked(unseal(resume_state)))
 
     def micro_batch(self, resume_state: tuple[Any, ...] | None) -> MicroBatch:
         """Return the window of one lane."""
         window = self._settings.window
-        try:
-            items: list[Item] = (
-                resume_items(self._ledger, unpacked_window(unseal(resume_state))) if resume_state is not None else []
-            )
-        except Exception as problem:  # noqa: BLE001 - as above
-            refuse_state(problem)
+        items: list[Item] = []
+        if resume_state is not None:
+            items = resume_items(self._ledger, unpacked_window(unseal(resume_state)))
         max_wait = window.max_wait_ms / 1000
         return MicroBatch(items, window.max_events, max_wait, self.pace, self.parts.windows, self.parts.batches)
 
@@ -166,9 +183,7 @@ class Delivering:
             delivery.timeout_seconds,
             self.parts.heartbeat.worker,
         )
-        self.parts.sink = AppsFlyerSink(
-            self._outbox, drain, self.shutdown, self._snapshot_taken, self._owner.close, refuse_state
-        )
+        self.parts.sink = AppsFlyerSink(self._outbox, drain, self.shutdown, self._snapshot_taken, self._owner.close)
         return self.parts.sink
 
     def note_damage(self, damage: object) -> None:

@@ -108,6 +108,7 @@ class Fates(RuleBasedStateMachine):
         self.outbox = Outbox(self.ledger, self.journal, manifest, overflow)
         self.deliveries = self.outbox.arrived
         self.letters = self.outbox.letters
+        self.outbox.resume(unseal(state) if state is not None else None)
         drain: Any = SimpleNamespace(raise_errors=lambda: None)
         sink = AppsFlyerSink(self.outbox, drain, Shutdown(), self._snapshot_taken, lambda: None)
         self.partition = sink.build_part("sink", PART, state)

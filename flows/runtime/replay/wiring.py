@@ -13,6 +13,7 @@ from connectors.delivery.outbox import Outbox
 from connectors.delivery.replay_marks import ReplayMarks
 from connectors.hearing import Hearing
 from connectors.kinds import store_of
+from connectors.state.layout import Layout
 from connectors.state.manifest import Snapshot
 from flows.domain.fate import DeadLetter
 from flows.domain.identity_rules import IdentityRules
@@ -55,7 +56,7 @@ class Replay:
         self._settings = settings
         self._plan = the_plan
         self._directory = directory
-        self._state = StateDirectory(directory, stored, has_recovery=True)
+        self._state = StateDirectory(directory, Layout(directory).recovery, stored)
         self._marks = plan.marks(settings, the_plan)
         # No brake: letters that are refused again go back to where they came from, and the source ends by itself.
         names = [sync.name for sync in settings.enabled_syncs]
@@ -106,6 +107,7 @@ class Replay:
     def connect(self) -> None:
         """Open both ends: `source` and `sink`, with their threads running. Raises SetupError."""
         rate, delivering = self._plan.letters_per_second, self.delivering
+        delivering.take_up()
         self.source = LetterInput(
             self._reader, self._choice.wanted, delivering.room, self.shutdown, rate, pace=delivering.pace
         )

@@ -1,9 +1,8 @@
 """A file of the state that the system refuses, and something else in its place: one sentence with its name."""
 
 import errno
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -36,16 +35,10 @@ def test_a_directory_a_file_or_nothing_where_something_else_should_be(tmp_path: 
         assert "put back as it was" in said
 
 
-def test_a_refusal_from_within_the_engine_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def end(code: int) -> NoReturn:
-        raise SystemExit(code)
-
-    monkeypatch.setattr(os, "_exit", end)
+def test_a_refusal_of_the_state_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "users" / "0"
-    with pytest.raises(SystemExit, match="2"):
-        refusal.refuse_state(PermissionError(errno.EACCES, "Permission denied", str(place)))
+    with pytest.raises(SystemExit, match="2"), refusal.refusing_state():
+        raise PermissionError(errno.EACCES, "Permission denied", str(place))
     said = "".join(capsys.readouterr())
     assert f"{place} cannot be used: Permission denied; let the stream's account read and write it" in said
 
