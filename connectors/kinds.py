@@ -4,30 +4,36 @@ Nowhere else is a kind asked for.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Final
 
-from connectors.files.kind import ArchiveSource, LetterFiles
-from connectors.kafka.kind import LetterTopic, TopicSource
-from connectors.ports import DeadLetterStore, LetterSettings, Source, SourceSettings
+from connectors.files import settings as files
+from connectors.form import Form, LetterSettings, SourceSettings
+from connectors.kafka import settings as kafka
 
-SOURCES: Final[Mapping[str, type[Source]]] = {
-    "kafka": TopicSource,
-    "files": ArchiveSource,
+if TYPE_CHECKING:
+    from connectors.ports import DeadLetterStore, Source
+
+SOURCES: Final[Mapping[str, Form]] = {
+    "kafka": kafka.SOURCE,
+    "files": files.SOURCE,
 }
-"""`[source] kind` → what reads it."""
-DEAD_LETTERS: Final[Mapping[str, type[DeadLetterStore]]] = {
-    "kafka": LetterTopic,
-    "files": LetterFiles,
+"""`[source] kind` → its form; the connector implements `Source`."""
+DEAD_LETTERS: Final[Mapping[str, Form]] = {
+    "kafka": kafka.DEAD_LETTERS,
+    "files": files.DEAD_LETTERS,
 }
-"""`[dead_letters] kind` → what stores them."""
+"""`[dead_letters] kind` → its form; the connector implements `DeadLetterStore`."""
 DEFAULT_DEAD_LETTERS: Final = "files"
 
 
-def source_of(settings: SourceSettings) -> Source:
+def source_of(settings: SourceSettings) -> "Source":
     """Return what reads the source of these settings."""
-    return SOURCES[settings.kind](settings)
+    connector: type[Source] = resolve_name(SOURCES[settings.kind].connector)
+    return connector(settings)
 
 
-def store_of(settings: LetterSettings) -> DeadLetterStore:
+def store_of(settings: LetterSettings) -> "DeadLetterStore":
     """Return what stores the dead letters of these settings."""
-    return DEAD_LETTERS[settings.kind](settings)
+    connector: type[DeadLetterStore] = resolve_name(DEAD_LETTERS[settings.kind].connector)
+    return connector(settings)

@@ -5,7 +5,7 @@ A source and a place of dead letters have two forms each: what its settings alon
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bytewax.inputs import FixedPartitionedSource
 
@@ -13,7 +13,6 @@ from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBy
 from connectors.finding import Finding
 from connectors.opening import BytesRead, Opening, PartitionProgress
 from connectors.sample import Sample
-from connectors.table import Broken, Draft, Table
 from flows.domain.event import Record
 from flows.domain.slice import Slice
 
@@ -26,32 +25,6 @@ class SetupError(Exception):
 
     Its text names the key and says what to do. Nothing is started.
     """
-
-
-class SourceSettings(Protocol):
-    """`[source]` of one kind, frozen."""
-
-    kind: ClassVar[str]
-
-
-class LetterSettings(Protocol):
-    """`[dead_letters]` of one kind, frozen."""
-
-    kind: ClassVar[str]
-
-
-class SourceTable(Protocol):
-    """`[source]` of one kind, as it is written."""
-
-    def settings(self, base: Path) -> SourceSettings:
-        """Return the settings; relative paths start at `base`."""
-
-
-class LetterTable(Protocol):
-    """`[dead_letters]` of one kind, as it is written."""
-
-    def settings(self, base: Path, source: SourceSettings) -> LetterSettings:
-        """Return the settings; what is not given may be the source's."""
 
 
 class OpenSource(Protocol):
@@ -106,16 +79,8 @@ class OpenSource(Protocol):
 class Source(Protocol):
     """A kind of source, with its settings. Nothing is asked over a network before it is told to."""
 
-    table: ClassVar[type[Table]]
-    own_keys: ClassVar[tuple[str, ...]]
-    """The keys that tell that this kind is meant where `kind` does not."""
-
     def __init__(self, settings: Any) -> None:
         """Take the settings of this kind."""
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield which rules between several keys a settings file breaks."""
 
     @property
     def title(self) -> str:
@@ -156,15 +121,8 @@ class Source(Protocol):
 class DeadLetterStore(Protocol):
     """A kind of place for dead letters, with its settings."""
 
-    table: ClassVar[type[Table]]
-    own_keys: ClassVar[tuple[str, ...]]
-
     def __init__(self, settings: Any) -> None:
         """Take the settings of this kind."""
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield which rules between several keys a settings file breaks."""
 
     @property
     def place(self) -> str:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
 
 from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBytes
 from connectors.files.check import source_findings
@@ -13,31 +12,23 @@ from connectors.files.dead_letters import FileLetterWriter
 from connectors.files.erase import erase_letters
 from connectors.files.intake import any_file
 from connectors.files.letter_reader import FileLetterReader, count_lines, file_ends
-from connectors.files.settings import FileDeadLetters, FileDeadLettersTable, FilesSource, FilesSourceTable
+from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.files.source import FilesInput
 from connectors.finding import Finding
 from connectors.opening import Opening
 from connectors.ports import LookAt
-from connectors.table import Broken, Draft, Table, no_rules
 from flows.domain.slice import Slice
 
 
 class ArchiveSource:
     """Archives of Amplitude's Export API. Implements `Source`."""
 
-    table: ClassVar[type[Table]] = FilesSourceTable
-    own_keys: ClassVar[tuple[str, ...]] = ("paths", "follow")
     unsliceable = "slices divide Kafka's partitions, files have none"
     read_anew = "the archives"
     out_of_reach = "archives: not in reach; with a new state directory they are read again"
 
     def __init__(self, settings: FilesSource) -> None:
         self._settings = settings
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield nothing: its keys are free of each other."""
-        return no_rules(draft)
 
     @property
     def title(self) -> str:
@@ -89,16 +80,8 @@ def _now_ms() -> int:
 class LetterFiles:
     """Dead letters in files. Implements `DeadLetterStore`."""
 
-    table: ClassVar[type[Table]] = FileDeadLettersTable
-    own_keys: ClassVar[tuple[str, ...]] = ("directory",)
-
     def __init__(self, settings: FileDeadLetters) -> None:
         self._directory = settings.directory
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield nothing: its keys are free of each other."""
-        return no_rules(draft)
 
     @property
     def place(self) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final, Literal
 
-from connectors.ports import SourceSettings
+from connectors.form import Form, SourceSettings
 from connectors.table import Table
 from connectors.values import Flag, Paths
 from connectors.values import Path as PathText
@@ -60,3 +60,7 @@ class FileDeadLettersTable(Table):
     def settings(self, base: Path, _: SourceSettings) -> FileDeadLetters:
         """Return them, with an absolute path."""
         return FileDeadLetters(base / self.directory)
+
+
+SOURCE: Final = Form(FilesSourceTable, own_keys=("paths", "follow"), connector="connectors.files.kind:ArchiveSource")
+DEAD_LETTERS: Final = Form(FileDeadLettersTable, own_keys=("directory",), connector="connectors.files.kind:LetterFiles")

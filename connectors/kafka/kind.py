@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
 
 from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBytes
 from connectors.finding import Finding
@@ -15,35 +14,23 @@ from connectors.kafka.open_topic import OpenTopic
 from connectors.kafka.probe import Probe, ProbeError, probe_dead_letters, probe_source
 from connectors.kafka.settings import (
     KafkaDeadLetters,
-    KafkaDeadLettersTable,
     KafkaSource,
-    KafkaSourceTable,
-    dead_letters_have_a_cluster,
-    properties_are_free,
 )
 from connectors.opening import Opening
 from connectors.ports import LookAt
 from connectors.secrets import SecretError, resolve_properties
-from connectors.table import Broken, Draft, Table
 from flows.domain.slice import ALL, Slice
 
 
 class TopicSource:
     """A topic with Amplitude's events. Implements `Source`."""
 
-    table: ClassVar[type[Table]] = KafkaSourceTable
-    own_keys: ClassVar[tuple[str, ...]] = ("topic", "bootstrap_servers")
     ends = False
     unsliceable = None
     read_anew = None
 
     def __init__(self, settings: KafkaSource) -> None:
         self._settings = settings
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield properties that are not free."""
-        return properties_are_free(draft, "source")
 
     @property
     def title(self) -> str:
@@ -81,18 +68,10 @@ class TopicSource:
 class LetterTopic:
     """Dead letters in a topic. Implements `DeadLetterStore`."""
 
-    table: ClassVar[type[Table]] = KafkaDeadLettersTable
-    own_keys: ClassVar[tuple[str, ...]] = ("topic", "bootstrap_servers")
     directories: Mapping[str, Path] = MappingProxyType({})
 
     def __init__(self, settings: KafkaDeadLetters) -> None:
         self._settings = settings
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield properties that are not free, and a cluster that is missing."""
-        yield from properties_are_free(draft, "dead_letters")
-        yield from dead_letters_have_a_cluster(draft)
 
     @property
     def place(self) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, cast
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr
 
-from connectors.ports import LetterSettings, SourceSettings
+from connectors.form import Form, LetterSettings, SourceSettings
 from connectors.table import NOT_SHOWN, Broken, Draft, Table
 from connectors.values import HOST, REFERENCE, Expects, Name, choice, number, text
 
@@ -217,3 +217,22 @@ def dead_letters_have_a_cluster(draft: Draft) -> Iterator[Broken]:
             where,
             f"found {draft.found(topic, where)}; expected another topic than the source's; name one for dead letters",
         )
+
+
+def _letters_are_right(draft: Draft) -> Iterator[Broken]:
+    yield from properties_are_free(draft, "dead_letters")
+    yield from dead_letters_have_a_cluster(draft)
+
+
+SOURCE: Final = Form(
+    KafkaSourceTable,
+    own_keys=("topic", "bootstrap_servers"),
+    connector="connectors.kafka.kind:TopicSource",
+    broken=lambda draft: properties_are_free(draft, "source"),
+)
+DEAD_LETTERS: Final = Form(
+    KafkaDeadLettersTable,
+    own_keys=("topic", "bootstrap_servers"),
+    connector="connectors.kafka.kind:LetterTopic",
+    broken=_letters_are_right,
+)

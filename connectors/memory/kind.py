@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
 
 from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBytes
 from connectors.finding import Finding, Mark, count
@@ -13,7 +12,6 @@ from connectors.memory.source import MemoryInput
 from connectors.opening import Opening
 from connectors.ports import LookAt
 from connectors.sample import SAMPLE_RECORDS, sample_of
-from connectors.table import Broken, Draft, Table, no_rules
 from flows.domain.event import Record
 from flows.domain.slice import Slice
 
@@ -21,8 +19,6 @@ from flows.domain.slice import Slice
 class SourceInMemory:
     """Values in memory. Implements `Source`."""
 
-    table: ClassVar[type[Table]] = Table
-    own_keys: ClassVar[tuple[str, ...]] = ()
     ends = True
     unsliceable = "slices divide partitions, and a source in memory has one"
     read_anew = "all values"
@@ -30,11 +26,6 @@ class SourceInMemory:
 
     def __init__(self, settings: MemorySource) -> None:
         self._settings = settings
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield nothing."""
-        return no_rules(draft)
 
     @property
     def title(self) -> str:
@@ -69,18 +60,11 @@ class SourceInMemory:
 class LettersInMemory:
     """Dead letters in memory. Implements `DeadLetterStore`."""
 
-    table: ClassVar[type[Table]] = Table
-    own_keys: ClassVar[tuple[str, ...]] = ()
     place = title = identity = "memory"
     directories: Mapping[str, Path] = MappingProxyType({})
 
     def __init__(self, settings: MemoryDeadLetters) -> None:
         self._settings = settings
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield nothing."""
-        return no_rules(draft)
 
     def obstacles(self) -> Iterator[str]:
         """Yield nothing."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from connectors.delivery.settings import DeliveryTable
-from connectors.ports import LetterSettings, SourceSettings
+from connectors.form import LetterSettings, SourceSettings
 from connectors.secrets import SecretRef
 from flows.domain.sync import Sync
 from flows.settings.identity import IdentityTable

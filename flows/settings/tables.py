@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from connectors.delivery.settings import DeliveryTable
+from connectors.form import Form, LetterTable, SourceTable
 from connectors.kinds import DEAD_LETTERS, DEFAULT_DEAD_LETTERS, SOURCES
-from connectors.ports import DeadLetterStore, LetterTable, Source, SourceTable
 from connectors.state.layout import slice_directory
 from connectors.table import Table
 from connectors.values import FilePath, Flag, Hint, Host, choice, whole
@@ -66,15 +66,12 @@ class HealthTable(Table):
         return self.port + slice_index if self.port and self.add_slice_to_port else self.port
 
 
-Kinds = Mapping[str, type[Source]] | Mapping[str, type[DeadLetterStore]]
-
-
-def _union(table: str, kinds: Kinds) -> Any:
+def _union(table: str, kinds: Mapping[str, Form]) -> Any:
     """Return the type of a table that has a form for each kind."""
     return Union[tuple(Annotated[each.table, Tag(f"<{table} {kind}>")] for kind, each in kinds.items())]  # noqa: UP007
 
 
-def _tag(table: str, kinds: Kinds, otherwise: str) -> Discriminator:
+def _tag(table: str, kinds: Mapping[str, Form], otherwise: str) -> Discriminator:
     """Return what tells which form is meant: all its problems are seen even if `kind` is misspelt or missing."""
     forms = {key: kind for kind, each in kinds.items() for key in each.own_keys}
 

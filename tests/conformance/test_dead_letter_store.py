@@ -9,7 +9,7 @@ import pytest
 
 from connectors.dead_letters import StoredLetter, headers, parse
 from connectors.finding import Mark
-from connectors.kinds import DEAD_LETTERS
+from connectors.kinds import DEAD_LETTERS, store_of
 from connectors.memory.kind import LettersInMemory
 from connectors.memory.settings import MemoryDeadLetters, MemorySource
 from connectors.ports import DeadLetterStore
@@ -43,7 +43,7 @@ LETTERS = [letter(0), letter(1, b"\xff\x00", b"\xfe"), letter(2, "ü".encode(), 
 
 def _store(kind: str, table: dict[str, Any], base: Path) -> DeadLetterStore:
     written: Any = DEAD_LETTERS[kind].table.model_validate({"kind": kind, **table})
-    return DEAD_LETTERS[kind](written.settings(base, MemorySource(())))
+    return store_of(written.settings(base, MemorySource(())))
 
 
 def _memory(tmp_path: Path, request: pytest.FixtureRequest) -> DeadLetterStore:

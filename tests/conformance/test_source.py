@@ -11,12 +11,12 @@ from confluent_kafka import Producer
 
 from connectors.finding import Mark
 from connectors.hearing import Hearing
-from connectors.kinds import SOURCES
+from connectors.kinds import SOURCES, source_of
 from connectors.memory.kind import SourceInMemory
 from connectors.memory.settings import MemorySource
 from connectors.opening import Opening, Stored
 from connectors.pace import Pace
-from connectors.ports import OpenSource, Source, SourceTable
+from connectors.ports import OpenSource, Source
 from connectors.shutdown import Shutdown
 from flows.domain.event import Position, Record
 from flows.domain.ledger import Ledger
@@ -97,8 +97,7 @@ def _values(batches: Iterator[list[Record]]) -> list[bytes | None]:
 def _source(kind: str, table: dict[str, Any], base: Path) -> Source:
     """Return the source as a settings file with this table has it."""
     found: Any = SOURCES[kind].table.model_validate({"kind": kind, **table})
-    written: SourceTable = found
-    return SOURCES[kind](written.settings(base))
+    return source_of(found.settings(base))
 
 
 def _memory(tmp_path: Path, request: pytest.FixtureRequest) -> Kind:

@@ -7,7 +7,7 @@ python -m tests.conformance.toy_kind stream   the stream, sending nothing
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal, cast
 
 import orjson
 from bytewax.testing import run_main
@@ -15,6 +15,7 @@ from bytewax.testing import run_main
 from connectors import kinds
 from connectors.delivery.engines import open as engines
 from connectors.delivery.engines.in_memory import InMemoryEngine
+from connectors.form import Form
 from connectors.memory.kind import SourceInMemory
 from connectors.memory.settings import MemorySource
 from connectors.memory.source import MemoryInput
@@ -53,15 +54,6 @@ def _event(number: int) -> bytes:
 class ToySource(SourceInMemory):
     """Implements `Source`."""
 
-    table: ClassVar[type[Table]] = ToyTable
-    own_keys: ClassVar[tuple[str, ...]] = ("event_count",)
-
-    @staticmethod
-    def broken(draft: Draft) -> Iterator[Broken]:
-        """Yield that thirteen is none."""
-        if draft.table("source").get("event_count") == 13:
-            yield ("source", "event_count"), "found 13; expected luck; write another"
-
     def open(self, opening: Opening) -> MemoryInput:
         """Refuse twelve."""
         if len(self._settings.values) == 12:
@@ -69,8 +61,16 @@ class ToySource(SourceInMemory):
         return super().open(opening)
 
 
+def _thirteen_is_none(draft: Draft) -> Iterator[Broken]:
+    if draft.table("source").get("event_count") == 13:
+        yield ("source", "event_count"), "found 13; expected luck; write another"
+
+
+SOURCE = Form(ToyTable, ("event_count",), "tests.conformance.toy_kind:ToySource", _thirteen_is_none)
+
+
 def _add_row() -> None:
-    cast("dict[str, Any]", kinds.SOURCES)["toy"] = ToySource
+    cast("dict[str, Form]", kinds.SOURCES)["toy"] = SOURCE
 
 
 def _stream() -> None:

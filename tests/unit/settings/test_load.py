@@ -1,5 +1,7 @@
 """What a good stream.toml becomes."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -243,3 +245,11 @@ def test_every_sync_keeps_its_place_and_only_enabled_ones_count() -> None:
     settings = parse(KAFKA + SYNC + ALL + second + third, HERE)
     assert [each.name for each in settings.syncs] == ["production", "second", "third"]
     assert [each.name for each in settings.enabled_syncs] == ["production", "third"]
+
+
+def test_settings_are_read_without_the_libraries_of_outside_systems() -> None:
+    """A command that only reads the settings, such as `status`, starts without what Kafka and the engine need."""
+    heavy = "bytewax", "confluent_kafka", "pycurl", "aiohttp"
+    script = f"import sys, flows.settings; print(*(each for each in {heavy} if each in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""
