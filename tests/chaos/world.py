@@ -159,7 +159,8 @@ class World:
             len(self.killed_at_s) * (MAX_IN_FLIGHT + UNWRITTEN_ANSWERS) if copies_allowed is None else copies_allowed
         )
         assert fired > 0, "the fault did not fire"
-        assert not verdict.problems(copies_allowed=bound, letters_allowed=letters_allowed)
+        found = verdict.problems(copies_allowed=bound, letters_allowed=letters_allowed)
+        assert not found, found
         return verdict
 
     def judge(self, fired: int, note: str = "") -> Verdict:
