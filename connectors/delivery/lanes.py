@@ -27,7 +27,10 @@ class Lanes:
         settings: DeliveryTable,
         syncs: Mapping[str, LaneSecrets],
         part: Slice = ALL,
+        paused: frozenset[str] = frozenset(),
     ) -> None:
+        self.paused = paused
+        """The syncs that nothing is sent for, because the settings say so: from the first round of the sender on."""
         self._settings = settings
         self._syncs = syncs
         self._part = part

@@ -59,7 +59,6 @@ class Sender:
         self._outbox = outbox
         self._engine = engine
         self._beat = beat
-        self._paused: frozenset[str] = frozenset()
         self._turn = 0
         """Which lane begins: the one after that which was sent from last."""
         self._active = ActiveClock()
@@ -82,13 +81,13 @@ class Sender:
 
         What is under way comes to its end. Any thread may call it; the sender's follows at its next round.
         """
-        self._paused = frozenset(syncs)
+        self._lanes.paused = frozenset(syncs)
         self._engine.wake()
 
     @property
     def paused(self) -> frozenset[str]:
         """The syncs that nothing is sent for, because the settings say so."""
-        return self._paused
+        return self._lanes.paused
 
     @property
     def circuits(self) -> dict[str, Circuit]:
@@ -183,7 +182,7 @@ class Sender:
             lane.waiting.append(in_flight)
 
     def _note_pauses(self) -> None:
-        paused = self._paused
+        paused = self._lanes.paused
         for lane in self._lanes.by_name.values():
             is_paused = lane.sync in paused
             if lane.is_paused and not is_paused:

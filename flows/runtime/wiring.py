@@ -163,7 +163,7 @@ class Delivering:
         dead_letter_queue = DeadLetterQueue(self._outbox, store_of(self._settings.dead_letters).writer())
         sender = Sender(
             delivery,
-            Lanes(delivery, secrets, self._part),
+            Lanes(delivery, secrets, self._part, self._settings.paused_syncs),
             self._outbox,
             self.parts.tally,
             open_engine(delivery),
@@ -171,7 +171,6 @@ class Delivering:
             self._lane_share(),
             self.parts.heartbeat.sender,
         )
-        sender.pause(self._settings.paused_syncs)
         self._say_paused()
         self.parts.sender, self.parts.dead_letter_queue = sender, dead_letter_queue
         drain = Drain(

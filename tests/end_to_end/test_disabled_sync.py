@@ -23,7 +23,7 @@ def other(name: str = "other", **more: Any) -> Table:
 
 
 def configure(scene: Scene, *others: Table) -> None:
-    scene.configure(KEPT, *others, delivery={"max_pending": 100, "drain_seconds": 1, "timeout_seconds": 1})
+    scene.configure(KEPT, *others, delivery={"max_pending": 100, "drain_seconds": 3, "timeout_seconds": 5})
 
 
 def produce(scene: Scene) -> None:

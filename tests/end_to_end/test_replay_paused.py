@@ -72,7 +72,7 @@ def test_what_an_interrupted_replay_had_taken_waits_for_a_sync_that_is_paused_no
         assert "Stopped:" in run.output
         sandbox.set_faults({})
         run = _replay(stream, sandbox, paused=True)
-        assert run.wait() == 1, run.log
+        assert run.wait() == 1, (run.log, run.output)
         assert "Paused:" in run.output
         assert "take paused = true out of it" in run.output
         assert run.summary["syncs"]["other"]["pending"] == 1

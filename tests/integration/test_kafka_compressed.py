@@ -18,7 +18,7 @@ _PROGRAM = """
 import os, sys, time
 from confluent_kafka import Consumer, TopicPartition
 from connectors.kafka.properties import consumer_properties
-from flows.settings.model import KafkaSource
+from connectors.kafka.settings import KafkaSource
 
 address, topic = sys.argv[1:]
 def peak_kb():  # ru_maxrss would begin with what the process took that has started this one
