@@ -95,7 +95,7 @@ def test_what_answers_in_appsflyers_place_pauses_the_app_and_costs_no_event(
         try:
             numbers = submitter.send(*map(str, range(20)))
             sandbox.wait_until(lambda summary: summary["requests"] >= 21)  # probes are among them
-            assert submitter.sender.circuits == {LANE: Circuit.PAUSED}
+            submitter.wait_for(lambda: submitter.sender.circuits == {LANE: Circuit.PAUSED})
             assert (submitter.delivered, submitter.letters) == ([], [])
             sandbox.set_faults({})
             submitter.wait_for(lambda: sorted(submitter.delivered) == numbers)
