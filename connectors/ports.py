@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from bytewax.inputs import FixedPartitionedSource
 
 from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBytes
+from connectors.event_writer import EventWriter
 from connectors.finding import Finding
 from connectors.opening import BytesRead, Opening, PartitionProgress
 from connectors.sample import Sample
@@ -116,6 +117,12 @@ class Source(Protocol):
 
     def open(self, opening: Opening) -> OpenSource:
         """Open it."""
+
+    def writer(self) -> EventWriter | None:
+        """Open it for events that are taken in; None where none can be added.
+
+        Raises SetupError, and SecretError where the secret of a setting is missing.
+        """
 
 
 class DeadLetterStore(Protocol):

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from stat import S_ISREG
 from typing import Final, Literal
 
@@ -19,6 +20,12 @@ class SecretRef:
     def __str__(self) -> str:
         """Print as it is written in the file."""
         return f"{self.kind}:{self.place}"
+
+
+def reference(base: Path, text: str) -> SecretRef:
+    """Return the place that `env:NAME` or `file:PATH` names; a relative path starts at `base`."""
+    kind, _, place = text.partition(":")
+    return SecretRef("env", place) if kind == "env" else SecretRef("file", str(base / place))
 
 
 _LARGEST_BYTES: Final = 65_536

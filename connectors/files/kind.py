@@ -72,6 +72,9 @@ class ArchiveSource:
             opening.fates,
         )
 
+    def writer(self) -> None:
+        """Return None: archives are written by Amplitude."""
+
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000

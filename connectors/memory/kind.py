@@ -56,6 +56,9 @@ class SourceInMemory:
         """Open it."""
         return MemoryInput(self._settings, opening)
 
+    def writer(self) -> None:
+        """Return None: values are there from the beginning."""
+
 
 class LettersInMemory:
     """Dead letters in memory. Implements `DeadLetterStore`."""

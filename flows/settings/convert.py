@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.appsflyer.mapped import READ_ALONE
-from connectors.secrets import SecretRef
+from connectors.secrets import reference
 from connectors.table import Table
 from flows.domain.sync import ALL_EVENTS, Condition, Operator, PropertyRules, Selection, Sync
 from flows.settings import sync_tables, tables
@@ -26,6 +26,7 @@ def convert(path: Path, file: tables.StreamFile) -> Settings:
         state=file.state,
         syncs=tuple(_sync_settings(base, each) for each in file.sync),
         health=file.health,
+        collector=None if file.collector is None else file.collector.settings(base),
     )
 
 
@@ -35,15 +36,10 @@ def _paths(given: str | list[str]) -> tuple[str, ...]:
 
 def _sync_settings(base: Path, table: sync_tables.SyncTable) -> SyncSettings:
     key_kind, places = ("s2s_key", table.s2s_key) if table.s2s_key is not None else ("dev_key", table.dev_key)
-    keys = tuple(_secret(base, each) for each in _paths(places or []))
+    keys = tuple(reference(base, each) for each in _paths(places or []))
     return SyncSettings(
         _sync(table), table.enabled, keys, "s2s_key" if key_kind == "s2s_key" else "dev_key", table.paused
     )
-
-
-def _secret(base: Path, reference: str) -> SecretRef:
-    kind, _, place = reference.partition(":")
-    return SecretRef("env", place) if kind == "env" else SecretRef("file", str(base / place))
 
 
 def _sync(table: sync_tables.SyncTable) -> Sync:

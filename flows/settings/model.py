@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from connectors.collector.settings import CollectorSettings
 from connectors.delivery.settings import DeliveryTable
 from connectors.form import LetterSettings, SourceSettings
 from connectors.secrets import SecretRef
@@ -44,6 +45,8 @@ class Settings:
     state: StateTable
     syncs: tuple[SyncSettings, ...]
     health: HealthTable = field(default_factory=HealthTable)
+    collector: CollectorSettings | None = None
+    """None where the file has no `[collector]`."""
 
     @property
     def enabled_syncs(self) -> tuple[Sync, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from connectors.collector import settings as collector
 from connectors.kinds import DEAD_LETTERS, SOURCES
 from connectors.table import Broken, Location
 from flows.domain.sync import Operator
@@ -102,6 +103,13 @@ def _conditions_have_one_operator(draft: SettingsDraft) -> Iterator[Broken]:
                 yield where, f'no operator; {expected}; add for example is = ["pro"]'
 
 
+def _there_is_a_sync(draft: SettingsDraft) -> Iterator[Broken]:
+    if "collector" not in draft.document and not draft.has((), draft.document, "sync"):
+        is_missing = "sync" not in draft.document
+        expected = "expected at least one sync; write [[sync]] with a name, an app id, a key and its events"
+        yield ("sync",), f"{'missing' if is_missing else 'found an empty list'}; {expected}"
+
+
 def _waiting_is_shorter_than_remembering(draft: SettingsDraft) -> Iterator[Broken]:
     identity, defaults = draft.table("identity"), IdentityTable()
     days = identity.get("remember_days", defaults.remember_days)
@@ -135,6 +143,8 @@ _RULES: Final[tuple[Callable[[SettingsDraft], Iterator[Broken]], ...]] = (
     _sync_has_one_kind_of_key,
     _sync_says_which_events,
     _conditions_have_one_operator,
+    _there_is_a_sync,
+    collector.broken,
     *(kind.broken for kinds in (SOURCES, DEAD_LETTERS) for kind in kinds.values()),
     _waiting_is_shorter_than_remembering,
     _platform_names_are_unique,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from connectors.collector.settings import CollectorTable
 from connectors.delivery.settings import DeliveryTable
 from connectors.form import Form, LetterTable, SourceTable
 from connectors.kinds import DEAD_LETTERS, DEFAULT_DEAD_LETTERS, SOURCES
@@ -129,12 +130,13 @@ class StreamFile(Table):
     """Where the stream keeps its progress and its users."""
     health: HealthTable = Field(default_factory=HealthTable)
     """Where the stream serves /livez, /readyz, /status and /metrics."""
+    collector: CollectorTable | None = None
+    """Where Amplitude's clients send their events to; without it, nothing listens."""
     sync: Annotated[
         list[SyncTable],
-        Field(min_length=1),
         Hint("at least one sync", "write [[sync]] with a name, an app id, a key and its events"),
-    ]
-    """Which events go to which AppsFlyer apps; at least one."""
+    ] = Field(default_factory=list)
+    """Which events go to which AppsFlyer apps; at least one, except where a collector takes events that wait for it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from connectors.collector.settings import CollectorTable
 from connectors.delivery.settings import DeliveryTable
 from connectors.kafka.settings import OWNED_PROPERTIES
 from connectors.kinds import DEAD_LETTERS, SOURCES
@@ -119,6 +120,7 @@ SECTIONS: Final = (
     _Section('`[dead_letters]`, `kind = "kafka"`', DEAD_LETTERS["kafka"].table),
     _Section("`[state]`", tables.StateTable),
     _Section("`[health]`", tables.HealthTable),
+    _Section("`[collector]`", CollectorTable),
     _Section("`[[sync]]`", sync_tables.SyncTable),
     _Section("`properties` of a `[[sync]]`", sync_tables.PropertyTable, _PROPERTIES),
     _Section("`[sync.fields]`", sync_tables.FieldsTable, _FIELDS),
@@ -133,6 +135,9 @@ _RULES: Final = """\
 - Each sync has a name of its own, an app id (or both), exactly one of `s2s_key` and `dev_key`, and either
   `events = "all"` or `[[sync.event]]` tables.
 - A condition has exactly one operator.
+- There is at least one sync, except where there is a `[collector]`: then events are taken and wait for it.
+- A `[collector]` on an address that other machines reach names its `api_keys` or `webhook_tokens`.
+- `certificate_file` and `key_file` are given together.
 - `hold_seconds` and `settle_seconds` are shorter than `remember_days`.
 - A name is under one platform of `[identity.platforms]` only.
 - Dead letters in Kafka have another topic than the source. If the source is not Kafka, they need `bootstrap_servers`.

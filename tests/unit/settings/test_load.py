@@ -253,3 +253,35 @@ def test_settings_are_read_without_the_libraries_of_outside_systems() -> None:
     script = f"import sys, flows.settings; print(*(each for each in {heavy} if each in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == ""
+
+
+COLLECTOR = FILES + "[collector]\n"
+
+
+def test_a_collector_needs_no_sync_because_its_events_wait_for_one() -> None:
+    settings = parse(
+        COLLECTOR + 'api_keys = ["env:A", "file:keys/b"]\ntrusted_proxies = ["10.0.0.0/8"]\n', Path("/base/stream.toml")
+    )
+    assert settings.syncs == ()
+    collector = settings.collector
+    assert collector is not None
+    assert collector.api_keys == (SecretRef("env", "A"), SecretRef("file", "/base/keys/b"))
+    assert (collector.host, collector.port, collector.trusted_proxies) == ("127.0.0.1", 8080, ("10.0.0.0/8",))
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('host = "0.0.0.0"', "collector.api_keys: missing; expected the API keys whose events are taken"),
+        ('certificate_file = "c.pem"', "collector.key_file: missing; expected a path beside certificate_file"),
+        ('trusted_proxies = ["10.0.0.1/8"]', "collector.trusted_proxies[1]: found"),
+        ('paths = ["collect"]', "collector.paths: found"),
+        ('api_keys = ["0123456789abcdef0123456789abcdef"]', "collector.api_keys: found"),
+    ],
+)
+def test_what_a_collector_cannot_be_is_refused(lines: str, problem: str) -> None:
+    """Whatever is no place of a secret may be the secret itself, and is not shown."""
+    with pytest.raises(SettingsError) as error:
+        parse(COLLECTOR + lines, Path("stream.toml"))
+    assert problem in str(error.value)
+    assert "0123456789abcdef" not in str(error.value)

@@ -1,0 +1,1 @@
+"""The collector: Amplitude's clients send their events here."""
