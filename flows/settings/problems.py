@@ -14,7 +14,7 @@ from flows.refusal import Refusal
 _LONGEST_SHOWN: Final = 60
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET_KEYS: Final = frozenset(
-    {"s2s_key", "dev_key", "api_keys", "webhook_tokens", "api_key", "secret_key", "api_token"}
+    {"s2s_key", "dev_key", "proxy", "api_keys", "webhook_tokens", "api_key", "secret_key", "api_token"}
 )
 _WITH_PROPERTIES: Final = frozenset({"source", "dead_letters"})
 _WITH_PASSWORD: Final = re.compile(r"^[^/]*//[^/]*@")
