@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from connectors.kafka.cluster import Cluster, available, committed, notes, topic_id
-from connectors.kafka.consumer import check_properties
 from connectors.kafka.errors import KafkaSetupError
 from connectors.kafka.note import CommitMetadata
 from connectors.kafka.offsets import Available
+from connectors.kafka.properties import check_properties
 from connectors.kafka.settings import KafkaSource
-from connectors.limited_log import Clock, LimitedLog
+from connectors.limited_log import LimitedLog
 from connectors.secrets import resolve_properties
 from connectors.shutdown import Shutdown
 from flows.domain.slice import Slice
@@ -41,9 +41,7 @@ class FoundTopic(NamedTuple):
         return None if answers is None else notes(answers)
 
 
-def find_topic(
-    settings: KafkaSource, part: Slice, shutdown: Shutdown, log: LimitedLog, clock: Clock
-) -> FoundTopic | None:
+def find_topic(settings: KafkaSource, part: Slice, shutdown: Shutdown, log: LimitedLog) -> FoundTopic | None:
     """Ask for it; wait for as long as no broker can be reached. None if a stop was requested meanwhile.
 
     Raises:
@@ -52,7 +50,7 @@ def find_topic(
     """
     secret = replace(settings, properties=tuple(resolve_properties(settings.properties).items()))
     check_properties(secret)
-    cluster = Cluster(secret, log, clock)
+    cluster = Cluster(secret, log)
     topics = cluster.answers(cluster.ask_partitions, shutdown)
     if topics is None:
         return None

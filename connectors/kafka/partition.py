@@ -8,58 +8,44 @@ import structlog
 from bytewax.inputs import StatefulSourcePartition
 
 from connectors.kafka.consumer import SharedConsumer
-from connectors.kafka.kept import Origin
-from connectors.kafka.note import FinalAbove
 from connectors.kafka.position import ResumePosition, StoredPosition
-from connectors.pace import AT_ONCE, LONGEST_SECONDS, Pace
-from connectors.shutdown import Shutdown
+from connectors.kafka.read_rules import ReadRules
+from connectors.kafka.starts import Start
+from connectors.kafka.topic_reader import TopicReader
+from connectors.pace import AT_ONCE, LONGEST_SECONDS
 from flows.domain.event import Record
 
 _CONFIRMING_SECONDS: Final = 0.001
 """What was fetched is at hand, and waits for one answer of Kafka's."""
 
-ReadFrom = StoredPosition
 
+class KafkaPartition(StatefulSourcePartition[Record, StoredPosition]):
+    """One Kafka partition. Its snapshot says where to go on.
 
-class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
-    """One Kafka partition. Its snapshot says where to go on."""
+    It ends at the offset that the rules name. Damage before that ends it, too, once it has lasted: who waits for that
+    end would wait for ever.
+    """
 
     def __init__(
         self,
         consumer: SharedConsumer,
-        partition: int,
-        offset: int,
-        *,
-        shutdown: Shutdown,
+        start: Start,
+        reader: TopicReader,
+        rules: ReadRules,
         on_close: Callable[[int], None],
-        warm_up_until: int = 0,
-        is_decided: bool = True,
-        final_up_to: Callable[[], int | None] | None = None,
-        until: int | None = None,
-        origin: Origin | None = None,
-        final: FinalAbove | None = None,
-        pace: Pace | None = None,
     ) -> None:
-        """Records below `warm_up_until` only teach; it is told when it gets there. It ends at `until`.
-
-        Damage before `until` ends it, too, once it has lasted: who waits for that end would wait for ever.
-
-        With `final_up_to`, which returns the lowest offset that is not final, snapshots do not go beyond that.
-        """
-        self._final_up_to = final_up_to
-        self._until = until
-        self._origin = origin
-        self._final = final
-        self._warm_up_until = warm_up_until
-        self._is_decided = is_decided
         self._consumer = consumer
-        self._partition = partition
-        self._next_offset = offset
-        self._shutdown = shutdown
+        self._partition = start.partition
+        self._source = start.source
+        self._is_decided = start.is_decided
+        self._next_offset, self._warm_up_until, self._origin, self._final = start.position
+        self._watermark = reader.watermark if rules.rereads else None
+        self._until = rules.until.get(start.partition)
+        self._shutdown = reader.shutdown
+        self._pace = reader.pace
         self._on_close = on_close
-        self._pace = pace or Pace()
         self.unreadable: str | None = None
-        """Why it has ended before `until`: what is wrong with it, and what to do."""
+        """Why it has ended before its end: what is wrong with it, and what to do."""
         self.last_record_ms: int | None = None
         """Kafka's timestamp of the last record, in ms since the epoch."""
 
@@ -103,12 +89,12 @@ class KafkaPartition(StatefulSourcePartition[Record, ReadFrom]):
         """Return that it is to be asked at once: it rests by itself, by a steady clock."""
         return AT_ONCE
 
-    def snapshot(self) -> ReadFrom:
-        """Return where to go on."""
+    def snapshot(self) -> StoredPosition:
+        """Return where to go on; for a reader that rereads, not beyond what is final."""
         if not self._is_decided:
             return None
-        if self._final_up_to is not None:
-            final = self._final_up_to()
+        if self._watermark is not None:
+            final = self._watermark(self._source, self._partition)
             return self._next_offset if final is None else min(final, self._next_offset)
         if self._final is not None and self._next_offset >= self._final.until:
             self._final = None

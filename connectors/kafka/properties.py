@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from connectors.kafka.errors import KafkaSetupError
+from confluent_kafka import Consumer, KafkaException
+
+from connectors.kafka.errors import KafkaSetupError, reason_of
 from connectors.kafka.log import Scrub
 from connectors.kafka.settings import KafkaSource
 
@@ -91,6 +93,20 @@ def consumer_properties(settings: KafkaSource) -> dict[str, str]:
         "bootstrap.servers": settings.bootstrap_servers,
         "group.id": settings.group_id,
     }
+
+
+def check_properties(settings: KafkaSource) -> None:
+    """Let librdkafka look at the properties, before any broker has to answer.
+
+    Raises:
+        KafkaSetupError: it refuses one, or the stream needs one for itself.
+    """
+    properties = consumer_properties(settings)
+    try:
+        Consumer(properties).close()
+    except KafkaException as error:
+        text = scrubber(settings.properties)(reason_of(error).str())
+        raise KafkaSetupError(f"source.properties: {text}") from None
 
 
 def connection_properties(bootstrap_servers: str, properties: Properties) -> dict[str, str]:

@@ -9,6 +9,7 @@ from confluent_kafka import Producer
 
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput
+from connectors.kafka.topic_reader import TopicReader
 from connectors.shutdown import Shutdown
 
 pytestmark = pytest.mark.kafka
@@ -62,7 +63,7 @@ def test_a_batch_of_zstd_that_unpacks_to_too_much_stops_its_partition_and_says_w
 ) -> None:
     _write(kafka, topic, *[b" " * 900_000] * 90)
     settings = KafkaSource(kafka, topic, f"group-of-{topic}", start="earliest")
-    source = KafkaInput(settings, lambda: 1000, lambda *_: None, Shutdown())
+    source = KafkaInput(settings, TopicReader(lambda: 1000, lambda *_: None, Shutdown()))
     part = next(source.build_part("source", each, None) for each in source.list_parts() if each.endswith("/0"))
     while not source.damaged:
         assert part.next_batch() == []

@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from structlog.testing import CapturingLogger
 
-from connectors.kafka import cluster, consumer
-from connectors.kafka.consumer import Intervals
+from connectors.kafka import cluster, presence, read_ahead
 from connectors.kafka.errors import KafkaSetupError, OffsetsGoneError, StoppedWhileWaitingError
 from connectors.kafka.partition import KafkaPartition
+from connectors.kafka.read_rules import Intervals, ReadRules
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput
+from connectors.kafka.topic_reader import TopicReader
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 from flows.domain.slice import ALL, Slice
@@ -34,7 +35,7 @@ from tests.fixtures.kafka_local import LocalKafka
 
 pytestmark = pytest.mark.kafka
 
-FAST = Intervals(chores=0.02, commit=0.05, watch_partitions=0.1)
+FAST = ReadRules(Intervals(chores=0.02, commit=0.05, watch_partitions=0.1))
 NOBODY_LISTENS = "127.0.0.1:9"
 PASSWORD = (("sasl.mechanism", "PLAIN"), ("sasl.username", "user"), ("sasl.password", "hunter2-secret"))
 
@@ -70,12 +71,14 @@ def open_source() -> Iterator[Callable[..., KafkaInput]]:
         begun_anew = settings.pop("begun_anew", lambda *_: None)
         source = KafkaInput(
             KafkaSource(bootstrap_servers=address, topic=topic, group_id=f"group-of-{topic}", **settings),
-            lambda: 1000,
-            lambda _topic, partition: committed if partition == 0 else None,
-            shutdown or Shutdown(),
+            TopicReader(
+                lambda: 1000,
+                lambda _topic, partition: committed if partition == 0 else None,
+                shutdown or Shutdown(),
+                begun_anew=begun_anew,
+            ),
             part,
-            intervals=FAST,
-            begun_anew=begun_anew,
+            rules=FAST,
         )
         made.append(source)
         return source
@@ -377,14 +380,14 @@ def test_who_has_all_that_fits_and_waits_for_the_topics_id_says_that_kafka_is_go
     partition = begin(open_source(own_kafka.address, "t", committed=0))
     assert len(read(partition, 10)) == 10
     monkeypatch.setattr(cluster, "REQUEST_SECONDS", 1.0)
-    monkeypatch.setattr(consumer, "SILENCE_SECONDS", -1.0)  # the topic is to be confirmed after each record
+    monkeypatch.setattr(presence, "SILENCE_SECONDS", -1.0)  # the topic is to be confirmed after each record
     fill(own_kafka.address, "t", 10)
     until = time.monotonic() + 60
     while not partition._consumer.is_confirming and time.monotonic() < until:
         partition.next_batch()
     assert partition._consumer.is_confirming
     own_kafka.kill()
-    monkeypatch.setattr(consumer, "READ_AHEAD_RECORDS", 0)
+    monkeypatch.setattr(read_ahead, "READ_AHEAD_RECORDS", 0)
     until = time.monotonic() + 60
     while not lines.of("waiting for kafka") and time.monotonic() < until:
         read(partition, 1, seconds=0.1)

@@ -3,9 +3,9 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -15,13 +15,14 @@ from structlog.testing import capture_logs
 
 from connectors.kafka import damage
 from connectors.kafka.claim import Claim
-from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import GroupInUseError
 from connectors.kafka.kept import Kept
 from connectors.kafka.note import CommitMetadata
 from connectors.kafka.partition import KafkaPartition
+from connectors.kafka.read_rules import Intervals, ReadRules
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput
+from connectors.kafka.topic_reader import TopicReader
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 from tests.fixtures.kafka_local import LocalKafka, made
@@ -71,9 +72,12 @@ def opened() -> Iterator[list[KafkaInput]]:
         each.close()
 
 
-def source_of(address: str, topic: str, **arguments: Any) -> KafkaInput:
+def source_of(
+    address: str, topic: str, claim: Claim | None = None, until: Mapping[int, int] | None = None
+) -> KafkaInput:
     settings = KafkaSource(bootstrap_servers=address, topic=topic, group_id=f"group-of-{topic}", start="earliest")
-    return KafkaInput(settings, lambda: 1000, lambda *_: None, Shutdown(), intervals=FAST, **arguments)
+    rules = ReadRules(FAST, until=until or {})
+    return KafkaInput(settings, TopicReader(lambda: 1000, lambda *_: None, Shutdown()), claim=claim, rules=rules)
 
 
 def read(part: KafkaPartition, until: Callable[[], bool], seconds: float = 30) -> list[Record]:

@@ -15,9 +15,10 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import TestingSink, cluster_main, run_main
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from connectors.kafka.consumer import Intervals
+from connectors.kafka.read_rules import Intervals, ReadRules
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.source import KafkaInput
+from connectors.kafka.topic_reader import TopicReader
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
 from flows.domain.slice import ALL, Slice
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.kafka
 MakeTopic = Callable[..., str]
 Watermark = Callable[[str, int], int | None]
 
-FAST = Intervals(chores=0.02, commit=0.05, watch_partitions=0.1)
+FAST = ReadRules(Intervals(chores=0.02, commit=0.05, watch_partitions=0.1))
 
 
 def no_watermark(_topic: str, _partition: int) -> int | None:
@@ -79,7 +80,7 @@ class Reader:
         """Return everything that came until the stop, which `limit` records ask for."""
         shutdown = self.shutdown = Shutdown()
         self.watchdog(shutdown)
-        source = KafkaInput(self.settings, room, watermark, shutdown, part, intervals=FAST)
+        source = KafkaInput(self.settings, TopicReader(room, watermark, shutdown), part, rules=FAST)
         out: list[Record] = []
 
         def note(record: Record) -> Record:

@@ -10,15 +10,16 @@ import structlog
 
 from connectors.delivery.settings import DeliveryTable
 from connectors.kafka.claim import Claim
-from connectors.kafka.consumer import Intervals
 from connectors.kafka.errors import KafkaSourceError
 from connectors.kafka.hand_over import HandOver
 from connectors.kafka.kept import IfOlder, Kept
 from connectors.kafka.kept_target import TargetWatch, keep_target
 from connectors.kafka.producer import PARTITIONER, OrderedProducer, ProducerRecord
+from connectors.kafka.read_rules import Intervals, ReadRules
 from connectors.kafka.sink import KafkaOutput
 from connectors.kafka.source import KafkaInput
 from connectors.kafka.target import TargetTopic, find_target
+from connectors.kafka.topic_reader import TopicReader
 from connectors.shutdown import Shutdown
 from connectors.state.engine_store import StoreError, stored_keys
 from connectors.state.layout import Layout
@@ -76,16 +77,15 @@ class Rekeying:
         )
         self.kafka = KafkaInput(
             place.source,
-            self._room,
-            self.ledger.watermark,
-            self.shutdown,
+            TopicReader(self._room, self.ledger.watermark, self.shutdown, self._begun),
             part,
-            intervals=Intervals(commit=COMMIT_SECONDS, watch_partitions=place.source.watch_partitions_seconds),
-            with_headers=True,
-            begun=self._begun,
-            rereads=True,
-            until=self._until,
             claim=Claim(kept, self.ledger.pending_offsets),
+            rules=ReadRules(
+                Intervals(commit=COMMIT_SECONDS, watch_partitions=place.source.watch_partitions_seconds),
+                with_headers=True,
+                rereads=True,
+                until=self._until,
+            ),
         )
 
     def connect(self) -> None:

@@ -56,7 +56,7 @@ def _deliver(stream: Stream, offset: int) -> None:
 
 def _read_topic(stream: Stream, acknowledged: dict[tuple[str, int], int], monkeypatch: pytest.MonkeyPatch) -> None:
     source = stream.parts.source = source_of(stream.settings.source).open(stream.opening())
-    monkeypatch.setattr(source, "committed", lambda: acknowledged)
+    monkeypatch.setattr(source.input, "committed", lambda: acknowledged)
 
 
 @pytest.mark.parametrize("has_recovery", [False, True])

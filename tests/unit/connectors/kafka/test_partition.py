@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
+from connectors.kafka.offsets import Available
 from connectors.kafka.partition import KafkaPartition
+from connectors.kafka.position import ResumePosition
+from connectors.kafka.read_rules import ReadRules
+from connectors.kafka.starts import Start
+from connectors.kafka.topic_reader import TopicReader
 from connectors.pace import AT_ONCE, Pace
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
@@ -32,7 +37,9 @@ def records(*offsets: int) -> list[Record]:
 
 def partition(consumer: Consumer, shutdown: Shutdown | None = None, pace: Pace | None = None) -> KafkaPartition:
     shared: Any = consumer
-    return KafkaPartition(shared, 0, 7, shutdown=shutdown or Shutdown(), on_close=lambda _: None, pace=pace)
+    start = Start(0, "t", ResumePosition(7), Available(0, 100), None, claims=False, begun_from="state", is_decided=True)
+    reader = TopicReader(lambda: 1000, lambda *_: None, shutdown or Shutdown(), pace=pace or Pace())
+    return KafkaPartition(shared, start, reader, ReadRules(), lambda _: None)
 
 
 def test_an_idle_partition_rests_for_1_ms_doubling_up_to_50_and_after_records_not_at_all() -> None:

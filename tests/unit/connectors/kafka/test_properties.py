@@ -2,9 +2,8 @@
 
 import pytest
 
-from connectors.kafka.consumer import check_properties
 from connectors.kafka.errors import KafkaSetupError
-from connectors.kafka.properties import connection_properties, consumer_properties, scrubber
+from connectors.kafka.properties import check_properties, connection_properties, consumer_properties, scrubber
 from connectors.kafka.settings import KafkaSource
 
 
