@@ -2,7 +2,7 @@
 
 from connectors.kinds import source_of, store_of
 from flows.domain.slice import ALL, Slice
-from flows.observe.server import why_not_listen
+from flows.observe.page_server import why_not_listen
 from flows.runtime.obstacles import nothing_to_read, obstacles
 from flows.settings.model import Settings
 from flows.settings.tables import HealthTable

@@ -14,7 +14,8 @@ from connectors.state.private import take_from_others
 from connectors.state.step_states import SOURCE
 from flows.domain.slice import Slice
 from flows.observe.addresses import of_health
-from flows.observe.server import HealthServer, listen
+from flows.observe.page_server import PageServer, listen
+from flows.observe.pages import FlowPages
 from flows.runtime.engine import recovery_directory
 from flows.runtime.greeting import greet
 from flows.runtime.lifecycle import (
@@ -105,7 +106,7 @@ def _serve_health(path: Path, stream: Stream, part: Slice, lifecycle: Lifecycle)
         log.warning("health is off: its port is taken", port=port, do="set health.port in the settings; 0 is off")
         return None
     stream.parts.health_port = port
-    lifecycle.at_exit(HealthServer(stream.parts, listening).stop)
+    lifecycle.at_exit(PageServer(FlowPages(stream.parts), listening).stop)
     return of_health(health, part.index + 1)[-1]
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from flows.commands.main import main
 from flows.domain.event import Position
-from flows.observe.server import HealthServer, listen
+from flows.observe.page_server import PageServer, listen
+from flows.observe.pages import FlowPages
 from flows.runtime.settings_file import SettingsFile
 from flows.settings.lenient import health_of
 from flows.settings.model import Settings
@@ -29,7 +30,7 @@ def file(tmp_path: Path, make_process: MakeProcess) -> Iterator[Path]:
         return {} if "one" in {each.name for each in new.enabled_syncs} else {"one": process.ledger.pending(0)}
 
     process.parts.settings_file = SettingsFile(path, lambda: process.settings, left_behind, lambda _: []).look
-    server = HealthServer(process.parts, listening)
+    server = PageServer(FlowPages(process.parts), listening)
     yield path
     server.stop()
 

@@ -16,7 +16,7 @@ from flows.domain.event import Position
 from flows.domain.ledger import Ledger
 from flows.domain.slice import ALL, Slice
 from flows.observe.parts import Reload
-from flows.observe.server import listen, why_not_listen
+from flows.observe.page_server import listen, why_not_listen
 from flows.runtime.reload import How, Reloader, hand_over, handed_over, weigh
 from flows.runtime.restart import obstacles_here, topics_missing
 from flows.runtime.settings_file import SettingsFile

@@ -1,26 +1,21 @@
-"""The health server: /livez, /readyz, /status and /metrics, over plain HTTP in a thread of its own.
+"""Page server: pages of a process about itself, over plain HTTP in a thread of its own.
 
-It answers from the moment the process starts until it has drained. It never touches the flow: every page is made of
+It answers from the moment the process starts until it has drained. It never touches the work: every page is made of
 what the parts count for themselves.
 """
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Thread
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 import structlog
 from aiohttp import web
 
 from connectors.local_http import why_refused
-from flows.observe.liveness import hindrances, parts_alive
-from flows.observe.metrics.collector import Metrics
-from flows.observe.parts import Parts
-from flows.observe.readiness import checks
-from flows.observe.recent import LOOK_SECONDS, Recent
-from flows.observe.status import status
+from flows.observe.recent import LOOK_SECONDS
 
 log = structlog.get_logger()
 
@@ -33,7 +28,29 @@ _MOST_CONNECTIONS: Final = 64
 _STOP_SECONDS: Final = 1.0
 _BACKLOG: Final = 16
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_Page = Callable[[web.BaseRequest], web.Response]
+
+
+class Page(NamedTuple):
+    """What is answered."""
+
+    body: bytes
+    content_type: str = "application/json"
+    status: int = 200
+
+
+class Pages(Protocol):
+    """What a process tells about itself."""
+
+    by_path: Mapping[str, Callable[[str], Page]]
+    """Path → what makes its page; it is given the `Accept` header."""
+
+    def look(self) -> None:
+        """Note what only the difference between two looks tells; called every so often."""
+
+
+def json_page(content: Mapping[str, Any], status: int = 200) -> Page:
+    """Return a page of JSON."""
+    return Page(orjson.dumps(content) + b"\n", status=status)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -56,25 +73,17 @@ def why_not_listen(host: str, port: int) -> str | None:
     return None
 
 
-class HealthServer:
+class PageServer:
     """Serves until it is stopped, or the process ends."""
 
     def __init__(
-        self, parts: Parts, listening: socket.socket, *, first_request_seconds: float = _FIRST_REQUEST_SECONDS
+        self, pages: Pages, listening: socket.socket, *, first_request_seconds: float = _FIRST_REQUEST_SECONDS
     ) -> None:
         """Take over the socket and serve. A connection without a whole request after so many seconds is closed."""
         self._first_request_seconds = first_request_seconds
         self._host: str = listening.getsockname()[0]
         self._unasked: dict[object, None] = {}
-        self._parts = parts
-        self._metrics = Metrics(parts)
-        self._recent = Recent(parts)
-        self._pages: dict[str, _Page] = {
-            "/livez": self._livez,
-            "/readyz": self._readyz,
-            "/status": lambda _: _json(status(self._parts, self._recent)),
-            "/metrics": self._scrape,
-        }
+        self._pages = pages
         self._listening = listening
         self.port: int = listening.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -104,7 +113,7 @@ class HealthServer:
             self._loop.close()
 
     def _look(self) -> None:
-        self._recent.look()
+        self._pages.look()
         self._loop.call_later(LOOK_SECONDS, self._look)
 
     async def _serve(self) -> asyncio.Server:
@@ -134,45 +143,16 @@ class HealthServer:
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         self._unasked.pop(request.protocol, None)
-        page = self._pages.get(request.path)
+        page = self._pages.by_path.get(request.path)
         if (why := why_refused(request.headers, self._host)) is not None:
             response = web.Response(status=403, text=f"{why}\n")
         elif page is None:
-            response = web.Response(status=404, text="/livez /readyz /status /metrics\n")
+            response = web.Response(status=404, text=f"{' '.join(self._pages.by_path)}\n")
         elif request.method != "GET":
             response = web.Response(status=405, headers={"Allow": "GET"}, text="GET only\n")
         else:
-            response = page(request)
+            found = page(request.headers.get("Accept", ""))
+            response = web.Response(status=found.status, body=found.body, headers={"Content-Type": found.content_type})
         response.headers.update(_HEADERS)
         response.headers["Server"] = "health"  # in place of the versions that aiohttp would tell
         return response
-
-    def _livez(self, _: web.BaseRequest) -> web.Response:
-        found = parts_alive(self._parts)
-        alive, why = all(each.is_alive for each in found), hindrances(self._parts)
-        content = {
-            "alive": alive,
-            "delivering": not why,
-            "why": why,
-            "parts": [each.as_json() for each in found],
-        }
-        return _json(content, 200 if alive else 503)
-
-    def _readyz(self, _: web.BaseRequest) -> web.Response:
-        found = checks(self._parts)
-        ready, why = all(each.why_not is None for each in found), hindrances(self._parts)
-        content = {
-            "ready": ready,
-            "delivering": not why,
-            "why": why,
-            "checks": [{"check": each.name, "ok": each.why_not is None, "why_not": each.why_not} for each in found],
-        }
-        return _json(content, 200 if ready else 503)
-
-    def _scrape(self, request: web.BaseRequest) -> web.Response:
-        body, content_type = self._metrics.page(request.headers.get("Accept", ""))
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-
-def _json(content: dict[str, Any], code: int = 200) -> web.Response:
-    return web.Response(status=code, body=orjson.dumps(content) + b"\n", content_type="application/json")

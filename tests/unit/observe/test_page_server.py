@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from connectors.local_http import why_refused
-from flows.observe.server import HealthServer, listen
+from flows.observe.page_server import PageServer, listen
+from flows.observe.pages import FlowPages
 from tests.fixtures.process import MakeProcess
 from tests.fixtures.settings import sync_table
 
@@ -15,7 +16,7 @@ from tests.fixtures.settings import sync_table
 @pytest.fixture
 def port(make_process: MakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.chdir(tmp_path)
-    server = HealthServer(make_process(sync_table("one")).parts, listen("127.0.0.1", 0))
+    server = PageServer(FlowPages(make_process(sync_table("one")).parts), listen("127.0.0.1", 0))
     yield server.port
     server.stop()
 
@@ -25,7 +26,7 @@ def impatient(make_process: MakeProcess, tmp_path: Path, monkeypatch: pytest.Mon
     """Return the port of one that gives a client no time for its first request."""
     monkeypatch.chdir(tmp_path)
     parts = make_process(sync_table("one")).parts
-    server = HealthServer(parts, listen("127.0.0.1", 0), first_request_seconds=0.5)
+    server = PageServer(FlowPages(parts), listen("127.0.0.1", 0), first_request_seconds=0.5)
     yield server.port
     server.stop()
 
