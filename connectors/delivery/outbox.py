@@ -23,7 +23,6 @@ from connectors.delivery.items import (
 from connectors.delivery.overflow import Overflow
 from connectors.state.journal import DELIVERED, Journal
 from connectors.state.manifest import Manifest
-from connectors.state.spill import SpillMark
 from connectors.state.step_states import SinkState
 from flows.domain.fate import DeadLetter, DeadLetterReason
 from flows.domain.foreign import is_foreign
@@ -76,6 +75,8 @@ class Outbox:
         self._items: dict[Key, InFlight | DeadLetter] = {}
         self.size_bytes = 0
         """The memory that they take, about. Moved without a lock, as `Level` is."""
+        self._taken_up: tuple[list[Item], dict[Key, Attempts]] = ([], {})
+        """What an earlier run left, until the flow begins."""
         self._disabled_lanes: tuple[str, ...] = ()
         """What waits on disk for syncs that are not enabled any more."""
         self.arrived: deque[InFlight] = deque()
@@ -89,7 +90,7 @@ class Outbox:
 
     def __len__(self) -> int:
         """Return how many are in memory."""
-        return len(self._items)
+        return len(self._items) + len(self._taken_up[0])
 
     @property
     def set_aside_count(self) -> int:
@@ -214,7 +215,7 @@ class Outbox:
             self._overflow.snapshot_taken()
 
     def resume(self, state: tuple[Any, ...] | None) -> None:
-        """Take up what an earlier run left: its state, None where there is none.
+        """Take up what an earlier run left: its state, None where there is none. None of it goes on before `begin`.
 
         Raises ValueError for the state of another version, DamagedStateError where a spill is not what was written,
         or OSError.
@@ -226,25 +227,32 @@ class Outbox:
         attempts = {key_of(unpack(each)): attempts_of(so_far) for each, so_far in packed}
         items = resume_items(self._ledger, [each for each, _ in packed], attempts)
         for lane, mark in marks.items():
-            self._resume_spill(lane, mark)
+            for each in self._overflow.resume(lane, mark):
+                open_entry(self._ledger, unpack(each))
+            self._ledger.held(self._overflow.size_of(lane))
+        self._taken_up = items, attempts
+
+    def begin(self) -> None:
+        """Let what an earlier run left go on, now that the flow runs: a start that fails has sent and written nothing.
+
+        What is broken off by such an end would be sent twice, at each further start.
+        """
+        (items, attempts), self._taken_up = self._taken_up, ([], {})
         self.take(items, attempts)
-        for lane in marks:  # the sender only looks after lanes that it has seen
-            if lane not in self._disabled_lanes:
+        disabled: list[str] = []
+        for lane, size in self._overflow.sizes().items():
+            sync = lane.partition("/")[0]
+            if self._ledger.is_enabled(sync):  # the sender only looks after lanes that it has seen
                 self.arrived.extend(self.take_back(lane, 1))
+            elif size:
+                say_disabled(sync, size)
+                disabled.append(lane)
+        self._disabled_lanes = tuple(disabled)  # at once: from here on it is the sender's
+        self.wake_sender()
 
     def close(self) -> None:
         """Close the overflow's files; what waits there stays."""
         self._overflow.close()
-
-    def _resume_spill(self, lane: str, mark: SpillMark) -> None:
-        sync = lane.partition("/")[0]
-        for packed in self._overflow.resume(lane, mark):
-            open_entry(self._ledger, unpack(packed))
-        size = self._overflow.size_of(lane)
-        self._ledger.held(size)
-        if size and not self._ledger.is_enabled(sync):
-            say_disabled(sync, size)
-            self._disabled_lanes = (*self._disabled_lanes, lane)
 
     def _give_up_disabled(self) -> None:
         """Make dead letters of some of what is set aside for syncs that are not enabled any more."""

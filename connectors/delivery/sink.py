@@ -78,5 +78,6 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         return 0
 
     def build_part(self, step_id: str, for_part: str, resume_state: tuple[Any, ...] | None) -> _Partition:  # noqa: ARG002 - there is one
-        """Begin; the outbox has what an earlier run left unfinished, for it was taken up before the flow started."""
+        """Begin, with what an earlier run left unfinished: it was taken up before the flow started."""
+        self.outbox.begin()
         return _Partition(self)
