@@ -183,16 +183,20 @@ class Outbox:
             return True
 
     def take_back(self, lane: str, most: int) -> list[InFlight]:
-        """Move up to so many of a lane's back to memory, the oldest first, and return them; fewer of large ones."""
+        """Move up to so many of a lane's back to memory, the oldest first, and return them; fewer of large ones.
+
+        None is returned only where none waits: those that an earlier run brought to their end are passed over.
+        """
         if not self._overflow.size_of(lane):
             return []
         taken: list[InFlight] = []
         with self._moving:
-            for packed, so_far in self._overflow.take(lane, most):
-                self._ledger.held(-1)
-                delivery = unpack(packed)
-                if isinstance(delivery, Delivery) and not self._is_recalled(delivery):
-                    taken.append(self._add(delivery, attempts_of(so_far)))
+            while most > 0 and not taken and self._overflow.size_of(lane):
+                for packed, so_far in self._overflow.take(lane, most):
+                    self._ledger.held(-1)
+                    delivery = unpack(packed)
+                    if isinstance(delivery, Delivery) and not self._is_recalled(delivery):
+                        taken.append(self._add(delivery, attempts_of(so_far)))
         return taken
 
     def state(self) -> tuple[Any, ...]:

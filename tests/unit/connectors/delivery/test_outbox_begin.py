@@ -11,6 +11,8 @@ from flows.domain.event import Position
 from flows.domain.fate import DeadLetterReason
 from tests.fixtures.delivering import an_outbox, take
 
+LANE = "s/id1"
+
 
 def _delivery(offset: int, sync: str = "s") -> Delivery:
     return Delivery(sync, 0, "e", "id1", b"{}", b"{}", None, Position("t", 0, offset), 0)
@@ -65,4 +67,27 @@ def test_what_was_set_aside_for_a_sync_that_is_disabled_is_given_up_when_the_flo
     outbox.settle()
     assert [each.reason for each in outbox.letters] == [DeadLetterReason.SYNC_DISABLED]
     assert (outbox.set_aside_count, outbox._ledger.held_events) == (0, 0)
+    _let_go(outbox)
+
+
+def test_a_spill_goes_on_though_the_first_of_it_were_delivered_before_the_crash(tmp_path: Path) -> None:
+    """Else its lane would stay unknown to the sender, and the rest wait until another event comes for that app."""
+    first = an_outbox(tmp_path)
+    take(first, [_delivery(offset) for offset in range(5)])
+    for each in list(first.arrived):
+        assert first.set_aside(each)
+    state = first.state()
+    for each in first.take_back(LANE, 3):
+        first.delivered(each)
+    first.settle()
+    first._journal._file.close()
+    first.close()
+    outbox = an_outbox(tmp_path)
+    outbox.resume(state)
+    outbox.begin()
+    assert _offsets(outbox) == [3]
+    counts = outbox._ledger.syncs[0]
+    assert (counts.delivered, outbox._ledger.pending(0), outbox._ledger.held_events) == (3, 2, 1)
+    assert [each.delivery.position.offset for each in outbox.take_back(LANE, 5)] == [4]
+    assert outbox.take_back(LANE, 5) == []
     _let_go(outbox)
