@@ -239,7 +239,7 @@ class DeliveryEngine(Protocol):
         """Wait until something ends or `wake` is called, at most so long, and return what ended since the last call."""
 
     def wake(self) -> None:
-        """End the wait of `completed`, or the next one where it does not wait now."""
+        """End the wait of `completed`, or the next one where it does not wait now; after `close` do nothing."""
 
     def close(self) -> None:
         """Break off what is under way and close the connections."""

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 _IDLE_SECONDS: Final = 0.5
 
 
-def _nothing(_in_flight: int = 0) -> None:
+def _nothing(_in_flight: int) -> None:
     pass
 
 
@@ -139,7 +139,6 @@ class Sender:
             self.error = problem
             log.exception("courier stopped")
         finally:
-            self._outbox.wake_sender = _nothing
             self._engine.close()
 
     def _round(self) -> None:

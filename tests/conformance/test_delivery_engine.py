@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,3 +184,18 @@ def test_a_wake_ends_the_wait(rig: Rig) -> None:
     assert rig.engine.completed(30.0) == Completed([], [])
     other.join()
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("made", [libcurl, in_memory])
+def test_a_wake_after_the_end_reaches_no_file_that_was_opened_since(
+    tmp_path: Path, made: Callable[[Path], AbstractContextManager[Rig]]
+) -> None:
+    """As where the sender has ended by an error: others wake it until they notice."""
+    with made(tmp_path) as rig:
+        pass
+    with ExitStack() as stack:
+        paths = [tmp_path / f"{number}.journal" for number in range(20)]
+        for each in paths:
+            stack.enter_context(each.open("wb"))
+        rig.engine.wake()
+    assert {each.stat().st_size for each in paths} == {0}

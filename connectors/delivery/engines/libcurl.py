@@ -116,8 +116,8 @@ class LibcurlEngine:
         return completed
 
     def wake(self) -> None:
-        """End the wait of `run` early; any thread may call it."""
-        with suppress(BlockingIOError):  # then the pipe is full of wakes that were not read yet
+        """End the wait of `completed` early; any thread may call it."""
+        with suppress(OSError):  # the pipe is full of wakes that were not read yet, or closed
             os.write(self._wake_write, b"\0")
 
     def close(self) -> None:
@@ -127,8 +127,10 @@ class LibcurlEngine:
         for pool in self._pools:
             pool.close()
         self._epoll.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        descriptors = self._wake_read, self._wake_write
+        self._wake_read = self._wake_write = -1  # their numbers are soon those of other files
+        for each in descriptors:
+            os.close(each)
 
     def _exchange(self, lane: EngineLane) -> Exchange:
         """Return a new handle for a lane; it is to be used again and again."""
