@@ -102,9 +102,6 @@ User properties come first: Amplitude strips `adid` and `idfa` from what it expo
 The SDKs that came before the current ones write `api_properties`.
 """
 
-ATTRIBUTES: Final = tuple(DEFAULT_PATHS)
-"""Everything that `[identity.paths]` may name."""
-
 _NOT_ZERO: Final = r"(?![0-]*\Z)"
 _UUID: Final = re.compile(_NOT_ZERO + r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
 _APPSFLYER_ID: Final = re.compile(_NOT_ZERO + r"[0-9]{13}-[0-9]{1,19}")

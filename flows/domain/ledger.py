@@ -102,16 +102,11 @@ class Ledger:
             return 0
         return self._max_pending - (self._entries.events - self._held_events)
 
-    def open(self, position: Position) -> None:
-        """Open an event's entries, one for each enabled sync."""
-        self.open_all((position,))
-
-    def open_refused(self, position: Position) -> None:
-        """Open the one entry of what decode refused."""
-        self.open_all((), (position,))
-
     def open_all(self, events: Iterable[Position], refused: Iterable[Position] = ()) -> None:
-        """Open what was read together, at once: the watermark never stands above what is still to be opened."""
+        """Open the entries of what was read together, one an event and enabled sync, and one of what decode refused.
+
+        At once: the watermark never stands above what is still to be opened.
+        """
         with self._lock:
             opened = self._entries.open(events, self._every_sync)
             refusals = self._entries.open(refused, REFUSAL_BIT)

@@ -131,7 +131,7 @@ class Fates(RuleBasedStateMachine):
         items: list[Delivery | DeadLetter] = []
         for offset in range(self.next, self.next + count):
             position = Position("t", 0, offset)
-            self.ledger.open(position)
+            self.ledger.open_all([position])
             if offset % FILTERED_EVERY == 0:
                 self.ledger.filtered(position, 0, FilterReason.NOT_SELECTED)
                 self.model.final.add(offset)

@@ -47,7 +47,7 @@ def test_the_ledger_gives_no_room_while_it_is_on() -> None:
     """Nothing more is read."""
     ledger = Ledger(["one"], 100, Brake(0.5, 2))
     for offset in range(2):
-        ledger.open(Position("topic", 0, offset))
+        ledger.open_all([Position("topic", 0, offset)])
         ledger.dead_lettered(Position("topic", 0, offset), 0, 0, DeadLetterReason.REJECTED)
     assert ledger.room() == 0
 
@@ -55,7 +55,7 @@ def test_the_ledger_gives_no_room_while_it_is_on() -> None:
 def test_foreign_records_of_a_topic_are_no_reason_to_stop() -> None:
     """Others write to the topic, too: what never was an event says nothing about the app or the settings."""
     ledger = Ledger(["one"], 100, Brake(0.0, 1))
-    ledger.open_refused(Position("topic", 0, 0))
+    ledger.open_all((), [Position("topic", 0, 0)])
     ledger.dead_lettered(Position("topic", 0, 0), None, 0, DeadLetterReason.UNDECODABLE, is_foreign=True)
     assert not ledger.brake.is_on
     assert ledger.refused == {DeadLetterReason.UNDECODABLE: 1}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.domain.identifier_reader import DeviceReading, IdentifierReader
-from flows.domain.identifiers import ATTRIBUTES, DEFAULT_PATHS, PLATFORM_IDENTIFIERS, Value
+from flows.domain.identifiers import DEFAULT_PATHS, PLATFORM_IDENTIFIERS, Value
 from tests.fixtures.examples import examples
 
 READER = IdentifierReader(DEFAULT_PATHS)
@@ -75,7 +75,7 @@ def test_every_default_path_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("attribute", ATTRIBUTES)
+@pytest.mark.parametrize("attribute", DEFAULT_PATHS)
 def test_the_usual_places_are_among_the_defaults(attribute: str) -> None:
     """Each identifier may be a user or an event property, or a field of the event, under AppsFlyer's name for it."""
     paths = DEFAULT_PATHS[attribute]
@@ -134,7 +134,7 @@ def test_uuids_are_whole(attribute: str, bad: str) -> None:
     assert read(user_properties={attribute: bad}).malformed == (attribute,)
 
 
-@pytest.mark.parametrize("attribute", ATTRIBUTES)
+@pytest.mark.parametrize("attribute", DEFAULT_PATHS)
 def test_the_first_path_with_a_real_value_wins(attribute: str) -> None:
     """Earlier paths come first; zero and malformed values let the next path speak, and are then not reported."""
     sent, real = REAL[attribute]
@@ -316,7 +316,7 @@ def test_unset_forgets_what_is_read_from_the_property() -> None:
     assert forgotten({"$unset": {"appsflyer_id": "-"}}) == ("appsflyer_id",)
     assert forgotten({"$unset": {"$appsflyerId": "-", "idfa": "-", "plan": "-"}}) == ("appsflyer_id", "idfa")
     assert forgotten({"$unset": ["gaid"]}) == ("advertising_id",)
-    assert forgotten({"$clearAll": "-"}) == tuple(sorted(ATTRIBUTES))
+    assert forgotten({"$clearAll": "-"}) == tuple(sorted(DEFAULT_PATHS))
     assert forgotten({"$set": {"appsflyer_id": None}}) == ()
     odds: list[Any] = [None, "appsflyer_id", 5, [{"a": 1}], [[]]]
     for odd in odds:

@@ -56,10 +56,10 @@ class AgainstTheModel(RuleBasedStateMachine):
             position = Position("topic", partition, offset, place)
             self.events += 1
             if is_refused:
-                self.ledger.open_refused(position)
+                self.ledger.open_all((), [position])
                 self.open_entries.append(Entry(position, None, 0))
             else:
-                self.ledger.open(position)
+                self.ledger.open_all([position])
                 self.open_entries += [Entry(position, sync, 0) for sync in range(self.syncs)]
 
     @rule(place=st.integers(0), copy=st.integers(1, 3))
@@ -135,9 +135,9 @@ class AgainstTheModel(RuleBasedStateMachine):
             return
         position = self.open_entries[place % len(self.open_entries)].position
         with pytest.raises(LedgerError):
-            self.ledger.open(position)
+            self.ledger.open_all([position])
         with pytest.raises(LedgerError):
-            self.ledger.open_refused(position)
+            self.ledger.open_all((), [position])
 
     @rule(change=st.integers(-3, 3))
     def hold(self, change: int) -> None:
@@ -211,7 +211,7 @@ def test_an_unknown_partition_has_no_watermark() -> None:
 def test_sources_and_partitions_are_apart() -> None:
     ledger = Ledger(["a"], 10)
     for source, partition in (("one", 0), ("one", 1), ("two", 0)):
-        ledger.open(Position(source, partition, 5))
+        ledger.open_all([Position(source, partition, 5)])
     ledger.delivered(Position("one", 0, 5), 0, 0)
     assert ledger.watermark("one", 0) == 6
     assert ledger.watermark("one", 1) == ledger.watermark("two", 0) == 5
@@ -222,7 +222,7 @@ def test_an_upload_body_holds_its_offset_until_its_last_event_is_final() -> None
     ledger = Ledger(["a"], 10)
     positions = [Position("t", 0, 5, place) for place in range(3)]
     for position in positions:
-        ledger.open(position)
+        ledger.open_all([position])
     for position in (positions[1], positions[0]):
         ledger.delivered(position, 0, 0)
         assert ledger.watermark("t", 0) == 5
@@ -234,8 +234,8 @@ def test_the_largest_body_fits_beside_its_neighbours() -> None:
     """1 MB of `{},` are under 2^20 members; places never run into the next offset."""
     ledger = Ledger(["a"], 10)
     last = Position("t", 0, 5, (1 << 20) - 1)
-    ledger.open(last)
-    ledger.open(Position("t", 0, 6))
+    ledger.open_all([last])
+    ledger.open_all([Position("t", 0, 6)])
     assert ledger.watermark("t", 0) == 5
     ledger.delivered(last, 0, 0)
     assert ledger.watermark("t", 0) == 6
@@ -272,7 +272,7 @@ def test_several_threads_lose_no_count() -> None:
         try:
             for offset in range(1500):
                 position = Position("t", partition, offset)
-                ledger.open(position)
+                ledger.open_all([position])
                 ledger.open_copy(position, 1, 1)
                 ledger.delivered(position, 0, 0)
                 ledger.duplicate(position, 1, 1)

@@ -146,7 +146,7 @@ class World:
             whole = {"event_type": "open", "time": NOW_MS - 60_000 + self.offset, **body}
             (event,) = decode(Record(json.dumps(whole).encode(), b"key", "events", 2, self.offset, NOW_MS))
             assert isinstance(event, Event)
-            self.ledger.open(event.position)
+            self.ledger.open_all([event.position])
             events.append(event)
         dealt: dict[str, list[Keyed]] = {}
         for shard, keyed in self.select(events):

@@ -106,7 +106,7 @@ def test_a_user_with_a_held_event_is_not_forgotten() -> None:
     key, value = teaches(held=True)
     assert isinstance(value, tuple)
     assert isinstance(value[0], Event)
-    world.ledger.open(value[0].position)
+    world.ledger.open_all([value[0].position])
     world.logic.on_batch([(key, value)])
     assert world.ledger.held_events == 1
     world.now_s += 2 * REMEMBER_S

@@ -95,7 +95,7 @@ class World:
         whole = {"event_type": "open", "time": NOW_MS - 60_000 + offset, **body}
         (event,) = decode(Record(json.dumps(whole).encode(), b"key", "events", 2, offset, NOW_MS))
         assert isinstance(event, Event)
-        self.ledger.open(event.position)
+        self.ledger.open_all([event.position])
         return self.logic.on_batch([(event.user_key, (event, (SyncTarget(0, 0, "open"),), None))])[0]
 
     def read_for(self, read_s: float) -> list[IdentifyOutput]:

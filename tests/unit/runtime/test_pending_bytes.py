@@ -39,7 +39,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 def _take(outbox: Outbox, delivery: Delivery) -> InFlight:
-    outbox._ledger.open(delivery.position)
+    outbox._ledger.open_all([delivery.position])
     outbox.take([delivery])
     return outbox.arrived[-1]
 

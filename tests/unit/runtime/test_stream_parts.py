@@ -44,7 +44,7 @@ def _delivery(offset: int) -> Delivery:
 
 
 def _taken(stream: Stream, offset: int) -> InFlight:
-    stream.ledger.open(Position("events", 0, offset))
+    stream.ledger.open_all([Position("events", 0, offset)])
     stream.outbox.take([_delivery(offset)])
     return stream.outbox.arrived.pop()
 

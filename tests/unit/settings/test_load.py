@@ -11,7 +11,7 @@ from connectors.appsflyer.mapped import IN_PLACE
 from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import SecretRef
-from flows.domain.identifiers import ATTRIBUTES, DEFAULT_PATHS
+from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.sync import Condition, Operator, PropertyRules, Selection
 from flows.settings import SettingsError, load
 from flows.settings.file import parse
@@ -185,7 +185,7 @@ def test_further_fields_have_one_path_or_several() -> None:
 
 
 def test_the_tables_name_exactly_what_the_steps_read() -> None:
-    assert tuple(IdentityPathsTable.model_fields) == ATTRIBUTES
+    assert tuple(IdentityPathsTable.model_fields) == tuple(DEFAULT_PATHS)
     assert set(FieldsTable.model_fields) == {*CANONICAL, *IN_PLACE}
 
 

@@ -89,7 +89,7 @@ def test_a_users_state_is_understood(golden: dict[str, Any], tmp_path: Path) -> 
     assert world.ledger.pending(0) == 1
     (event,) = decode(Record(TEACHES, None, "events", 3, 9, 0))
     assert isinstance(event, Event)
-    world.ledger.open(event.position)
+    world.ledger.open_all([event.position])
     outgoing, _ = world.logic.on_batch([("u:u1", (event, (SyncTarget(0, 0, "open"),), None))])
     identified = [each for each in outgoing if isinstance(each, Identified)]
     assert [each.event.position for each in identified] == [event.position, Position("events", 3, 2)]
