@@ -74,7 +74,7 @@ class Outbox:
         self._places = {name: place for place, name in enumerate(ledger.sync_names)}
         self._items: dict[Key, InFlight | DeadLetter] = {}
         self.size_bytes = 0
-        """The memory that they take, about. Moved without a lock, as `Level` is."""
+        """The memory that they take, about. Moved without a lock, as a `Gauge` is."""
         self._taken_up: tuple[list[Item], dict[Key, Attempts]] = ([], {})
         """What an earlier run left, until the flow begins."""
         self._disabled_lanes: tuple[str, ...] = ()

@@ -1,11 +1,11 @@
-"""Buckets: a histogram for threads that count and others that read, at the price of a bisection and no lock."""
+"""Histogram: for threads that count and others that read, at the price of a bisection and no lock."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 
 
 class Histogram:
-    """Counts values by upper bounds. Any thread may read; several may add, for the reason that `Level` gives."""
+    """Counts values by upper bounds. Any thread may read; several may add, for the reason that `Gauge` gives."""
 
     __slots__ = ("bounds", "counts", "total")
 

@@ -104,7 +104,7 @@ class LetterInput(FixedPartitionedSource[Letter, LettersState]):
         open_reader: where to begin → what reads.
         wanted: reads a letter, and chooses.
         room: how many may be taken now; at 0 or below none is.
-        stopping: ends the source when requested; told when the source has ended by itself.
+        shutdown: ends the source when requested; told when the source has ended by itself.
         letters_per_second: how many wanted letters are taken; 0 is no limit. Those that are not wanted cost nothing.
         clock: a monotonic clock, in seconds.
         pace: how the process's workers rest.
