@@ -3,15 +3,15 @@
 import hashlib
 from typing import Final
 
-_DIGEST_BYTES: Final = 8
+DIGEST_BYTES: Final = 8
 
 
 def remember(known: bytes, insert_id: str, most: int) -> bytes | None:
     """Return the digests with that of one more id, no more than `most`; None if it is among them already."""
-    digest = hashlib.blake2b(insert_id.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+    digest = hashlib.blake2b(insert_id.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()
     place = known.find(digest)
     while place >= 0:
-        if place % _DIGEST_BYTES == 0:
+        if place % DIGEST_BYTES == 0:
             return None
         place = known.find(digest, place + 1)
-    return (known + digest)[-most * _DIGEST_BYTES :] if most else b""
+    return (known + digest)[-most * DIGEST_BYTES :] if most else b""

@@ -1,9 +1,8 @@
 """One user's state out of two: what two slices remember of the same user, as where a topic was not keyed by user."""
 
 from flows.domain.device import Device, DeviceState, merge
+from flows.domain.insert_ids import DIGEST_BYTES
 from flows.domain.user_state import UserState
-
-_DIGEST_BYTES = 8
 
 
 def merge_users(one: UserState, other: UserState) -> UserState:
@@ -14,8 +13,8 @@ def merge_users(one: UserState, other: UserState) -> UserState:
     first_seen_ms = dict(one.first_seen_ms)
     for appsflyer_id, time_ms in other.first_seen_ms.items():
         first_seen_ms[appsflyer_id] = min(time_ms, first_seen_ms.get(appsflyer_id, time_ms))
-    known = _digests(one.insert_ids)
-    insert_ids = one.insert_ids + b"".join(each for each in _digests(other.insert_ids) if each not in set(known))
+    known = set(_digests(one.insert_ids))
+    insert_ids = one.insert_ids + b"".join(each for each in _digests(other.insert_ids) if each not in known)
     held = one.held + tuple(each for each in other.held if each not in one.held)
     return UserState(one.version, devices, insert_ids, first_seen_ms, held, max(one.touched_s, other.touched_s))
 
@@ -27,4 +26,4 @@ def _merge_devices(one: DeviceState, other: DeviceState) -> DeviceState:
 
 
 def _digests(joined: bytes) -> list[bytes]:
-    return [joined[place : place + _DIGEST_BYTES] for place in range(0, len(joined), _DIGEST_BYTES)]
+    return [joined[place : place + DIGEST_BYTES] for place in range(0, len(joined), DIGEST_BYTES)]

@@ -47,7 +47,7 @@ class LibcurlEngine:
         self._timeout_seconds = timeout_seconds
         self._timeout_ms = max(int(timeout_seconds * 1000), 1)
         self._max_connections = max_connections
-        self._ca = str(ca_file) if ca_file is not None else _system_certificates()
+        self._ca = certificates(ca_file)
         self._proxy = proxy or ""
         self._clock = clock or ActiveClock()
         self._epoll = select.epoll()
@@ -257,7 +257,7 @@ def _curl_mask(mask: int) -> int:
     return int(readable | writable | broken)
 
 
-def _system_certificates() -> str:
-    """Return the system's certificates, which hold a company's own too; without any, those of certifi."""
+def certificates(ca_file: Path | None) -> str:
+    """Return the file that is given, else the system's, which holds a company's own too; without any, certifi's."""
     system: str | None = ssl.get_default_verify_paths().cafile
-    return system or certifi.where()
+    return str(ca_file or system or certifi.where())

@@ -1,10 +1,8 @@
 """Whether an endpoint is reached."""
 
-import ssl
-
-import certifi
 import pycurl
 
+from connectors.delivery.engines.libcurl import certificates
 from connectors.delivery.settings import DeliveryTable
 
 
@@ -18,7 +16,7 @@ def reach(endpoint: str, delivery: DeliveryTable, seconds: float) -> str | None:
         handle.setopt(pycurl.PROXY, delivery.proxy or "")
         handle.setopt(pycurl.TIMEOUT_MS, int(seconds * 1000))
         handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        handle.setopt(pycurl.CAINFO, str(delivery.ca_file or ssl.get_default_verify_paths().cafile or certifi.where()))
+        handle.setopt(pycurl.CAINFO, certificates(delivery.ca_file))
         handle.perform()
     except pycurl.error:
         return handle.errstr()
