@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-
 from connectors.delivery.in_flight import InFlight
 from connectors.delivery.items import pack
 from connectors.limited_log import LimitedLog
 from connectors.state.disk import StateDisk
 from connectors.state.layout import spill_directory
 from connectors.state.spill import Spill, SpillMark
-
-log = structlog.get_logger()
 
 MOST_SET_ASIDE: Final = 500_000
 """Per app; then the source waits for it. The ledger's entry of each stays in memory, some 150 bytes."""
@@ -64,15 +60,16 @@ class Overflow:
         return False
 
     def _append(self, lane: str, in_flight: InFlight) -> bool:
-        spill = self._spills.get(lane)
-        if spill is None:
-            spill = self._spills[lane] = Spill(self._directory_of(lane))
-        if spill.size >= MOST_SET_ASIDE:
+        if self.size_of(lane) >= MOST_SET_ASIDE:
             return False
         try:
-            spill.append((pack(in_flight.delivery), tuple(in_flight.attempts)))
+            if lane not in self._spills:
+                self._spills[lane] = Spill(self._directory_of(lane))
+            self._spills[lane].append((pack(in_flight.delivery), tuple(in_flight.attempts)))
         except OSError as problem:
-            log.warning("the overflow cannot be written; other apps may have to wait", why=problem.strerror)
+            self._log.say(
+                logging.WARNING, "the overflow cannot be written; other apps may have to wait", why=problem.strerror
+            )
             return False
         return True
 

@@ -76,6 +76,21 @@ def test_large_ones_come_back_from_the_disk_a_few_at_a_time(outbox: Outbox) -> N
     assert back == [*range(20)]
 
 
+def test_a_disk_that_refuses_a_spill_leaves_the_delivery_where_it_is(
+    outbox: Outbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where there is no spill yet; and it is said once, though it is tried in each of the sender's rounds."""
+    (tmp_path / "overflow").write_bytes(b"")  # no directory can be made there
+    in_flight = _take(outbox, a_delivery(0))
+    for _ in range(3):
+        assert not outbox.set_aside(in_flight)
+    assert (len(outbox), outbox.set_aside_count, outbox._ledger.held_events) == (1, 0, 0)
+    (tmp_path / "overflow").unlink()
+    assert outbox.set_aside(in_flight)
+    assert (len(outbox), outbox.set_aside_count, outbox._ledger.held_events) == (0, 1, 1)
+    assert "".join(capsys.readouterr()).count("the overflow cannot be written") == 1
+
+
 def test_the_source_waits_when_what_waits_is_large(tmp_path: Path) -> None:
     """`max_pending` bounds their bytes, too: 4 KB each on average."""
     process = _stream(tmp_path, has_recovery=True)
