@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint types unit integration chaos price bench profile load memory wheel image manifests alerts dashboard kubernetes compose hashes audit sbom clean
+.PHONY: help setup run test test-all lint types unit integration chaos clients price bench profile load memory wheel image manifests alerts dashboard kubernetes compose hashes audit sbom clean
 
 PYTHON = .venv/bin/python
 # Wheels only: no package's own build script runs, and what an index has replaced is refused.
@@ -57,6 +57,9 @@ integration: setup ## the tests with real parts: Kafka, processes, sockets
 chaos: setup ## the fault scenarios, judged by an oracle, and ten times the examples; CHAOS_KILLS=50 CHAOS_SEED=7 CHAOS_EXAMPLES=5000
 	CHAOS_KILLS=$${CHAOS_KILLS:-15} $(PYTHON) -m pytest tests/chaos -q -m "" --hypothesis-profile=thorough
 	$(PYTEST_SIDE_BY_SIDE) tests/unit -q -m hypothesis --hypothesis-profile=thorough
+
+clients: setup ## Amplitude's own clients for the tests, into ~/.cache; needs npm, go, mvn with a JDK, and the network
+	@$(PYTHON) -m tests.tools.clients
 
 price: setup ## what ledger, journal and recovery cost, in events per CPU-second
 	$(PYTHON) -m tests.tools.bench.price_of_safety

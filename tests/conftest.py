@@ -9,6 +9,7 @@ import structlog
 
 pytest_plugins = (
     "tests.fixtures.examples",
+    "tests.fixtures.clients",
     "tests.fixtures.kafka",
     "tests.fixtures.kafka_container",
     "tests.fixtures.kafka_local",
