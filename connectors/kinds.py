@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.files import settings as files
 from connectors.form import Form, LetterSettings, SourceSettings
+from connectors.inbox import settings as inbox
 from connectors.kafka import settings as kafka
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SOURCES: Final[Mapping[str, Form]] = {
     "kafka": kafka.SOURCE,
     "files": files.SOURCE,
+    "inbox": inbox.SOURCE,
 }
 """`[source] kind` → its form; the connector implements `Source`."""
 DEAD_LETTERS: Final[Mapping[str, Form]] = {

@@ -30,7 +30,10 @@ def test_its_settings_are_checked_as_those_of_others(tmp_path: Path) -> None:
     checked = _run(tmp_path, misspelt, "check")
     assert 'source.event_cuont: unknown key; did you mean "event_count"?' in checked.stdout
     checked = _run(tmp_path, unlucky, "check")
-    assert 'source.kind: found "tou"; expected "kafka" or "files" or "toy"; did you mean "toy"?' in checked.stdout
+    assert (
+        'source.kind: found "tou"; expected "kafka" or "files" or "inbox" or "toy"; did you mean "toy"?'
+        in checked.stdout
+    )
     assert "source.event_count: found 13; expected luck; write another" in checked.stdout
     assert checked.returncode == 2
 

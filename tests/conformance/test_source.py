@@ -1,5 +1,6 @@
-"""The contract of `connectors.ports.Source`, kept by every kind: over a real topic, files, or in memory."""
+"""The contract of `connectors.ports.Source`, kept by every kind: over a real topic, files, an inbox, or in memory."""
 
+import asyncio
 import gzip
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
+from connectors.event_writer import TakenEvent
 from connectors.finding import Mark
 from connectors.hearing import Hearing
 from connectors.kinds import SOURCES, source_of
@@ -122,7 +124,23 @@ def _kafka(tmp_path: Path, request: pytest.FixtureRequest) -> Kind:
     return Kind(_source("kafka", table, tmp_path), has_offsets=True)
 
 
-@pytest.fixture(params=[_memory, _files, pytest.param(_kafka, marks=pytest.mark.kafka)], ids=lambda make: make.__name__)
+def _inbox(tmp_path: Path, request: pytest.FixtureRequest) -> Kind:
+    del request
+    source = _source("inbox", {}, tmp_path)
+
+    async def take_in() -> None:
+        writer = source.writer()
+        assert writer is not None
+        await writer.write([TakenEvent(value, b"u", 1_700_000_000_000, "test/1") for value in VALUES])
+        await writer.close()
+
+    asyncio.run(take_in())
+    return Kind(source, has_offsets=True)
+
+
+@pytest.fixture(
+    params=[_memory, _files, _inbox, pytest.param(_kafka, marks=pytest.mark.kafka)], ids=lambda make: make.__name__
+)
 def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
     make: Callable[[Path, pytest.FixtureRequest], Kind] = request.param
     return make(tmp_path, request)
@@ -133,6 +151,8 @@ def start(kind: Kind, tmp_path: Path) -> Iterator[Callable[[], Process]]:
     started: list[Process] = []
 
     def make() -> Process:
+        for before in started:
+            before.open.close()
         started.append(Process(kind.source, tmp_path / f"state-{len(started)}"))
         return started[-1]
 

@@ -48,9 +48,9 @@ def test_the_table_is_read() -> None:
 
 def test_a_kind_is_one_folder_and_one_row() -> None:
     """`kinds.py` is the only file outside that names a folder's form, and a form alone names the folder's `kind`."""
-    named = _where(r"^from connectors\.(files|kafka)\.kind import")
-    assert not {each for each in named if not re.match("connectors/(files|kafka)/", each)}
-    assert _where(r"\b(files|kafka)\.(SOURCE|DEAD_LETTERS)\b") == {"connectors/kinds.py"}
+    named = _where(r"^from connectors\.(files|inbox|kafka)\.kind import")
+    assert not {each for each in named if not re.match("connectors/(files|inbox|kafka)/", each)}
+    assert _where(r"\b(files|inbox|kafka)\.(SOURCE|DEAD_LETTERS)\b") == {"connectors/kinds.py"}
 
 
 @pytest.mark.parametrize("change", ROWS)

@@ -110,10 +110,13 @@ def test_every_key_is_in_the_example() -> None:
 
 def test_what_the_example_comments_out_is_the_default_or_says_that_it_is_an_example() -> None:
     at: type[Table] | None = None
+    named = ""
     wrong = []
     for line in EXAMPLE.splitlines():
         if header := re.match(r"(?:# )?\[+([a-z_.]+)\]+", line):
-            at = _table_named(header[1], is_off=line.startswith("#"))
+            named, at = header[1], _table_named(header[1])
+        elif kind := re.match(r'(?:# )?kind = "([a-z]+)"', line):
+            at = TAGGED[f"<{named.replace('_', ' ')} {kind[1]}>"]
         elif at is not None and (off := re.match(r"# ([a-z0-9_]+) = (.+)", line)) and "# example" not in line:
             field = at.model_fields[off[1]]
             if not field.is_required() and tomllib.loads(f"value = {off[2]}")["value"] != _written(field.default):
@@ -125,12 +128,9 @@ def _written(default: Any) -> Any:
     return str(default) if isinstance(default, Path) else default
 
 
-def _table_named(name: str, *, is_off: bool) -> type[Table] | None:
-    # The example's source and dead letters are Kafka; the other kind of each is commented out as a whole.
-    kind = "files" if is_off else "kafka"
+def _table_named(name: str) -> type[Table] | None:
+    """Return the table; of a source or of dead letters none, because their kind is in the next line."""
     tables: dict[str, type[Table]] = {
-        "source": TAGGED[f"<source {kind}>"],
-        "dead_letters": TAGGED[f"<dead letters {kind}>"],
         "sync": SyncTable,
         **{each.title.strip("`[]"): each.table for each in document.SECTIONS},
     }

@@ -43,7 +43,7 @@ def place(settings: Settings, from_topic: str | None, to_topic: str | None, *, h
     """Return it. The topic that is not given is `source.topic`. Raises PlaceError."""
     source = kafka_source(settings.source)
     if source is None:
-        raise PlaceError('source.kind: files have no keys; expected a Kafka topic to rekey, kind = "kafka"')
+        raise PlaceError('source.kind: it has no keys to go by; expected a Kafka topic to rekey, kind = "kafka"')
     if not from_topic and not to_topic:
         raise PlaceError("rekey: say which topic to write: --to TOPIC; or which one to read, to write source.topic")
     read, written = from_topic or source.topic, to_topic or source.topic

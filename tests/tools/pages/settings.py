@@ -111,6 +111,7 @@ _SOURCE: Final = """\
 SECTIONS: Final = (
     _Section('`[source]`, `kind = "kafka"`', SOURCES["kafka"].table, _SOURCE),
     _Section('`[source]`, `kind = "files"`', SOURCES["files"].table),
+    _Section('`[source]`, `kind = "inbox"`', SOURCES["inbox"].table),
     _Section("`[identity]`", identity.IdentityTable),
     _Section("`[identity.paths]`", identity.IdentityPathsTable, _PATHS),
     _Section("`[identity.platforms]`", identity.IdentityPlatformsTable, _PLATFORMS),

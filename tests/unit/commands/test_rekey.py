@@ -98,7 +98,11 @@ def test_topics_may_come_from_the_environment(execs: Execs, monkeypatch: pytest.
         (KAFKA + SYNC, ["--from", "b", "--to", "b"], "rekey: 'b' would be read and written"),
         (KAFKA + SYNC, ["--to", "../b"], "'../b' is no topic's name"),
         (KAFKA + '[dead_letters]\nkind = "kafka"\ntopic = "b"\n' + SYNC, ["--to", "b"], "is dead_letters.topic"),
-        ('[source]\nkind = "files"\npaths = ["a.json"]\n' + SYNC, ["--to", "b"], "source.kind: files have no keys"),
+        (
+            '[source]\nkind = "files"\npaths = ["a.json"]\n' + SYNC,
+            ["--to", "b"],
+            "source.kind: it has no keys to go by",
+        ),
         (KAFKA + "[state]\ndirectory = '/dev/null/state'\n" + SYNC, ["--to", "b"], "state.directory: cannot make"),
     ],
 )

@@ -46,7 +46,7 @@ CASES = {
     ),
     "a misspelt kind": (
         KAFKA.replace('"kafka"', '"kafak"') + SYNC,
-        'source.kind: found "kafak"; expected "kafka" or "files"; did you mean "kafka"?',
+        'source.kind: found "kafak"; expected "kafka" or "files" or "inbox"; did you mean "kafka"?',
     ),
     "a key with odd letters": (
         KAFKA + '[window]\n"a\\nb" = 1\n' + SYNC,
@@ -138,12 +138,12 @@ CASES = {
         SYNC,
         (
             "source: missing; expected a table that says where events come from; "
-            'write [source] with kind = "kafka" or "files"'
+            'write [source] with kind = "kafka" or "files" or "inbox"'
         ),
     ),
     "no kind": (
         KAFKA.replace('kind = "kafka"\n', "") + SYNC,
-        'source.kind: missing; expected "kafka" or "files"; write "kafka" or "files"',
+        'source.kind: missing; expected "kafka" or "files" or "inbox"; write "kafka" or "files" or "inbox"',
     ),
     "no topic": (
         KAFKA.replace('topic = "amplitude"\n', "") + SYNC,

@@ -1,0 +1,113 @@
+"""The file of an inbox: an SQLite database in WAL mode, which one process writes to while another reads it.
+
+An event's id is its place in the order of arrival, counted from 0. None is used twice, also when everything is deleted:
+`first_id` goes on with what is deleted. An id counts within one file only, so each file has a name of its own, by which
+its events are known in the state.
+"""
+
+import os
+import secrets
+import sqlite3
+import zlib
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from connectors.inbox.directory import next_file, put_in_place
+
+_APPLICATION_ID: Final = 0x616D7066
+VERSION: Final = 1
+NAME: Final = "inbox@"
+"""What the name of each file begins with."""
+_SCHEMA: Final = f"""
+PRAGMA page_size = 4096;
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {VERSION};
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY, key BLOB, received_ms INTEGER NOT NULL, library TEXT NOT NULL, checksum INTEGER NOT NULL,
+    value BLOB NOT NULL
+);
+CREATE TABLE inbox (name TEXT NOT NULL, first_id INTEGER NOT NULL, committed INTEGER NOT NULL);
+PRAGMA journal_mode = WAL;
+"""
+LOG_BYTES: Final = 64 * 1024 * 1024
+"""How much of the write-ahead log stays on the disk when it is written from its beginning again."""
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class Inbox(NamedTuple):
+    """What a file says of itself."""
+
+    name: str
+    """What its events are called by in the state: unique to this file."""
+    first_id: int
+    """All below it are deleted."""
+    committed: int
+    """The lowest id that a start without state begins at."""
+
+
+class ForeignFileError(Exception):
+    """The file is none of ours, or of a later version. The text says so, and what to do."""
+
+
+def create(directory: Path) -> Path:
+    """Make an inbox, whole or not at all. Raises sqlite3.Error, OSError."""
+    path = next_file(directory)
+    fresh = directory / ".new.sqlite"
+    for end in ("", "-wal", "-shm", "-journal"):
+        fresh.with_name(fresh.name + end).unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as database:
+        database.executescript(_SCHEMA)
+        database.execute("INSERT INTO inbox VALUES (?, 0, 0)", (f"{NAME}{secrets.token_hex(4)}",))
+    put_in_place(fresh, path)
+    return path
+
+
+def connect(path: Path, *, busy_seconds: float = 0.0) -> sqlite3.Connection:
+    """Open a file that is there. Raises ForeignFileError, sqlite3.Error."""
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    database = sqlite3.connect(address, timeout=busy_seconds, isolation_level=None, uri=True, check_same_thread=False)
+    try:
+        (application_id,) = database.execute("PRAGMA application_id").fetchone()
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        database.close()
+        raise
+    if (application_id, version) != (_APPLICATION_ID, VERSION):
+        database.close()
+        if application_id != _APPLICATION_ID:
+            raise ForeignFileError(f"{path} is no inbox; move it away")
+        raise ForeignFileError(
+            f"{path} has version {version}, and this program knows version {VERSION}; go on with the program that "
+            "wrote it, or give another source.directory"
+        )
+    database.execute("PRAGMA synchronous = NORMAL")
+    database.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+    return database
+
+
+def read_inbox(database: sqlite3.Connection) -> Inbox:
+    """Return what a file says of itself. Raises sqlite3.Error."""
+    found = database.execute("SELECT name, first_id, committed FROM inbox").fetchone()
+    if found is None:
+        raise sqlite3.DatabaseError("the inbox's own row is missing")
+    return Inbox(*found)
+
+
+def end_of(database: sqlite3.Connection) -> int:
+    """Return the id of the next event. Raises sqlite3.Error."""
+    (last,) = database.execute("SELECT max(id) FROM events").fetchone()
+    return max(-1 if last is None else last, read_inbox(database).first_id - 1) + 1
+
+
+def checksum(key: bytes | None, value: bytes) -> int:
+    """Return what tells a row that is not as it was written: SQLite itself does not notice."""
+    return zlib.crc32(value, zlib.crc32(key) if key else 0)
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether an error says that the file is not as it was written."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGED

@@ -1,0 +1,93 @@
+"""The directory of an inbox: which file in it is the inbox, and how another takes its place.
+
+A file of SQLite must not be renamed under a process that has it open while another takes its name: who closes the first
+would remove the other's log. So each file has a number of its own, and the highest is the inbox.
+"""
+
+import fcntl
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from connectors.state.durable import sync_entries
+
+_NAME: Final = re.compile(r"events-(\d{6,})\.sqlite")
+_BESIDE: Final = ("", "-wal", "-shm")
+WRITER_LOCK: Final = "writer.lock"
+READER_LOCK: Final = "reader.lock"
+
+
+class InUseError(Exception):
+    """Another process has this part in the inbox."""
+
+
+def lock(directory: Path, name: str) -> int:
+    """Lock a part in an inbox for as long as this process lives; return the lock's descriptor.
+
+    Raises:
+        InUseError: another process has it.
+        OSError: the directory cannot be made or used.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InUseError from None
+    return descriptor
+
+
+def inbox_file(directory: Path) -> Path | None:
+    """Return the file that is the inbox; None where there is none yet."""
+    return max((each for each in _entries(directory) if _NAME.fullmatch(each.name)), key=_number, default=None)
+
+
+def next_file(directory: Path) -> Path:
+    """Return where the next file is to be made: its number was never used."""
+    numbers = [int(found[1]) for each in _entries(directory) if (found := _NAME.match(each.name))]
+    return directory / f"events-{max(numbers, default=0) + 1:06}.sqlite"
+
+
+def set_aside(path: Path) -> Path:
+    """Give a file, and what SQLite keeps beside it, a name by which it is not the inbox; return it. Raises OSError."""
+    aside = path.with_name(f"{path.name}.damaged")
+    for end in reversed(_BESIDE):
+        beside = path.with_name(path.name + end)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + end))
+    sync_entries(path.parent)
+    return aside
+
+
+def put_in_place(fresh: Path, path: Path) -> None:
+    """Let a file that is whole and closed be the inbox. Raises OSError."""
+    descriptor = os.open(fresh, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    fresh.rename(path)
+    sync_entries(path.parent)
+
+
+def problem_of(error: Exception) -> str:
+    """Return what an error of SQLite or of the disk says; it holds nothing of any event."""
+    if isinstance(error, sqlite3.Error):
+        return f"{error} ({getattr(error, 'sqlite_errorname', 'SQLite')})"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def _entries(directory: Path) -> Iterator[Path]:
+    try:
+        yield from directory.iterdir()
+    except FileNotFoundError:
+        return
+
+
+def _number(path: Path) -> int:
+    found = _NAME.fullmatch(path.name)
+    return int(found[1]) if found else 0

@@ -1,0 +1,64 @@
+"""The kind `inbox`: events that were taken in, on this machine's disk, as a source."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from connectors.finding import Finding
+from connectors.inbox.check import source_findings
+from connectors.inbox.event_writer import InboxWriter
+from connectors.inbox.settings import InboxSource
+from connectors.inbox.source import InboxInput
+from connectors.opening import Opening
+from connectors.ports import LookAt
+from flows.domain.slice import Slice
+
+
+class EventInbox:
+    """Events that the collector has taken in. Implements `Source`."""
+
+    ends = False
+    unsliceable = "slices divide Kafka's partitions, and an inbox is one; for more than one process, collect into Kafka"
+    read_anew = None
+
+    def __init__(self, settings: InboxSource) -> None:
+        self._settings = settings
+
+    @property
+    def title(self) -> str:
+        """The directory."""
+        return f"the inbox in {self._settings.directory}"
+
+    @property
+    def out_of_reach(self) -> str:
+        """What waits in the inbox."""
+        return f"events in the inbox {self._settings.directory}: not in reach until they are deleted"
+
+    def nothing_to_read(self) -> str | None:
+        """Return None: what is not there yet is waited for."""
+        return None
+
+    def obstacles(self) -> Iterator[str]:
+        """Yield that the directory cannot be used, or made where it is not there yet."""
+        directory = self._settings.directory
+        place = next(each for each in (directory, *directory.parents) if each.exists())
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            yield f"source.directory: {directory} cannot be written to; correct it, or its owner"
+
+    def missing(self, part: Slice) -> Iterator[str]:
+        """Yield nothing."""
+        del part
+        return iter(())
+
+    def check(self, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
+        """Yield what is found of it, and of a sample of what it holds."""
+        del state_directory
+        return source_findings(self._settings, look_at)
+
+    def open(self, opening: Opening) -> InboxInput:
+        """Open it."""
+        return InboxInput(self._settings, opening)
+
+    def writer(self) -> InboxWriter:
+        """Open it for events that are taken in. Raises SetupError."""
+        return InboxWriter(self._settings.directory)
