@@ -1,7 +1,7 @@
 """Limits, with real senders and a real server that counts: what it takes is found and used, and no more is sent.
 
 The margins bear a machine that is busy with something else. The figures that are promised are those of
-`unit/test_adaptive.py` and `unit/test_limiter.py`, in simulated time.
+`unit/connectors/delivery/test_adaptive.py` and `test_limiter.py`, in simulated time.
 """
 
 import asyncio
