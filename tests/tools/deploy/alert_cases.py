@@ -11,9 +11,6 @@ from flows.domain.fate import DeadLetterReason
 A, B = "10.0.0.1:9464", "10.0.0.2:9464"
 SLICES: Final = {A: "0", B: "1"}
 HOUR: Final = 60
-DAY: Final = 24 * HOUR
-
-Pieces = Iterable[tuple[float, int]]
 
 
 class Case(NamedTuple):

@@ -42,7 +42,6 @@ class AgainstTheModel(RuleBasedStateMachine):
         self.next_offsets: dict[int, int] = {0: 1000, 1: 2000}
         self.decoded: set[int] = set()
         self.events = 0
-        self.resumed_refusals = 0
         self.held = 0
         self.resume_offset = 0
 
