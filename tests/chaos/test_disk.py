@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.world import MAX_IN_FLIGHT, UNWRITTEN_ANSWERS, World
+from tests.fixtures.needs import is_missing
 from tests.fixtures.stream import Identity
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
@@ -48,13 +49,13 @@ class SmallDisk:
 
 @pytest.fixture
 def disk(world: World) -> Iterator[SmallDisk]:
-    """Return the disk under the state directory; skipped where it cannot be mounted."""
+    """Return the disk under the state directory; it takes the right to mount it."""
     directory = world.stream.directory / "state"
     directory.mkdir()
     options = f"size={SIZE_MB}m"
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)], check=False)
     if mounted.returncode:
-        pytest.skip("no right to mount a small disk")
+        is_missing("the right to mount a small disk is needed")
     yield SmallDisk(directory)
     for run in world.stream.runs:
         if run.process.poll() is None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
+from tests.fixtures.needs import program
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("installed")]
 
@@ -111,8 +112,7 @@ complete --do-complete '{line}' | string replace --regex '\\t.*' ''; true
 def shell(request: pytest.FixtureRequest, binaries: Path, tmp_path_factory: pytest.TempPathFactory) -> _Complete:
     """Return what a real shell makes of a line when Tab is pressed at its end."""
     name, template = request.param
-    if shutil.which(name) is None:
-        pytest.skip(f"{name} is not on this machine")
+    program(name)
     place = tmp_path_factory.mktemp(name)
     (place / "script").write_text(_done([str(binaries / "ampfly"), "completion", name], place).stdout)
     (place / "stream.toml").touch()

@@ -21,6 +21,7 @@ import pytest
 
 from connectors.appsflyer.sandbox import SandboxServer
 from connectors.appsflyer.sandbox.fault_plan import FaultPlanError
+from tests.fixtures.needs import is_missing
 
 APP = "id123456789"
 KEY = "s3cr3t-t0ken"
@@ -396,8 +397,9 @@ def test_wrong_usage_is_said_in_one_line(tmp_path: Path, options: tuple[str, ...
     assert done.stdout == ""
 
 
-@pytest.mark.skipif(not os.access("/dev/full", os.W_OK), reason="the system has no /dev/full")
 def test_a_record_that_cannot_be_written_ends_the_command_loudly() -> None:
+    if not os.access("/dev/full", os.W_OK):
+        is_missing("the system has no /dev/full")
     with running("--record", "/dev/full") as (process, first_line):
         sent_alone(int(first_line.rsplit(":", 1)[1]), event())
         assert process.wait(timeout=10) == 1

@@ -1,8 +1,6 @@
 """The alerts: what they name exists, each fires when it should and not on a quiet night, and each has its entry."""
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ import pytest
 import yaml
 
 from connectors.delivery.overflow import MOST_SET_ASIDE
+from tests.fixtures.needs import program
 from tests.tools.deploy.alert_cases import CASES, Case, healthy
 from tests.tools.deploy.promql import UnknownNameError, labels_of
 from tests.tools.deploy.rules import MADE, SOURCE, alerts, rules_file, with_runbook
@@ -20,13 +19,7 @@ ALERTS = {rule["alert"]: rule for rule in alerts()}
 
 @pytest.fixture
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        message = "promtool is not on the PATH: Debian and Ubuntu have it in the package prometheus"
-        if os.environ.get("STREAM_TESTS_NO_SKIP") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
+    return program("promtool", "prometheus")
 
 
 def _run(*command: str) -> None:

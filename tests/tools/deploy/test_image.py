@@ -1,7 +1,6 @@
 """The image: built as users build it, and run as a cluster runs it, against a real broker and a stand-in AppsFlyer."""
 
 import json
-import os
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox import SandboxServer
+from tests.fixtures.needs import is_missing
 from tests.fixtures.ports import free_port
 from tests.tools.deploy.engine import Engine
 
@@ -64,9 +64,7 @@ def engine() -> Engine:
     try:
         return Engine()
     except LookupError as reason:
-        if os.environ.get("STREAM_TESTS_NO_SKIP") == "1":
-            pytest.fail(str(reason))
-        pytest.skip(str(reason))
+        is_missing(str(reason))
 
 
 @pytest.fixture(scope="module")

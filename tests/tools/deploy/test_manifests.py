@@ -1,6 +1,5 @@
 """What deploy/ holds can be applied: rendered, valid to the last field, and at one with the settings and the image."""
 
-import os
 import re
 import subprocess
 import tomllib
@@ -13,6 +12,7 @@ import yaml
 
 from flows.settings import load
 from flows.settings.model import Settings
+from tests.fixtures.needs import is_missing
 from tests.tools.deploy.manifests import (
     DEPLOY,
     Document,
@@ -39,10 +39,7 @@ SPARE_SECONDS = 10
 @pytest.fixture(autouse=True)
 def _tools() -> None:
     if missing := missing_tools():
-        message = f"not on the PATH: {', '.join(missing)}"
-        if os.environ.get("STREAM_TESTS_NO_SKIP") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+        is_missing(f"not on the PATH: {', '.join(missing)}")
 
 
 @cache

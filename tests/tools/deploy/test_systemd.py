@@ -1,6 +1,5 @@
 """The units of systemd: they are valid, expose little, and restart as the exit codes ask for."""
 
-import shutil
 import subprocess
 import sys
 from configparser import RawConfigParser
@@ -11,6 +10,7 @@ import pytest
 from connectors.delivery.settings import DeliveryTable
 from flows.commands.slices import parse_slice
 from flows.domain.slice import Slice
+from tests.fixtures.needs import program
 
 UNITS = sorted((Path(__file__).parents[3] / "deploy/systemd").glob("*.service"))
 SINGLE, TEMPLATE = UNITS
@@ -21,10 +21,7 @@ HIGHEST_EXPOSURE = 15
 @pytest.fixture(scope="module")
 def analyze() -> str:
     """Return the command that checks units, without systemd as the first process."""
-    found = shutil.which("systemd-analyze")
-    if found is None:
-        pytest.skip("systemd-analyze is not on this machine")
-    return found
+    return program("systemd-analyze", "systemd")
 
 
 def _service(unit: Path) -> dict[str, str]:
