@@ -8,8 +8,9 @@ import pytest
 import structlog
 
 pytest_plugins = (
-    "tests.fixtures.examples",
     "tests.fixtures.clients",
+    "tests.fixtures.examples",
+    "tests.fixtures.execs",
     "tests.fixtures.kafka",
     "tests.fixtures.kafka_container",
     "tests.fixtures.kafka_local",

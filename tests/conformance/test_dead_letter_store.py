@@ -13,32 +13,13 @@ from connectors.kinds import DEAD_LETTERS, store_of
 from connectors.memory.kind import LettersInMemory
 from connectors.memory.settings import MemoryDeadLetters, MemorySource
 from connectors.ports import DeadLetterStore
-from flows.domain.event import Position
-from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
+from flows.domain.fate import DeadLetter
+from tests.fixtures.letters import letter
 
 PATIENCE_SECONDS = 30.0
 
 
-def letter(offset: int, value: bytes = b"{}", key: bytes | None = b"user") -> DeadLetter:
-    return DeadLetter(
-        reason=DeadLetterReason.REJECTED,
-        stage=Stage.DELIVER,
-        sync="production",
-        copy=0,
-        send_as="af_purchase",
-        error="AppsFlyer refused it",
-        value=value,
-        key=key,
-        position=Position("events", 3, offset),
-        first_seen_ms=1,
-        failed_at_ms=2,
-        http_status=400,
-        answer="nö",
-        attempts=1,
-    )
-
-
-LETTERS = [letter(0), letter(1, b"\xff\x00", b"\xfe"), letter(2, "ü".encode(), None), letter(3, b"")]
+LETTERS = [letter(0), letter(1, b"\xff\x00", key=b"\xfe"), letter(2, "ü".encode(), key=None), letter(3, b"")]
 
 
 def _store(kind: str, table: dict[str, Any], base: Path) -> DeadLetterStore:

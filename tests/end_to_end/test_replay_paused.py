@@ -7,34 +7,17 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.files.dead_letters import FileLetterWriter
-from flows.domain.event import Position
-from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 from tests.fixtures.events import order
+from tests.fixtures.letters import letter
 from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import KEY, Run, Stream
 
-DELIVERY = {"drain_seconds": 2, "timeout_seconds": 1}
+DELIVERY = {"drain_seconds": 2, "timeout_seconds": 15}
 
 
 def _write(directory: Path) -> None:
-    FileLetterWriter(directory).write(
-        [
-            DeadLetter(
-                reason=DeadLetterReason.REJECTED,
-                stage=Stage.DELIVER,
-                sync=name,
-                copy=0,
-                send_as="order",
-                error="",
-                value=orjson.dumps(order(1)),
-                key=None,
-                position=Position("day", 0, number),
-                first_seen_ms=1,
-                failed_at_ms=2,
-            )
-            for number, name in enumerate(["kept", "other"])
-        ]
-    )
+    letters = [letter(1, orjson.dumps(order(1)), sync=name, send_as="order") for name in ("kept", "other")]
+    FileLetterWriter(directory).write(letters)
 
 
 def _replay(stream: Stream, sandbox: SandboxServer, *, paused: bool) -> Run:

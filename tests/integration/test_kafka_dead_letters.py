@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -11,34 +11,13 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from connectors.dead_letters import LettersUnavailableError, LetterWriter, headers
 from connectors.kafka.dead_letters import KafkaLetterWriter
 from connectors.kafka.settings import KafkaDeadLetters
-from flows.domain.event import Position
-from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
+from tests.fixtures.letters import letter
 
 pytestmark = pytest.mark.kafka
 
 MakeTopic = Callable[..., str]
 NOISE = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=8000))
 """Text that does not compress."""
-
-
-def letter(offset: int = 0, value: bytes = b"{}", **changes: Any) -> DeadLetter:
-    whole = DeadLetter(
-        reason=DeadLetterReason.REJECTED,
-        stage=Stage.DELIVER,
-        sync="production",
-        copy=0,
-        send_as="af_purchase",
-        error="AppsFlyer refused it",
-        value=value,
-        key=b"user",
-        position=Position("events", 3, offset),
-        first_seen_ms=1,
-        failed_at_ms=2,
-        http_status=400,
-        answer="nö",
-        attempts=1,
-    )
-    return whole._replace(**changes)
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import pytest
 
 from connectors.files.dead_letters import FileLetterWriter
 from flows.commands.main import main
-from flows.domain.event import Position
-from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 from flows.domain.ledger import Ledger
 from flows.runtime import summary
+from tests.fixtures.letters import letter
 
 HOSTILE = "[bold]x[/] \x1b]0;title\x07\x1b[2J\x9b31m\n✓ forged\r\u202e\x00"
 COMMANDS = {"\x1b", "\x07", "\x9b", "\r", "\u202e", "\x00"}
@@ -84,23 +83,9 @@ def test_a_replays_preview_shows_what_letters_say_of_themselves_as_text(
 ) -> None:
     """Who may write to the dead letters' topic may write any sync's name into a letter."""
     monkeypatch.setenv("HOSTILE_TEST_KEY", "x")
-    FileLetterWriter(tmp_path / "letters").write(
-        [
-            DeadLetter(
-                reason=DeadLetterReason.REJECTED,
-                stage=Stage.DELIVER,
-                sync=HOSTILE,
-                copy=0,
-                send_as=HOSTILE,
-                value=_events().splitlines()[0],
-                key=HOSTILE.encode(),
-                error=HOSTILE,
-                position=Position("topic", 0, 1),
-                first_seen_ms=1,
-                failed_at_ms=1,
-            )
-        ]
-    )
+    named = dict.fromkeys(["sync", "send_as", "error"], HOSTILE)
+    hostile = letter(1, _events().splitlines()[0], key=HOSTILE.encode(), **named)
+    FileLetterWriter(tmp_path / "letters").write([hostile])
     assert main(["replay", "--settings", str(settings), "--reason", "rejected", "--dry-run"]) == 0
     shown = capsys.readouterr()
     assert "1 of 1 dead letters match" in shown.out

@@ -1,6 +1,5 @@
 """`python -m flows rekey`: from which topic to which, and what it becomes, or why it starts nothing."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,33 +9,18 @@ from flows.commands.main import main
 from flows.domain.slice import ALL
 from flows.runtime.rekey.place import place
 from flows.settings import load
+from tests.fixtures.execs import Execs
 
 KAFKA = '[source]\nkind = "kafka"\nbootstrap_servers = "k:9092"\ntopic = "events"\ngroup_id = "stream"\n'
 SYNC = '[[sync]]\nname = "production"\nios_app_id = "id1"\ns2s_key = "env:STREAM_TEST_KEY"\nevents = "all"\n'
-NAMES = ("STREAM_SETTINGS", "STREAM_SLICE")
-
-Execs = list[tuple[list[str], list[str | None]]]
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Give an empty directory, and nothing that the command listens to; no sync's key either."""
-    for name in (*NAMES, "STREAM_REKEY_FROM", "STREAM_REKEY_TO", "STREAM_TEST_KEY"):
+    for name in ("STREAM_SETTINGS", "STREAM_SLICE", "STREAM_REKEY_FROM", "STREAM_REKEY_TO", "STREAM_TEST_KEY"):
         monkeypatch.setenv(name, "")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def execs(monkeypatch: pytest.MonkeyPatch) -> Execs:
-    """What would have been executed, and what is in its environment."""
-    seen: Execs = []
-
-    def execv(program: str, arguments: list[str]) -> None:
-        assert program == arguments[0]
-        seen.append((arguments, [os.environ.get(name) for name in NAMES]))
-
-    monkeypatch.setattr(os, "execv", execv)
-    return seen
 
 
 def write(text: str) -> None:
@@ -50,7 +34,7 @@ def test_it_becomes_bytewax_with_recovery(execs: Execs, tmp_path: Path) -> None:
     recovery = tmp_path / "st/rekey/events/by-user/recovery"
     flow = "flows.rekey:flow('events', 'by-user', hand_over=False)"
     arguments = [sys.executable, "-m", "bytewax.run", flow, "-r", str(recovery), "-s", "7", "-b", "0"]
-    assert execs == [(arguments, [str(tmp_path / "stream.toml"), "0/1"])]
+    assert execs == [(arguments, str(tmp_path / "stream.toml"), "0/1")]
     assert [each.name for each in recovery.iterdir()] == ["part-0.sqlite3"]
 
 
@@ -68,9 +52,9 @@ def test_the_topic_that_is_not_named_is_the_sources(execs: Execs) -> None:
 def test_each_slice_has_a_place_of_its_own(execs: Execs, tmp_path: Path) -> None:
     write(KAFKA + SYNC)
     main(["rekey", "--to", "by-user", "--slice", "1/2"])
-    ((arguments, names),) = execs
+    ((arguments, _, part),) = execs
     assert arguments[5] == str(tmp_path / "state/rekey/events/by-user/slice-1-of-2/recovery")
-    assert names[1] == "1/2"
+    assert part == "1/2"
 
 
 def test_each_target_has_a_position_of_its_own() -> None:

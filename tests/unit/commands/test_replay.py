@@ -16,9 +16,11 @@ from connectors.state.replay_log import ReplayLog
 from flows.commands.main import main
 from flows.commands.replay import parse_rate, parse_time
 from flows.domain.event import Position
-from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
+from flows.domain.fate import DeadLetterReason
 from flows.operators.replay_filters import Filters
 from flows.runtime.replay import plan
+from tests.fixtures.execs import Exec, Execs
+from tests.fixtures.letters import letter
 
 SETTINGS = """
 [source]
@@ -44,8 +46,6 @@ EVENT = {"event_type": "Order", "user_id": "u", "platform": "iOS"}
 IDENTIFIED = {**EVENT, "user_properties": {"appsflyer_id": "1700000000000-7654321"}}
 DAY_MS = 86_400_000
 
-Execs = list[list[str]]
-
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -59,17 +59,9 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "stream.toml").write_text(SETTINGS)
 
 
-@pytest.fixture
-def execs(monkeypatch: pytest.MonkeyPatch) -> Execs:
-    """What would have been executed."""
-    seen: Execs = []
-    monkeypatch.setattr(os, "execv", lambda _program, arguments: seen.append(arguments))
-    return seen
-
-
-def directory_of(arguments: list[str]) -> Path:
+def directory_of(replay: Exec) -> Path:
     """Return the replay's directory, the argument of its flow."""
-    flow = ast.parse(arguments[3].removeprefix("flows.replay:"), mode="eval").body
+    flow = ast.parse(replay.arguments[3].removeprefix("flows.replay:"), mode="eval").body
     assert isinstance(flow, ast.Call)
     return Path(ast.literal_eval(flow.args[0]))
 
@@ -78,17 +70,12 @@ def write(*letters: tuple[Any, str, str | None], day: int = 0) -> None:
     """Write letters: (event, reason, sync)."""
     FileLetterWriter(Path("letters")).write(
         [
-            DeadLetter(
-                reason=DeadLetterReason(reason),
-                stage=Stage.DELIVER,
-                sync=sync,
-                copy=0,
-                send_as="order" if sync else None,
-                error="",
+            letter(
                 value=orjson.dumps(event),
-                key=None,
+                reason=DeadLetterReason(reason),
+                sync=sync,
+                send_as="order" if sync else None,
                 position=Position(f"day-{day}", 0, number),
-                first_seen_ms=1,
                 failed_at_ms=day * DAY_MS,
             )
             for number, (event, reason, sync) in enumerate(letters)
@@ -101,10 +88,16 @@ def test_it_plans_the_replay_and_becomes_bytewax_with_recovery(execs: Execs, tmp
     main(
         ["replay", "--reason", "too_large,rejected", "--reason", "too_large", "--since", "1970-01-02", "--rate", "5/s"]
     )
-    (arguments,) = execs
-    directory = directory_of(arguments)
+    (replay,) = execs
+    directory = directory_of(replay)
     recovery = ["-r", str(directory / "recovery"), "-s", "10", "-b", "0"]
-    assert arguments == [sys.executable, "-m", "bytewax.run", f"flows.replay:flow({str(directory)!r})", *recovery]
+    assert replay.arguments == [
+        sys.executable,
+        "-m",
+        "bytewax.run",
+        f"flows.replay:flow({str(directory)!r})",
+        *recovery,
+    ]
     assert directory.parent == tmp_path / "state/replay"
     assert (directory / "recovery/part-0.sqlite3").exists()
     the_plan = plan.load(directory)
@@ -122,7 +115,7 @@ def test_the_same_command_goes_on_with_an_interrupted_replay_and_its_bounds(exec
     main(["replay", "--reason", "too_large,rejected", "--rate", "7"])
     main(["replay", "--reason", "rejected"])
     main(["replay", "--reason", "too_large,rejected", "--again"])
-    directories = [directory_of(arguments) for arguments in execs]
+    directories = [directory_of(each) for each in execs]
     assert directories[0] == directories[1]
     assert len(set(directories)) == 3
     plans = [plan.load(directory) for directory in directories]

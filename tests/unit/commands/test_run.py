@@ -1,6 +1,5 @@
 """`python -m flows run`: what it prepares and what it becomes, or why it starts nothing."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,12 +7,11 @@ import pytest
 
 from connectors.state.engine_store import make_store
 from flows.commands.main import main
+from tests.fixtures.execs import Execs
 
 KAFKA = '[source]\nkind = "kafka"\nbootstrap_servers = "k:9092"\ntopic = "amplitude"\n'
 FILES = '[source]\nkind = "files"\npaths = ["a.json"]\n'
 SYNC = '[[sync]]\nname = "production"\nios_app_id = "id1"\ns2s_key = "env:STREAM_TEST_KEY"\nevents = "all"\n'
-
-Execs = list[tuple[list[str], str | None, str | None]]
 
 
 @pytest.fixture(autouse=True)
@@ -23,19 +21,6 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STREAM_SETTINGS", "")
     monkeypatch.setenv("STREAM_SLICE", "")
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def execs(monkeypatch: pytest.MonkeyPatch) -> Execs:
-    """What would have been executed: the command, and the settings and the slice in its environment."""
-    seen: Execs = []
-
-    def execv(program: str, arguments: list[str]) -> None:
-        assert program == arguments[0]
-        seen.append((arguments, os.environ.get("STREAM_SETTINGS"), os.environ.get("STREAM_SLICE") or None))
-
-    monkeypatch.setattr(os, "execv", execv)
-    return seen
 
 
 def write(text: str) -> None:

@@ -18,25 +18,10 @@ from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 from flows.domain.identity import Identity, as_text, from_text
 from flows.operators.letter_source import LetterInput, LetterPartition
+from tests.fixtures.letters import letter
 
 if TYPE_CHECKING:
     from flows.domain.identifiers import Value
-
-
-def letter(value: bytes = b"{}", offset: int = 0) -> DeadLetter:
-    return DeadLetter(
-        reason=DeadLetterReason.REJECTED,
-        stage=Stage.DELIVER,
-        sync="production",
-        copy=0,
-        send_as="af_purchase",
-        error="refused",
-        value=value,
-        key=b"u",
-        position=Position("events", 1, offset),
-        first_seen_ms=1,
-        failed_at_ms=2,
-    )
 
 
 LETTERS = st.builds(
@@ -123,17 +108,17 @@ def read_all(reader: FileLetterReader) -> list[StoredLetter]:
 
 def test_files_are_read_up_to_where_they_ended_and_no_further(tmp_path: Path) -> None:
     writer = FileLetterWriter(tmp_path)
-    writer.write([letter(b"1"), letter(b"2")])
+    writer.write([letter(1, b"1"), letter(2, b"2")])
     ends = file_ends(tmp_path)
-    writer.write([letter(b"3")])
-    FileLetterWriter(tmp_path).write([letter(b"4")])
+    writer.write([letter(3, b"3")])
+    FileLetterWriter(tmp_path).write([letter(4, b"4")])
     assert count_lines(tmp_path, ends) == 2
     assert [each.value for each in read_all(FileLetterReader(tmp_path, ends, {}))] == [b"1", b"2"]
     assert count_lines(tmp_path, file_ends(tmp_path)) == 4
 
 
 def test_reading_goes_on_at_a_line(tmp_path: Path) -> None:
-    FileLetterWriter(tmp_path).write([letter(b"%d" % number) for number in range(300)])
+    FileLetterWriter(tmp_path).write([letter(number, b"%d" % number) for number in range(300)])
     ends = file_ends(tmp_path)
     (name,) = ends
     letters = read_all(FileLetterReader(tmp_path, ends, {name: 250}))
@@ -144,7 +129,7 @@ def test_reading_goes_on_at_a_line(tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_is_damage_and_the_rest_is_read(tmp_path: Path) -> None:
     damages: list[str] = []
-    FileLetterWriter(tmp_path).write([letter(b"1")])
+    FileLetterWriter(tmp_path).write([letter(1, b"1")])
     ends = {"dead-letters-1999.ndjson": 10, **file_ends(tmp_path)}
     assert [
         each.value
@@ -160,7 +145,7 @@ class Listed:
     """A reader of letters that are numbered from 0."""
 
     def __init__(self, count: int) -> None:
-        self._letters = [StoredLetter(b"{}", None, headers(letter(offset=n)), "part", n) for n in range(count)]
+        self._letters = [StoredLetter(b"{}", None, headers(letter(n)), "part", n) for n in range(count)]
 
     def read(self) -> list[StoredLetter]:
         taken, self._letters = self._letters[:7], self._letters[7:]

@@ -14,18 +14,12 @@ from hypothesis import strategies as st
 
 from connectors.dead_letters import LettersUnavailableError
 from connectors.delivery.dead_letter_queue import DeadLetterQueue
-from flows.domain.event import Position
-from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
+from flows.domain.fate import DeadLetter
 from tests.fixtures.examples import examples
+from tests.fixtures.letters import letter
 
 PATIENCE_SECONDS = 10
 NEVER_SECONDS = 3600.0
-
-
-def a_letter(number: int) -> DeadLetter:
-    return DeadLetter(
-        DeadLetterReason.REJECTED, Stage.DELIVER, "s", 0, "e", "refused", b"{}", None, Position("t", 0, number), 0
-    )
 
 
 class FakeWriter:
@@ -66,8 +60,8 @@ class FakeOutbox:
         self.letters_arrived.set()
 
     def written(self, letters: list[DeadLetter]) -> None:
-        for letter in letters:
-            self._written(letter)
+        for each in letters:
+            self._written(each)
 
 
 def submit(dead_letter_queue: DeadLetterQueue, letters: Iterable[DeadLetter]) -> None:
@@ -95,7 +89,7 @@ def test_every_letter_is_written_once_in_order_however_often_the_writer_fails(
     sizes: list[int], failures: list[int]
 ) -> None:
     """Nothing is dropped, nothing overtakes, and `written` is called for each when it is durable."""
-    letters = list(map(a_letter, range(sum(sizes))))
+    letters = list(map(letter, range(sum(sizes))))
     reported: Queue[DeadLetter] = Queue()
     writer = FakeWriter(list(failures))
     durable_first: list[bool] = []
@@ -121,7 +115,7 @@ def test_it_says_why_it_waits_and_that_it_does_no_longer() -> None:
     writer = FakeWriter([10**9])
     with a_dead_letter_queue(writer, reported.put) as dead_letter_queue:
         assert dead_letter_queue.waits_for is None
-        submit(dead_letter_queue, [a_letter(1)])
+        submit(dead_letter_queue, [letter(1)])
         assert writer.failing.wait(PATIENCE_SECONDS)
         while dead_letter_queue._thread.is_alive() and not dead_letter_queue.waits_for:
             time.sleep(0.001)
@@ -141,7 +135,7 @@ def test_the_wait_doubles_up_to_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> 
             return False
 
         monkeypatch.setattr(dead_letter_queue._closing, "wait", wait)
-        submit(dead_letter_queue, [a_letter(1)])
+        submit(dead_letter_queue, [letter(1)])
         reported.get(timeout=PATIENCE_SECONDS)
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
 
@@ -157,7 +151,7 @@ def test_the_wait_begins_again_with_the_next_trouble(monkeypatch: pytest.MonkeyP
 
         monkeypatch.setattr(dead_letter_queue._closing, "wait", wait)
         for number in range(2):
-            submit(dead_letter_queue, [a_letter(number)])
+            submit(dead_letter_queue, [letter(number)])
             reported.get(timeout=PATIENCE_SECONDS)
     assert waits == pytest.approx([0.1, 0.2, 0.4, 0.1, 0.2])
 
@@ -167,7 +161,7 @@ def test_closing_does_not_wait_for_a_writer_in_trouble() -> None:
     reported: Queue[DeadLetter] = Queue()
     writer = FakeWriter([10**9])
     with a_dead_letter_queue(writer, reported.put, NEVER_SECONDS) as dead_letter_queue:
-        submit(dead_letter_queue, map(a_letter, range(3)))
+        submit(dead_letter_queue, map(letter, range(3)))
         assert writer.failing.wait(PATIENCE_SECONDS)
         began = time.monotonic()
         dead_letter_queue.close()
@@ -181,7 +175,7 @@ def test_batches_are_bounded() -> None:
     """So that one write of a flood of letters stays short."""
     reported: Queue[DeadLetter] = Queue()
     writer = FakeWriter([])
-    letters = list(map(a_letter, range(1201)))
+    letters = list(map(letter, range(1201)))
     with a_dead_letter_queue(writer, reported.put) as dead_letter_queue:
         submit(dead_letter_queue, letters)
         assert [reported.get(timeout=PATIENCE_SECONDS) for _ in letters] == letters
@@ -201,7 +195,7 @@ def test_an_unforeseen_failure_is_kept_for_the_flow_to_raise() -> None:
     reported: Queue[DeadLetter] = Queue()
     writer = BrokenWriter([])
     with a_dead_letter_queue(writer, reported.put) as dead_letter_queue:
-        submit(dead_letter_queue, [a_letter(1)])
+        submit(dead_letter_queue, [letter(1)])
         dead_letter_queue._thread.join(PATIENCE_SECONDS)
         assert isinstance(dead_letter_queue.error, ZeroDivisionError)
     assert reported.empty()
@@ -215,7 +209,7 @@ def test_a_failure_of_who_is_told_is_kept_as_well() -> None:
         raise RuntimeError("not open")
 
     with a_dead_letter_queue(FakeWriter([]), written) as dead_letter_queue:
-        submit(dead_letter_queue, [a_letter(1)])
+        submit(dead_letter_queue, [letter(1)])
         dead_letter_queue._thread.join(PATIENCE_SECONDS)
         assert isinstance(dead_letter_queue.error, RuntimeError)
 
