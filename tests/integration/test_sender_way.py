@@ -53,8 +53,8 @@ class Rig(Delivering):
         return numbers
 
     def close(self) -> None:
-        super().close()
-        self._directory.cleanup()
+        with self._directory:
+            super().close()
 
 
 @pytest.fixture
