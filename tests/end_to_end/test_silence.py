@@ -24,6 +24,8 @@ KEY = f"{MARK}-the-key"
 HOSTILE = f'{MARK}\n{{"event":"{MARK} forged","level":"error"}}\r\x1b]0;{MARK}\x07\x1b[2J\x9b31m</b>%n%s${{x}}\u202e'
 IOS, ANDROID, LOCKED = "id123456789", "com.example.app", "id555"
 
+LAST = 54
+
 LOCKED_SYNC = sync_table("locked", ios_app_id=LOCKED)
 EVERY_APP = sync_table(ios_app_id=IOS, android_app_id=ANDROID)
 
@@ -68,6 +70,7 @@ def _values() -> Iterator[bytes]:
     yield orjson.dumps(_event(51, event_properties=HOSTILE))
     yield orjson.dumps({"events": [_event(52, event_type=None), {MARK: HOSTILE}]})
     yield orjson.dumps({**_event(53), "time": 10**17})
+    yield orjson.dumps(_event(LAST))
 
 
 def _produce(bootstrap: str, topic: str, values: Iterator[bytes]) -> None:
@@ -75,6 +78,12 @@ def _produce(bootstrap: str, topic: str, values: Iterator[bytes]) -> None:
     for value in values:
         producer.produce(topic, value, HOSTILE.encode())
     assert producer.flush(30) == 0
+
+
+def _accepted(sandbox: SandboxServer) -> set[str]:
+    """Return the users whose events AppsFlyer's stand-in took for the iOS app."""
+    taken = (each["body"] for each in sandbox.requests if each["app_id"] == IOS and each["status"] == 200)
+    return {body["customer_user_id"] for body in taken}
 
 
 def _written(run: Run) -> str:
@@ -115,10 +124,9 @@ def test_nothing_of_an_event_and_no_key_is_ever_written(
             "-m", "flows", "run", environment={**variables, "STREAM_PROGRESS_SECONDS": "0.05", "NO_COLOR": "1"}
         )
         _produce(kafka, topic, _values())
-        # The twenty good ones, and those that were held or given up for their size do not come.
-        sandbox.wait_until(
-            lambda _: sum(each["app_id"] == IOS and each["status"] == 200 for each in sandbox.requests) >= 20, 60
-        )
+        # The twenty good ones, and the last of all, behind which nothing is left to read.
+        good = {f"{MARK}-user-{number}" for number in (*range(20), LAST)}
+        sandbox.wait_until(lambda _: good <= _accepted(sandbox), 60)
         sandbox.wait_until(lambda _: sum(each["app_id"] == ANDROID for each in sandbox.requests) >= 10, 60)
         sandbox.wait_until(lambda _: any(each["app_id"] == LOCKED for each in sandbox.requests), 60)
         run.wait_for_log("progress")

@@ -28,7 +28,7 @@ def peak_kb():  # ru_maxrss would begin with what the process took that has star
 before_kb = peak_kb()
 consumer = Consumer(consumer_properties(KafkaSource(address, topic, "group")))
 consumer.assign([TopicPartition(topic, 0, 0)])
-until = time.monotonic() + 10
+until = time.monotonic() + 30
 message = None
 while message is None and time.monotonic() < until:
     message = consumer.poll(0.1)
