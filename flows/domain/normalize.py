@@ -17,6 +17,7 @@ from flows.domain.timestamp import parse_number, parse_text
 MAX_ID_CHARACTERS: Final = 1024
 """Amplitude keeps no more of a text (Amplitude, «Limits»), and an id of that length fits no request of AppsFlyer's."""
 _LONGEST_VERSION: Final = 256
+_NO_TIME: Final = "is impossible, or not like 2026-01-31 23:59:59.123456"
 _APP_VERSIONS: Final = ("app_version", "version_name")
 NO_IDS: Final = frozenset(
     {
@@ -41,16 +42,23 @@ OPERATIONS: Final = frozenset(
 class InvalidEventError(Exception):
     """A JSON object is no event; what is wrong, in words, without any of its values."""
 
+    def __init__(self, error: str, field: str, *, is_missing: bool = False) -> None:
+        super().__init__(error)
+        self.field = field
+        """What of it is wrong."""
+        self.is_missing = is_missing
+        """The field is not there, or holds nothing."""
+
 
 def normalize(record: Record, fields: JsonObject, raw: bytes, position: Position) -> Event:
     """Return the event. Raises InvalidEventError."""
     get = fields.get
     name = _text(get("event_type"), "event_type")
     if name is None:
-        raise InvalidEventError("event_type is missing")
+        raise InvalidEventError("event_type is missing", "event_type", is_missing=True)
     user_id, device_id = _id(get("user_id"), "user_id"), _id(get("device_id"), "device_id")
     if user_id is None and device_id is None:
-        raise InvalidEventError("neither user_id nor device_id")
+        raise InvalidEventError("neither user_id nor device_id", "user_id", is_missing=True)
     user_properties = _object(fields, "user_properties")
     time_ms = _time_ms(get)
     if "api_properties" in fields or "product_id" in fields:
@@ -117,7 +125,7 @@ def _text(value: Any, name: str) -> str | None:
         return value or None
     if value is None:
         return None
-    raise InvalidEventError(f"{name} is not text")
+    raise InvalidEventError(f"{name} is not text", name)
 
 
 def _first_text(get: Any, *names: str) -> str | None:
@@ -154,7 +162,7 @@ def digits_of(value: Any) -> str | None:
 def _id(value: Any, name: str) -> str | None:
     text = _id_text(value, name)
     if text is not None and len(text) > MAX_ID_CHARACTERS:
-        raise InvalidEventError(f"{name} has {len(text)} characters, over {MAX_ID_CHARACTERS}")
+        raise InvalidEventError(f"{name} has {len(text)} characters, over {MAX_ID_CHARACTERS}", name)
     return None if text is None or text.strip().lower() in NO_IDS else text
 
 
@@ -188,7 +196,7 @@ def _object(fields: JsonObject, name: str) -> JsonObject:
         if type(parsed) is dict and not is_deeper(text, parsed, MAX_DEPTH):
             fields[name] = parsed
             return parsed
-    raise InvalidEventError(f"{name} is not an object")
+    raise InvalidEventError(f"{name} is not an object", name)
 
 
 def _time_ms(get: Any) -> int | None:
@@ -196,22 +204,22 @@ def _time_ms(get: Any) -> int | None:
     value = get("time")
     if value is not None and value != "":
         if type(value) is not int and type(value) is not float:
-            raise InvalidEventError("time is not a number of milliseconds since the epoch")
-        return _possible(parse_number(value), "time is impossible")
+            raise InvalidEventError("time is not a number of milliseconds since the epoch", "time")
+        return _possible(parse_number(value), "time", "is impossible")
     text = _text(get("event_time"), "event_time")
     if text is not None:
-        return _possible(parse_text(text), "event_time is impossible, or not like 2026-01-31 23:59:59.123456")
+        return _possible(parse_text(text), "event_time", _NO_TIME)
     value = get("timestamp")
     if value is None or value == "":
         return None
     if type(value) is str:
-        return _possible(parse_text(value), "timestamp is impossible, or not like 2026-01-31 23:59:59.123456")
+        return _possible(parse_text(value), "timestamp", _NO_TIME)
     if type(value) is not int and type(value) is not float:
-        raise InvalidEventError("timestamp is no time")
-    return _possible(parse_number(value), "timestamp is impossible")
+        raise InvalidEventError("timestamp is no time", "timestamp")
+    return _possible(parse_number(value), "timestamp", "is impossible")
 
 
-def _possible(time_ms: int | None, error: str) -> int:
+def _possible(time_ms: int | None, name: str, error: str) -> int:
     if time_ms is None:
-        raise InvalidEventError(error)
+        raise InvalidEventError(f"{name} {error}", name)
     return time_ms
