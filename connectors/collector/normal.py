@@ -1,0 +1,161 @@
+"""The normal shape: every event is stored as HTTP V2 names it, with what the request says of all its events.
+
+Sources: Amplitude, HTTP V2 API (`ip`: `$remote` is the client's address); S3 export (`event_time` is the client's time,
+set right by how wrong its clock was at the upload, where that is a minute or more).
+"""
+
+from typing import Any, Final, NamedTuple
+
+from connectors.collector.clock_skew import skew_ms
+from connectors.collector.insert_id import InsertIds
+from connectors.collector.library import is_on_server, library_name
+from connectors.collector.names import OLDER, adopt_names
+from connectors.collector.upload import Upload
+from connectors.collector.webhook import UnreadPart
+from connectors.event_writer import TakenEvent
+from flows.domain.decode import Refused, decode
+from flows.domain.event import Event, JsonObject, Position, Record
+from flows.domain.exact_json import MAX_DEPTH, dumps, is_deeper
+from flows.domain.normalize import InvalidEventError, normalize
+from flows.domain.timestamp import appsflyer_time, parse_number
+
+REMOTE: Final = "$remote"
+KEPT_BYTES: Final = 64 << 10
+"""Of what no stream will read, so much is kept to look at."""
+_MAX_EVENT_BYTES: Final = 900_000
+"""What Kafka takes as it comes has 1,000,000 bytes with what is around it, and no real event is as large."""
+_PLACE: Final = Position("collector", 0, 0)
+
+
+class InvalidEvent(NamedTuple):
+    """An event that the stream will refuse."""
+
+    place: int
+    """In its body, counted from 0."""
+    field: str
+    """What of it is wrong; empty where it is the event as a whole."""
+    is_missing: bool
+    """The field is not there."""
+
+
+class Normal(NamedTuple):
+    """The events of a body, ready to be stored."""
+
+    events: list[TakenEvent]
+    invalid: list[InvalidEvent]
+
+
+def normal(upload: Upload, received_ms: int, client_address: str | None) -> Normal:
+    """Return the events of an upload in their order."""
+    shaping = _Shaping(upload, received_ms, client_address)
+    return Normal([shaping.take(place, event) for place, event in enumerate(upload.events)], shaping.invalid)
+
+
+class _Shaping:
+    def __init__(self, upload: Upload, received_ms: int, client_address: str | None) -> None:
+        self.invalid: list[InvalidEvent] = []
+        self._received_ms = received_ms
+        self._address = client_address
+        self._is_from_device = upload.is_from_device
+        self._insert_ids = InsertIds(upload.api_key, received_ms)
+        self._library = library_name(upload.library)
+        self._upload_time = upload.upload_time
+        self._skew_ms = skew_ms(upload.upload_time, received_ms)
+
+    def take(self, place: int, event: Any) -> TakenEvent:
+        """Return an event as it is stored."""
+        if type(event) is not dict or not event.get("event_type"):
+            return self._unusual(place, event)
+        library = self._shape(event)
+        record = Record(b"", None, "", 0, 0, self._received_ms)
+        try:
+            read = normalize(record, event, b"", _PLACE)
+        except InvalidEventError as problem:
+            value = self._value(place, event)
+            self.invalid.append(InvalidEvent(place, problem.field, problem.is_missing))
+            return TakenEvent(value, None, self._received_ms, library)
+        return TakenEvent(self._value(place, event), _key(read), self._received_ms, library)
+
+    def _shape(self, event: JsonObject) -> str:
+        get = event.get
+        if not OLDER.isdisjoint(event):
+            adopt_names(event)
+        insert_id = get("insert_id")
+        if insert_id is None or insert_id == "":
+            event["insert_id"] = self._insert_ids.derive(event)
+        said = get("library")
+        if type(said) is str:
+            library = library_name(said)
+        else:
+            library = library_name(said) or self._library
+            if library:
+                event["library"] = library
+        address = get("ip")
+        if address == REMOTE:
+            if self._address is None:
+                del event["ip"]
+            else:
+                event["ip"] = self._address
+        elif (
+            (address is None or address == "")
+            and self._is_from_device
+            and self._address is not None
+            and not is_on_server(library)
+        ):
+            event["ip"] = self._address
+        if get("location_lat") == 0 and get("location_lng") == 0:  # the SDK for Java sends them where it knows none
+            del event["location_lat"], event["location_lng"]
+        if self._upload_time is not None:
+            self._date(event)
+        return library
+
+    def _date(self, event: JsonObject) -> None:
+        """Note the client's clock at the upload, and set the event's time right by it."""
+        if event.get("client_upload_time") is None:
+            event["client_upload_time"] = self._upload_time
+        if self._skew_ms:
+            time_ms = event.get("time")
+            if type(time_ms) is int or type(time_ms) is float:
+                true_ms = parse_number(time_ms + self._skew_ms)
+                if true_ms is not None:
+                    event["client_event_time"] = appsflyer_time(int(time_ms)) if time_ms >= 0 else time_ms
+                    event["time"] = true_ms
+
+    def _unusual(self, place: int, event: Any) -> TakenEvent:
+        """Return what is no event as it was sent: the stream may find one within, and says what is wrong otherwise."""
+        value = event.text[:KEPT_BYTES] if type(event) is UnreadPart else self._value(place, event)
+        read = decode(Record(value, None, "", 0, 0, self._received_ms))
+        if any(type(each) is Refused for each in read) and not self._is_noted(place):
+            is_object = type(event) is dict
+            self.invalid.append(InvalidEvent(place, "event_type" if is_object else "", is_object))
+        return TakenEvent(value, None, self._received_ms, self._library)
+
+    def _value(self, place: int, event: Any) -> bytes:
+        try:
+            value = dumps(event)
+        except (TypeError, ValueError, RecursionError):
+            value = dumps(_shallow(event, MAX_DEPTH + 1))
+        if len(value) > _MAX_EVENT_BYTES:
+            self.invalid.append(InvalidEvent(place, "", is_missing=False))
+            return value[:KEPT_BYTES]
+        if is_deeper(value, event, MAX_DEPTH):
+            self.invalid.append(InvalidEvent(place, "", is_missing=False))
+        return value
+
+    def _is_noted(self, place: int) -> bool:
+        return bool(self.invalid) and self.invalid[-1].place == place
+
+
+def _key(event: Event) -> bytes:
+    return (event.user_id if event.user_id is not None else event.device_id or "").encode()
+
+
+def _shallow(value: Any, levels: int) -> Any:
+    """Return JSON without what is deeper than so many levels, which is still deeper than the stream reads."""
+    if levels == 0:
+        return None
+    if type(value) is dict:
+        return {name: _shallow(each, levels - 1) for name, each in value.items()}
+    if type(value) is list:
+        return [_shallow(each, levels - 1) for each in value]
+    return value
