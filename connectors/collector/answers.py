@@ -60,14 +60,9 @@ def busy(events: int, users: Mapping[str, int], devices: Mapping[str, int]) -> A
     return Answer(429, body % (dumps(dict(devices)), dumps(dict(users)), _indexes(events)), _JSON)
 
 
-def busy_without_events() -> Answer:
-    """Return the same where nobody knows what the body holds, such as before it was read."""
+def busy_whatever_it_holds() -> Answer:
+    """Return the same for a request whose events nobody has counted: it was not read, or the collector has failed."""
     return busy(MAX_EVENTS, {}, {})
-
-
-def failed() -> Answer:
-    """Return what answers an unexpected failure of the collector: nothing is stored, so it is sent again."""
-    return busy_without_events()
 
 
 def missing_events(error: str, *, status: int = 400, field: str = "events", events: int = MAX_EVENTS) -> Answer:
@@ -78,6 +73,11 @@ def missing_events(error: str, *, status: int = 400, field: str = "events", even
     named = {"code": status, "error": error, "missing_field": field}
     head = dumps(named)[:-1]
     return Answer(status, b'%b,"events_with_missing_fields":{"event_type":%b}}' % (head, _indexes(events)), _JSON)
+
+
+def no_http() -> Answer:
+    """Return what answers bytes that are no HTTP request."""
+    return missing_events("Bad request")
 
 
 def unread() -> Answer:

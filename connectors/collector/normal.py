@@ -4,6 +4,7 @@ Sources: Amplitude, HTTP V2 API (`ip`: `$remote` is the client's address); S3 ex
 set right by how wrong its clock was at the upload, where that is a minute or more).
 """
 
+from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from connectors.collector.clock_skew import skew_ms
@@ -27,14 +28,33 @@ _MAX_EVENT_BYTES: Final = 900_000
 _PLACE: Final = Position("collector", 0, 0)
 
 
+class InvalidReason(StrEnum):
+    """What is wrong with an event that the stream will refuse."""
+
+    NO_OBJECT = "no_object"
+    """It is no JSON object."""
+    MISSING_EVENT_TYPE = "missing_event_type"
+    MISSING_ID = "missing_id"
+    """It has neither a user's id nor a device's."""
+    INVALID_TIME = "invalid_time"
+    INVALID_FIELD = "invalid_field"
+    TOO_LARGE = "too_large"
+    TOO_DEEP = "too_deep"
+
+
+_MISSING: Final = {"event_type": InvalidReason.MISSING_EVENT_TYPE, "user_id": InvalidReason.MISSING_ID}
+_TIMES: Final = frozenset({"time", "event_time", "timestamp"})
+
+
 class InvalidEvent(NamedTuple):
     """An event that the stream will refuse."""
 
     place: int
     """In its body, counted from 0."""
-    field: str
+    reason: InvalidReason
+    field: str = ""
     """What of it is wrong; empty where it is the event as a whole."""
-    is_missing: bool
+    is_missing: bool = False
     """The field is not there."""
 
 
@@ -72,7 +92,8 @@ class _Shaping:
             read = normalize(record, event, b"", _PLACE)
         except InvalidEventError as problem:
             value = self._value(place, event)
-            self.invalid.append(InvalidEvent(place, problem.field, problem.is_missing))
+            if not self._is_noted(place):
+                self.invalid.append(_invalid(place, problem.field, is_missing=problem.is_missing))
             return TakenEvent(value, None, self._received_ms, library)
         return TakenEvent(self._value(place, event), _key(read), self._received_ms, library)
 
@@ -126,8 +147,10 @@ class _Shaping:
         value = event.text[:KEPT_BYTES] if type(event) is UnreadPart else self._value(place, event)
         read = decode(Record(value, None, "", 0, 0, self._received_ms))
         if any(type(each) is Refused for each in read) and not self._is_noted(place):
-            is_object = type(event) is dict
-            self.invalid.append(InvalidEvent(place, "event_type" if is_object else "", is_object))
+            if type(event) is dict:
+                self.invalid.append(_invalid(place, "event_type", is_missing=True))
+            else:
+                self.invalid.append(InvalidEvent(place, InvalidReason.NO_OBJECT))
         return TakenEvent(value, None, self._received_ms, self._library)
 
     def _value(self, place: int, event: Any) -> bytes:
@@ -136,14 +159,20 @@ class _Shaping:
         except (TypeError, ValueError, RecursionError):
             value = dumps(_shallow(event, MAX_DEPTH + 1))
         if len(value) > _MAX_EVENT_BYTES:
-            self.invalid.append(InvalidEvent(place, "", is_missing=False))
+            self.invalid.append(InvalidEvent(place, InvalidReason.TOO_LARGE))
             return value[:KEPT_BYTES]
         if is_deeper(value, event, MAX_DEPTH):
-            self.invalid.append(InvalidEvent(place, "", is_missing=False))
+            self.invalid.append(InvalidEvent(place, InvalidReason.TOO_DEEP))
         return value
 
     def _is_noted(self, place: int) -> bool:
         return bool(self.invalid) and self.invalid[-1].place == place
+
+
+def _invalid(place: int, field: str, *, is_missing: bool) -> InvalidEvent:
+    if is_missing:
+        return InvalidEvent(place, _MISSING[field], field, is_missing=True)
+    return InvalidEvent(place, InvalidReason.INVALID_TIME if field in _TIMES else InvalidReason.INVALID_FIELD, field)
 
 
 def _key(event: Event) -> bytes:

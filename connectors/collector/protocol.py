@@ -6,6 +6,7 @@ the SDKs.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -15,7 +16,7 @@ from connectors.collector import answers
 from connectors.collector.answers import MAX_EVENTS, Answer
 from connectors.collector.form import read_form
 from connectors.collector.json_body import read_json
-from connectors.collector.normal import KEPT_BYTES, InvalidEvent, normal
+from connectors.collector.normal import KEPT_BYTES, InvalidEvent, InvalidReason, normal
 from connectors.collector.unpack import unpack
 from connectors.collector.upload import Dialect, RefusalReason, UnreadableUploadError, Upload
 from connectors.collector.webhook import PATH as WEBHOOK_PATH
@@ -67,8 +68,13 @@ class Taken(NamedTuple):
     events: list[TakenEvent]
     """One for each of the body's, in its order. Empty where it holds nothing to store."""
     stored: Answer
-    invalid: list[InvalidEvent]
-    """Those of them that the stream will refuse."""
+    invalid: Mapping[InvalidReason, int]
+    """How many of them the stream will refuse."""
+
+    @property
+    def libraries(self) -> Mapping[str, int]:
+        """How many of them each library has made; those of no known one are under the empty name."""
+        return Counter([event.library for event in self.events])
 
     @property
     def busy(self) -> Answer:
@@ -134,7 +140,7 @@ def _take_upload(request: Request, upload: Upload, payload_bytes: int, rules: Ru
         stored = answers.stored(len(shaped.events), payload_bytes, request.received_ms)
     else:
         stored = answers.SUCCESS
-    return Taken(shaped.events, stored, shaped.invalid)
+    return Taken(shaped.events, stored, Counter([each.reason for each in shaped.invalid]) if shaped.invalid else {})
 
 
 def _unknown_api_key(upload: Upload) -> Refused:

@@ -1,7 +1,7 @@
 """Unpack: the body of a request as its sender wrote it.
 
 gzip is known by its first bytes, because a proxy may have dropped the header, or have unpacked the body and left it.
-Bounded: a bomb costs no more than MAX_BYTES.
+Bounded: a bomb costs no more than MOST_BODY_BYTES.
 """
 
 import zlib
@@ -9,7 +9,7 @@ from typing import Final
 
 from connectors.collector.upload import RefusalReason, UnreadableUploadError
 
-MAX_BYTES: Final = 20 << 20
+MOST_BODY_BYTES: Final = 20 << 20
 """Unpacked. Amplitude takes 20 MB on /batch."""
 _GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
@@ -18,11 +18,11 @@ _GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
 def unpack(body: bytes) -> bytes:
     """Return the body unpacked. Raises UnreadableUploadError."""
     if not body.startswith(_GZIP):
-        if len(body) > MAX_BYTES:
+        if len(body) > MOST_BODY_BYTES:
             raise UnreadableUploadError(RefusalReason.TOO_LARGE)
         return body
     parts: list[bytes] = []
-    left = MAX_BYTES
+    left = MOST_BODY_BYTES
     while body.startswith(_GZIP):  # several members, one behind the other, are one body
         member = zlib.decompressobj(_GZIP_WINDOW)
         try:
