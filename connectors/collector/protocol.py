@@ -17,7 +17,7 @@ from connectors.collector.answers import MAX_EVENTS, Answer
 from connectors.collector.form import read_form
 from connectors.collector.json_body import read_json
 from connectors.collector.normal import KEPT_BYTES, InvalidEvent, InvalidReason, normal
-from connectors.collector.unpack import unpack
+from connectors.collector.unpack import MOST_BODY_BYTES, unpack
 from connectors.collector.upload import Dialect, RefusalReason, UnreadableUploadError, Upload
 from connectors.collector.webhook import PATH as WEBHOOK_PATH
 from connectors.collector.webhook import is_known, webhook_events
@@ -26,7 +26,9 @@ from flows.domain.decode import Refused as RefusedEvent
 from flows.domain.decode import decode
 from flows.domain.event import Record
 
-__all__ = ["Answer", "InvalidEvent", "RefusalReason", "Refused", "Request", "Rules", "Taken", "take"]
+__all__ = [
+    "MOST_BODY_BYTES", "Answer", "InvalidReason", "RefusalReason", "Refused", "Request", "Rules", "Taken", "take",
+]  # fmt: skip
 
 _JSON_PATHS: Final = frozenset({"/2/httpapi", "/batch"})
 _FORM_PATHS: Final = frozenset({"/httpapi", "/identify", "/groupidentify"})
