@@ -130,9 +130,15 @@ Keys = Annotated[
     ),
 ]
 """Where a sync's key is. Two keys may be given during a rotation."""
+KeyPlace = Annotated[
+    _Reference,
+    Expects("the place of the key, never the key itself", "write env:NAME or file:PATH in quotes"),
+]
+"""Where a key is that there is one of."""
 
 
-def _check_endpoint(url: str) -> str:
+def check_endpoint(url: str) -> str:
+    """Return an address without a slash at its end. Raises ValueError where a key must not be sent there."""
     parts = urlsplit(url)  # raises ValueError for a broken IPv6 address
     _ = parts.port  # raises ValueError for an impossible port
     host = parts.hostname
@@ -151,11 +157,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+ENDPOINT: Final = "an https:// address (http:// only for a loopback host, such as the sandbox on 127.0.0.1)"
+"""What `check_endpoint` takes, in words."""
 EndpointUrl = Annotated[
     StrictStr,
-    AfterValidator(_check_endpoint),
+    AfterValidator(check_endpoint),
     Expects(
-        "an https:// address (http:// only for a loopback host, such as the sandbox on 127.0.0.1)",
+        ENDPOINT,
         'write endpoint = "https://api3.appsflyer.com", or leave it out',
     ),
 ]

@@ -36,7 +36,7 @@ class FilesSourceTable(Table):
     """Events are read from Amplitude Export archives: .zip, .json.gz, .json, .ndjson."""
 
     kind: Literal["files"]
-    """Files are for archives that you have: for a trial, or after an outage."""
+    """Files are for archives that you have, or fetch with `python -m flows pull`: for a trial, or after an outage."""
     paths: Paths
     """Paths and globs. The files are read in the order of their names; relative paths start at the settings file."""
     follow: Flag = _FOLLOW

@@ -19,6 +19,9 @@ A fault plan is TOML (or JSON); the first rule that matches a request counts:
     [[rule]]
     kind = "page"                 # a sign-in page as HTML, with 200 or the status given, as a network's portal answers
 
+With --export it stands in for Amplitude's Export API as well, at /api/2/export, so that `python -m flows pull` can be
+tried: endpoint in [pull] is the same address, and any keys are right.
+
 While it runs: PUT /control/faults, GET /control/faults, GET /control/summary, GET /control/requests?since=N,
 GET /control/not_recorded, POST /control/reset.
 """
@@ -26,13 +29,17 @@ GET /control/not_recorded, POST /control/reset.
 import argparse
 import asyncio
 import os
+import re
 import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from connectors.appsflyer.sandbox import SandboxServer
+from connectors.appsflyer.sandbox.app import Others
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
+from connectors.export_api.sandbox import ExportSandbox
+from connectors.export_api.settings import EXPORT_PATH
 from flows.refusal import ExitCode, Refusal
 
 SUMMARY: Final = "a stand-in AppsFlyer with its documented checks, answers and faults"
@@ -70,12 +77,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-body-bytes", type=_size, default=1024, metavar="N", help="AppsFlyer's limit (default: 1024); 0 is none"
     )
+    parser.add_argument(
+        "--export",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="an Export archive, whose hours `python -m flows pull` can fetch from here; again for more",
+    )
+    parser.add_argument(
+        "--export-answers",
+        type=_statuses,
+        default=(),
+        metavar="STATUS[,…]",
+        help="answer the first requests for an export so, such as 504,429,200",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code."""
     if args.tls is not None and find_spec("cryptography") is None:
         raise Refusal("sandbox: --tls: a certificate needs one more package: pip install cryptography")
+    others = _others(args)
     try:
         server = SandboxServer(
             host=args.host,
@@ -87,12 +110,22 @@ def run(args: argparse.Namespace) -> int:
             faults=FaultPlan() if args.faults is None else FaultPlan.load(args.faults),
             drop_bodies=args.drop_bodies,
             max_body_bytes=args.max_body_bytes,
+            others=others,
         )
     except FaultPlanError as error:
         raise Refusal(f"sandbox: {error}") from error
     except OSError as error:
         raise Refusal(f"sandbox: --record {args.record}: cannot be written: {error.strerror}") from error
     return asyncio.run(_serve(server, args.port_file))
+
+
+def _others(args: argparse.Namespace) -> Others:
+    if not args.export:
+        return {}
+    try:
+        return {EXPORT_PATH: ExportSandbox(args.export, first_answers=args.export_answers).answer}
+    except ValueError as error:
+        raise Refusal(f"sandbox: --export: {error}") from error
 
 
 async def _serve(server: SandboxServer, port_file: Path | None) -> int:
@@ -145,3 +178,9 @@ def _size(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no number of bytes")
     return int(text)
+
+
+def _statuses(text: str) -> tuple[int, ...]:
+    if re.fullmatch(r"[2-5][0-9]{2}(,[2-5][0-9]{2})*", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} are no statuses: write for example 504,429")
+    return tuple(map(int, text.split(",")))

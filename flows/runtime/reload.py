@@ -55,7 +55,7 @@ def weigh(old: Settings, new: Settings) -> Change:
         return Change(How.NOTHING, "nothing is different")
     if new.state != old.state:
         return Change(How.BY_HAND, "[state] is different, which the running process was started with")
-    tables = [f"[{each.name}]" for each in fields(Settings) if each.name not in ("path", "syncs")]
+    tables = [f"[{each.name}]" for each in fields(Settings) if each.name not in ("path", "syncs", "pull")]
     different = [name for name in tables if getattr(new, name[1:-1]) != getattr(old, name[1:-1])]
     if different:
         return Change(How.RESTART, f"{', '.join(different)} {'is' if len(different) == 1 else 'are'} different")
@@ -71,6 +71,8 @@ def weigh(old: Settings, new: Settings) -> Change:
     ]
     names = [each.name for each, earlier in zip(after, before, strict=True) if each.sync != earlier.sync]
     changes = [*pauses, *([f"filters or mappings of {', '.join(names)}"] if names else [])]
+    if new.pull != old.pull:
+        changes.append("[pull], which the stream does not use")
     return Change(How.IN_PLACE, "; ".join(changes) or "syncs that are not enabled")
 
 

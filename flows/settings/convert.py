@@ -27,6 +27,7 @@ def convert(path: Path, file: tables.StreamFile) -> Settings:
         syncs=tuple(_sync_settings(base, each) for each in file.sync),
         health=file.health,
         collector=None if file.collector is None else file.collector.settings(base),
+        pull=None if file.pull is None else file.pull.settings(base),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from connectors.collector.settings import CollectorSettings
 from connectors.delivery.settings import DeliveryTable
+from connectors.export_api.settings import PullSettings
 from connectors.form import LetterSettings, SourceSettings
 from connectors.secrets import SecretRef
 from flows.domain.sync import Sync
@@ -47,6 +48,7 @@ class Settings:
     health: HealthTable = field(default_factory=HealthTable)
     collector: CollectorSettings | None = None
     """None where the file has no `[collector]`."""
+    pull: PullSettings | None = None
 
     @property
     def enabled_syncs(self) -> tuple[Sync, ...]:

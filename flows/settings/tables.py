@@ -11,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from connectors.collector.settings import CollectorTable
 from connectors.delivery.settings import DeliveryTable
+from connectors.export_api.settings import PullTable
 from connectors.form import Form, LetterTable, SourceTable
 from connectors.kinds import DEAD_LETTERS, DEFAULT_DEAD_LETTERS, SOURCES
 from connectors.state.layout import slice_directory
@@ -132,6 +133,8 @@ class StreamFile(Table):
     """Where the stream serves /livez, /readyz, /status and /metrics."""
     collector: CollectorTable | None = None
     """Where Amplitude's clients send their events to; without it, nothing listens."""
+    pull: PullTable | None = None
+    """Where past events are fetched from."""
     sync: Annotated[
         list[SyncTable],
         Hint("at least one sync", "write [[sync]] with a name, an app id, a key and its events"),

@@ -6,7 +6,7 @@ It runs in the caller's event loop (`async with SandboxServer()`) or in a thread
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,9 @@ _STOP_SECONDS: Final = 2.0
 _KEEP_REQUESTS: Final = 10_000
 
 _Result = TypeVar("_Result")
+
+Others = Mapping[str, Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]]
+"""A path → who answers there: stand-ins of other services. Nothing is recorded of what they are asked."""
 
 
 class Options(TypedDict, total=False):
@@ -51,6 +54,7 @@ class Options(TypedDict, total=False):
     """1024 by default; 0 is no limit."""
     now: Callable[[], float]
     """The time in seconds since the epoch; by default the system's."""
+    others: Others
 
 
 class SandboxServer:
@@ -80,6 +84,7 @@ class SandboxServer:
             self._recorder,
             options.get("now", time.time),
         )
+        self._others = options.get("others", {})
         self._control = Control(self._intake, self._recorder, keeps_requests=bool(keep_requests))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: web.ServerRunner | None = None
@@ -191,6 +196,8 @@ class SandboxServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if (why := why_refused(request.headers, self.host)) is not None:
             return web.Response(status=403, text=f"{why}\n")
+        if (other := self._others.get(request.path)) is not None:
+            return await other(request)
         path = request.raw_path
         if path.startswith(EVENTS_PATH) or (request.method != "GET" and not path.startswith("/control/")):
             return await self._intake.take(request)

@@ -9,6 +9,7 @@ from connectors.kinds import source_of, store_of
 from flows.operations.check.appsflyer import appsflyer
 from flows.operations.check.directories import directories
 from flows.operations.check.left_behind import left_behind
+from flows.operations.check.pull_keys import pull_keys
 from flows.operations.check.sample import look_at
 from flows.operations.check.syncs import syncs
 from flows.runtime.environment import ignored
@@ -29,6 +30,7 @@ def findings(path: Path) -> Iterator[Finding]:
             "the settings decide where the stream connects and whom it trusts, such as delivery.proxy",
         )
     yield from syncs(settings, path)
+    yield from pull_keys(settings)
     yield from directories(settings)
     yield from left_behind(settings)
     yield from source_of(settings.source).check(settings.state.directory, partial(look_at, settings))

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from connectors.collector.settings import CollectorTable
 from connectors.delivery.settings import DeliveryTable
+from connectors.export_api.settings import PullTable
 from connectors.kafka.settings import OWNED_PROPERTIES
 from connectors.kinds import DEAD_LETTERS, SOURCES
 from connectors.table import Table
@@ -122,6 +123,7 @@ SECTIONS: Final = (
     _Section("`[state]`", tables.StateTable),
     _Section("`[health]`", tables.HealthTable),
     _Section("`[collector]`", CollectorTable),
+    _Section("`[pull]`", PullTable),
     _Section("`[[sync]]`", sync_tables.SyncTable),
     _Section("`properties` of a `[[sync]]`", sync_tables.PropertyTable, _PROPERTIES),
     _Section("`[sync.fields]`", sync_tables.FieldsTable, _FIELDS),

@@ -73,6 +73,7 @@ def settings(text: str = TEXT) -> Settings:
         ("s2s_key", "dev_key", How.RESTART, "place of a key"),
         ("[source]", "[window]\nmax_events = 7\n[source]", How.RESTART, "[window] is"),
         ("[source]", "[window]\nmax_events = 7\n[identity]\nhold_seconds = 1\n[source]", How.RESTART, "are different"),
+        ("[source]", '[pull]\napi_key = "env:A"\nsecret_key = "env:B"\n[source]', How.IN_PLACE, "does not use"),
         ("[source]", "[state]\nepoch_seconds = 7\n[source]", How.BY_HAND, "[state]"),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.appsflyer.fields import CANONICAL
 from connectors.appsflyer.mapped import IN_PLACE
+from connectors.export_api.settings import PullSettings
 from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from connectors.secrets import SecretRef
@@ -285,3 +286,23 @@ def test_what_a_collector_cannot_be_is_refused(lines: str, problem: str) -> None
         parse(COLLECTOR + lines, Path("stream.toml"))
     assert problem in str(error.value)
     assert "0123456789abcdef" not in str(error.value)
+
+
+def test_the_export_api_is_that_of_the_region_unless_another_is_given() -> None:
+    """Amplitude, Export API, «Regions»; its archives are beside the settings file."""
+    pull = '[pull]\napi_key = "env:A"\nsecret_key = "file:secret"\n'
+    base = FILES + SYNC + ALL
+    found = parse(base + pull, HERE).pull
+    assert found == PullSettings(
+        SecretRef("env", "A"),
+        SecretRef("file", "/srv/stream/secret"),
+        "https://amplitude.com",
+        Path("/srv/stream/exports"),
+    )
+    eu = parse(base + pull + 'region = "eu"\ndirectory = "/data"\n', HERE).pull
+    assert eu is not None
+    assert (eu.endpoint, eu.directory) == ("https://analytics.eu.amplitude.com", Path("/data"))
+    other = parse(base + pull + 'region = "eu"\nendpoint = "http://127.0.0.1:8080/"\n', HERE).pull
+    assert other is not None
+    assert other.endpoint == "http://127.0.0.1:8080"
+    assert parse(base, HERE).pull is None

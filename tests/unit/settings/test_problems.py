@@ -25,6 +25,8 @@ def lines_of(text: str) -> list[str]:
     return lines
 
 
+PULL = '[pull]\napi_key = "env:A"\nsecret_key = "env:B"\n'
+
 CASES = {
     # unknown keys
     "a misspelt key": (
@@ -51,6 +53,39 @@ CASES = {
     "a key with odd letters": (
         KAFKA + '[window]\n"a\\nb" = 1\n' + SYNC,
         'window."a\\nb": unknown key; expected one of max_events, max_wait_ms; correct or remove it',
+    ),
+    "a key of the Export API itself": (
+        KAFKA + PULL.replace("env:A", "0123456789abcdef") + SYNC,
+        (
+            "pull.api_key: found a value that is not shown; expected the place of the key, never the key itself; "
+            "write env:NAME or file:PATH in quotes"
+        ),
+    ),
+    "two secret keys of the Export API": (
+        KAFKA + PULL.replace('"env:B"', '["env:B", "env:C"]') + SYNC,
+        (
+            "pull.secret_key: found a value that is not shown; expected the place of the key, never the key itself; "
+            "write env:NAME or file:PATH in quotes"
+        ),
+    ),
+    "no secret key of the Export API": (
+        KAFKA + PULL.replace('secret_key = "env:B"\n', "") + SYNC,
+        (
+            "pull.secret_key: missing; expected the place of the key, never the key itself; "
+            "write env:NAME or file:PATH in quotes"
+        ),
+    ),
+    "an Export API that would get the keys in the clear": (
+        KAFKA + PULL + 'endpoint = "http://amplitude.com"\n' + SYNC,
+        (
+            'pull.endpoint: found "http://amplitude.com"; expected an https:// address '
+            "(http:// only for a loopback host, such as the sandbox on 127.0.0.1); "
+            'write for example endpoint = "http://127.0.0.1:8080", or leave it out'
+        ),
+    ),
+    "a region that is none": (
+        KAFKA + PULL + 'region = "EU"\n' + SYNC,
+        'pull.region: found "EU"; expected "us" or "eu"; did you mean "eu"?',
     ),
     # types: nothing is converted silently
     "text for a number": (

@@ -1,0 +1,1 @@
+"""Amplitude's Export API: past events by the hour, as zip archives."""
