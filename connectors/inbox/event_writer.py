@@ -28,7 +28,7 @@ class _Upload(NamedTuple):
     stored: "asyncio.Future[None]"
 
 
-class InboxWriter:
+class InboxEventWriter:
     """Implements `EventWriter`."""
 
     def __init__(self, directory: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from connectors.finding import Finding
 from connectors.inbox.check import source_findings
-from connectors.inbox.event_writer import InboxWriter
+from connectors.inbox.event_writer import InboxEventWriter
 from connectors.inbox.settings import InboxSource
 from connectors.inbox.source import InboxInput
 from connectors.opening import Opening
@@ -59,6 +59,6 @@ class EventInbox:
         """Open it."""
         return InboxInput(self._settings, opening)
 
-    def writer(self) -> InboxWriter:
+    def writer(self) -> InboxEventWriter:
         """Open it for events that are taken in. Raises SetupError."""
-        return InboxWriter(self._settings.directory)
+        return InboxEventWriter(self._settings.directory)

@@ -9,6 +9,7 @@ from connectors.dead_letters import Bounds, LetterReader, LetterWriter, StoredBy
 from connectors.finding import Finding
 from connectors.kafka.check import dead_letters_findings, source_findings
 from connectors.kafka.dead_letters import KafkaLetterWriter
+from connectors.kafka.event_writer import KafkaEventWriter
 from connectors.kafka.letter_reader import KafkaLetterReader, letter_topic_id, topic_bounds
 from connectors.kafka.open_topic import OpenTopic
 from connectors.kafka.probe import Probe, ProbeError, probe_dead_letters, probe_source
@@ -63,6 +64,10 @@ class TopicSource:
     def open(self, opening: Opening) -> OpenTopic:
         """Open it; `connect` finds it."""
         return OpenTopic(self._settings, opening)
+
+    def writer(self) -> KafkaEventWriter:
+        """Open it for events that are taken in. Raises KafkaSetupError, SecretError."""
+        return KafkaEventWriter(self._settings)
 
 
 class LetterTopic:

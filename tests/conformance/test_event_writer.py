@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
+from confluent_kafka import Message
 
 from connectors.event_writer import EventsNotStoredError, EventWriter, TakenEvent
 from connectors.inbox.database import connect
 from connectors.inbox.directory import inbox_file
 from connectors.kinds import SOURCES, source_of
 from connectors.ports import Source
+from tests.fixtures.topic_content import read_topic
 
 TIME_MS: Final = 1_700_000_000_000
 
 
 class Kind(NamedTuple):
-    """A source that events can be added to, and what it holds by now, in its order."""
+    """A source that events can be added to, and what it holds by now: that of one user in its order."""
 
     source: Source
     stored: Callable[[], list[TakenEvent]]
@@ -38,7 +40,26 @@ def _inbox(tmp_path: Path, request: pytest.FixtureRequest) -> Kind:
     return Kind(source_of(settings.settings(tmp_path)), stored)
 
 
-@pytest.fixture(params=[_inbox], ids=lambda make: make.__name__)
+def _kafka(tmp_path: Path, request: pytest.FixtureRequest) -> Kind:
+    address, topic = request.getfixturevalue("kafka"), request.getfixturevalue("topic")
+    table = {"kind": "kafka", "bootstrap_servers": address, "topic": topic}
+    settings: Any = SOURCES["kafka"].table.model_validate(table)
+    source = source_of(settings.settings(tmp_path))
+    return Kind(source, lambda: [_taken(each) for each in read_topic(address, topic)])
+
+
+def _taken(message: Message) -> TakenEvent:
+    headers = dict(message.headers() or [])
+    _, time_ms = message.timestamp()
+    assert headers["received_ms"] == b"%d" % time_ms
+    value, key, library = message.value(), message.key(), headers["library"]
+    assert isinstance(value, bytes)
+    assert isinstance(library, bytes)
+    assert key is None or isinstance(key, bytes)
+    return TakenEvent(value, key, time_ms, library.decode())
+
+
+@pytest.fixture(params=[_inbox, pytest.param(_kafka, marks=pytest.mark.kafka)], ids=lambda make: make.__name__)
 def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
     make: Callable[[Path, pytest.FixtureRequest], Kind] = request.param
     return make(tmp_path, request)
