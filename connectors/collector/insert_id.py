@@ -3,13 +3,14 @@
 `@amplitude/node`, the Identify API and most hand-written clients send none.
 """
 
+import json
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
+from connectors.collector.depth import cut
 from flows.domain.event import JsonObject
-from flows.domain.exact_json import dumps
 
 _HOUR_MS: Final = 3_600_000
 _DIGEST_BYTES: Final = 16
@@ -42,9 +43,9 @@ class InsertIds:
         return content.hexdigest()
 
 
-def _canonical(value: Any) -> bytes:
+def _canonical(event: JsonObject) -> bytes:
     """Return JSON text that does not depend on the order of names."""
     try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # an integer beyond 64 bits, or too deep
-        return dumps(value)
+        return orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits, or nested hundreds of levels deep
+        return json.dumps(cut(event), sort_keys=True).encode()

@@ -37,18 +37,27 @@ def adopt_names(event: JsonObject) -> None:
     for older, name in _PLAIN.items():
         if older in event:
             _move(event, older, event, name)
-    for older in _TIMES:
-        if older in event:
-            time_ms = _moment(event[older])
-            if time_ms is not None:
-                event[older] = time_ms
-            if time_ms is not None or event[older] in (None, ""):
-                _move(event, older, event, "time")
+    _adopt_time(event)
     own = event.get("api_properties")
     if type(own) is dict:
         _adopt_device(own, event)
         if not own:
             del event["api_properties"]
+
+
+def _adopt_time(event: JsonObject) -> None:
+    if event.get("time") not in (None, ""):
+        return
+    for older in _TIMES:
+        value = event.get(older)
+        if value in (None, ""):
+            event.pop(older, None)
+            continue
+        time_ms = _moment(value, is_text=older == "event_time")
+        if time_ms is not None:
+            event["time"] = time_ms
+            del event[older]
+        return  # what cannot be read stays, and is what the stream looks at
 
 
 def _adopt_device(own: JsonObject, event: JsonObject) -> None:
@@ -72,7 +81,8 @@ def _move(place: JsonObject, older: str, event: JsonObject, name: str) -> None:
         event[name] = place.pop(older)
 
 
-def _moment(value: Any) -> int | None:
+def _moment(value: Any, *, is_text: bool) -> int | None:
     if type(value) is str:
         return parse_text(value)
-    return parse_number(value) if type(value) is int or type(value) is float else None
+    is_number = not is_text and (type(value) is int or type(value) is float)
+    return parse_number(value) if is_number else None

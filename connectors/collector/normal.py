@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from connectors.collector.clock_skew import skew_ms
+from connectors.collector.depth import write
 from connectors.collector.insert_id import InsertIds
 from connectors.collector.library import is_on_server, library_name
 from connectors.collector.names import OLDER, adopt_names
@@ -16,7 +17,7 @@ from connectors.collector.webhook import UnreadPart
 from connectors.event_writer import TakenEvent
 from flows.domain.decode import Refused, decode
 from flows.domain.event import Event, JsonObject, Position, Record
-from flows.domain.exact_json import MAX_DEPTH, dumps, is_deeper
+from flows.domain.exact_json import MAX_DEPTH, is_deeper
 from flows.domain.normalize import InvalidEventError, normalize
 from flows.domain.timestamp import appsflyer_time, parse_number
 
@@ -75,6 +76,7 @@ class _Shaping:
     def __init__(self, upload: Upload, received_ms: int, client_address: str | None) -> None:
         self.invalid: list[InvalidEvent] = []
         self._received_ms = received_ms
+        self._record = Record(b"", None, "", 0, 0, received_ms)
         self._address = client_address
         self._is_from_device = upload.is_from_device
         self._insert_ids = InsertIds(upload.api_key, received_ms)
@@ -87,15 +89,12 @@ class _Shaping:
         if type(event) is not dict or not event.get("event_type"):
             return self._unusual(place, event)
         library = self._shape(event)
-        record = Record(b"", None, "", 0, 0, self._received_ms)
+        key: bytes | None = None
         try:
-            read = normalize(record, event, b"", _PLACE)
+            key = _key(normalize(self._record, event, b"", _PLACE))
         except InvalidEventError as problem:
-            value = self._value(place, event)
-            if not self._is_noted(place):
-                self.invalid.append(_invalid(place, problem.field, is_missing=problem.is_missing))
-            return TakenEvent(value, None, self._received_ms, library)
-        return TakenEvent(self._value(place, event), _key(read), self._received_ms, library)
+            self.invalid.append(_invalid(place, problem.field, is_missing=problem.is_missing))
+        return TakenEvent(self._value(place, event), key, self._received_ms, library)
 
     def _shape(self, event: JsonObject) -> str:
         get = event.get
@@ -145,8 +144,9 @@ class _Shaping:
     def _unusual(self, place: int, event: Any) -> TakenEvent:
         """Return what is no event as it was sent: the stream may find one within, and says what is wrong otherwise."""
         value = event.text[:KEPT_BYTES] if type(event) is UnreadPart else self._value(place, event)
-        read = decode(Record(value, None, "", 0, 0, self._received_ms))
-        if any(type(each) is Refused for each in read) and not self._is_noted(place):
+        read = decode(self._record._replace(value=value))
+        is_noted = bool(self.invalid) and self.invalid[-1].place == place
+        if any(type(each) is Refused for each in read) and not is_noted:
             if type(event) is dict:
                 self.invalid.append(_invalid(place, "event_type", is_missing=True))
             else:
@@ -154,19 +154,19 @@ class _Shaping:
         return TakenEvent(value, None, self._received_ms, self._library)
 
     def _value(self, place: int, event: Any) -> bytes:
-        try:
-            value = dumps(event)
-        except (TypeError, ValueError, RecursionError):
-            value = dumps(_shallow(event, MAX_DEPTH + 1))
+        value = write(event)
         if len(value) > _MAX_EVENT_BYTES:
-            self.invalid.append(InvalidEvent(place, InvalidReason.TOO_LARGE))
+            self._note(place, InvalidReason.TOO_LARGE)
             return value[:KEPT_BYTES]
         if is_deeper(value, event, MAX_DEPTH):
-            self.invalid.append(InvalidEvent(place, InvalidReason.TOO_DEEP))
+            self._note(place, InvalidReason.TOO_DEEP)
         return value
 
-    def _is_noted(self, place: int) -> bool:
-        return bool(self.invalid) and self.invalid[-1].place == place
+    def _note(self, place: int, reason: InvalidReason) -> None:
+        """Note what is wrong with the event as a whole, which comes before what is wrong with a field."""
+        if self.invalid and self.invalid[-1].place == place:
+            self.invalid.pop()
+        self.invalid.append(InvalidEvent(place, reason))
 
 
 def _invalid(place: int, field: str, *, is_missing: bool) -> InvalidEvent:
@@ -177,14 +177,3 @@ def _invalid(place: int, field: str, *, is_missing: bool) -> InvalidEvent:
 
 def _key(event: Event) -> bytes:
     return (event.user_id if event.user_id is not None else event.device_id or "").encode()
-
-
-def _shallow(value: Any, levels: int) -> Any:
-    """Return JSON without what is deeper than so many levels, which is still deeper than the stream reads."""
-    if levels == 0:
-        return None
-    if type(value) is dict:
-        return {name: _shallow(each, levels - 1) for name, each in value.items()}
-    if type(value) is list:
-        return [_shallow(each, levels - 1) for each in value]
-    return value

@@ -7,7 +7,7 @@ the SDKs.
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 import orjson
@@ -84,8 +84,8 @@ class Taken(NamedTuple):
         users: Counter[str] = Counter()
         devices: Counter[str] = Counter()
         for event in self.events:
-            if event.key is not None:
-                user_id = orjson.loads(event.value).get("user_id")
+            if event.key is not None and (value := _object(event.value)) is not None:
+                user_id = value.get("user_id")
                 key = event.key.decode()
                 (users if str(user_id) == key else devices)[key] += 1
         return answers.busy(len(self.events), users, devices)
@@ -121,11 +121,19 @@ def take(request: Request, rules: Rules) -> Taken | Refused:
         else:
             upload = read_form(body if begin else request.query.encode())
     except UnreadableUploadError as problem:
-        is_path = path in _PATHS or path in rules.paths or is_webhook
+        is_path = path in _PATHS or not rules.paths.isdisjoint((path, request.path)) or is_webhook
         if not is_path and problem.reason in (RefusalReason.UNREADABLE, RefusalReason.NO_EVENTS):
             return Refused(answers.unknown_path(), RefusalReason.UNKNOWN_PATH)
         return _refused(request, body, problem)
     return _take_upload(request, upload, len(body), rules)
+
+
+def _object(value: bytes) -> Any:
+    """Return the event of a stored value; None where only its beginning is stored."""
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _take_upload(request: Request, upload: Upload, payload_bytes: int, rules: Rules) -> Taken | Refused:

@@ -73,7 +73,7 @@ def read(outcome: Taken | Refused) -> list[Event | RefusedEvent]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/2/httpapi", "/batch", "/", "/collect", "/httpapi", "/anything/at/all", "/2/httpapi/"]
+    "path", ["/2/httpapi", "/batch", "/", "/collect", "/collect/", "/httpapi", "/anything/at/all", "/2/httpapi/"]
 )
 def test_json_is_told_by_the_body_and_answered_with_all_four_keys(path: str) -> None:
     """The path matters no more than Content-Type, which is not even given."""
@@ -286,6 +286,26 @@ def test_nobody_without_a_key_gets_an_event_in_by_a_body_that_is_refused() -> No
         kept = outcome.raw
         if kept is not None:
             assert all(isinstance(e, RefusedEvent) for e in decode(Record(kept.value, None, "inbox", 0, 0, NOW_MS)))
+
+
+@pytest.mark.parametrize("levels", [101, 300, 990])
+def test_an_event_that_is_nested_too_deep_costs_no_other(levels: int) -> None:
+    """The stream refuses it, whether or not it can still be written as it was."""
+    deep = (
+        b'{"event_type":"Buy","user_id":"user-1","event_properties":' + b'{"a":' * levels + b"1" + b"}" * levels + b"}"
+    )
+    outcome = taken(post(b'{"api_key":"%b","events":[%b,%b]}' % (KEY.encode(), deep, orjson.dumps(EVENT))))
+    assert [type(each).__name__ for each in read(outcome)] == ["Refused", "Event"]
+    assert outcome.invalid == {InvalidReason.TOO_DEEP: 1}
+
+
+def test_an_event_that_is_too_large_is_cut_and_refused() -> None:
+    """Its beginning is kept: what is stored stays small enough for Kafka."""
+    outcome = taken(post(upload({**EVENT, "event_properties": {"a": "x" * 1_000_000}}, EVENT)))
+    assert [type(each).__name__ for each in read(outcome)] == ["Refused", "Event"]
+    assert outcome.invalid == {InvalidReason.TOO_LARGE: 1}
+    assert len(outcome.events[0].value) == 65_536
+    assert json.loads(outcome.busy.body)["throttled_events"] == [0, 1]
 
 
 _JSON = st.recursive(
