@@ -23,7 +23,11 @@ With --export it stands in for Amplitude's Export API as well, at /api/2/export,
 tried: endpoint in [pull] is the same address, and any keys are right.
 
 While it runs: PUT /control/faults, GET /control/faults, GET /control/summary, GET /control/requests?since=N,
-GET /control/not_recorded, POST /control/reset.
+GET /control/not_recorded, GET /control/erasures, POST /control/reset.
+
+It takes requests for erasure as AppsFlyer's OpenDSR API does: set erasure.endpoint to it. A request is pending for a
+minute, in progress for another, then completed; nothing is erased. As the text of a status, a fault plan may name one
+of AppsFlyer's codes, such as e511.
 """
 
 import argparse
@@ -65,7 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="speak HTTPS, with the package cryptography; DIR/ca.pem is what clients verify it with, made if missing",
     )
     parser.add_argument(
-        "--key", action="append", default=[], metavar="TOKEN", help="a key that is right; again for more (default: any)"
+        "--key",
+        action="append",
+        default=[],
+        metavar="TOKEN",
+        help="a key or API token that is right; again for more (default: any)",
     )
     parser.add_argument(
         "--app", action="append", default=[], metavar="APP_ID", help="a known app; again for more (default: any)"

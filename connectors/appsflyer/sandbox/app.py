@@ -19,6 +19,7 @@ from connectors.appsflyer.sandbox.checks import EVENTS_PATH, KnownToSandbox
 from connectors.appsflyer.sandbox.control import Control
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan
 from connectors.appsflyer.sandbox.intake import EventsHandler
+from connectors.appsflyer.sandbox.opendsr import OPENDSR_PATH, OpenDsrHandler
 from connectors.appsflyer.sandbox.recorder import Recorder
 from connectors.local_http import why_refused
 
@@ -40,7 +41,7 @@ class Options(TypedDict, total=False):
     port: int
     """0, the default, is a free one."""
     keys: tuple[str, ...]
-    """The keys that are right; by default every key is."""
+    """The keys, and the API tokens, that are right; by default every one is."""
     app_ids: tuple[str, ...]
     """The apps that are known; by default every app is."""
     record: Path | None
@@ -85,7 +86,8 @@ class SandboxServer:
             options.get("now", time.time),
         )
         self._others = options.get("others", {})
-        self._control = Control(self._intake, self._recorder, keeps_requests=bool(keep_requests))
+        self._opendsr = OpenDsrHandler(rules, self._intake, options.get("now", time.time))
+        self._control = Control(self._intake, self._opendsr, self._recorder, keeps_requests=bool(keep_requests))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: web.ServerRunner | None = None
 
@@ -112,6 +114,11 @@ class SandboxServer:
         requests: list[dict[str, Any]] = orjson.loads(self._call(self._recorder.not_recorded))
         return requests
 
+    @property
+    def erasures(self) -> list[dict[str, Any]]:
+        """The requests of data subjects that were taken, oldest first: id, type, app_id, identities, status, …."""
+        return self._call(self._opendsr.requests)
+
     def summary(self) -> dict[str, Any]:
         """Return the counts since the start or the last reset."""
         return self._call(self._recorder.summary)
@@ -123,7 +130,7 @@ class SandboxServer:
 
     def reset(self) -> None:
         """Forget what arrived (not the record's file), and begin the fault plan anew."""
-        self._call(self._intake.reset)
+        self._call(self._control.reset)
 
     def wait_until(self, holds: Callable[[dict[str, Any]], bool], timeout_seconds: float = 30.0) -> dict[str, Any]:
         """Wait, outside the server's thread, until something holds of the summary; return it. Raises TimeoutError."""
@@ -199,6 +206,8 @@ class SandboxServer:
         if (other := self._others.get(request.path)) is not None:
             return await other(request)
         path = request.raw_path
+        if path.startswith(OPENDSR_PATH):
+            return await self._opendsr.take(request)
         if path.startswith(EVENTS_PATH) or (request.method != "GET" and not path.startswith("/control/")):
             return await self._intake.take(request)
         return await self._control.answer(request)

@@ -9,6 +9,7 @@ from aiohttp import web
 from connectors.appsflyer.sandbox import page
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
 from connectors.appsflyer.sandbox.intake import EventsHandler
+from connectors.appsflyer.sandbox.opendsr import OpenDsrHandler
 from connectors.appsflyer.sandbox.recorder import Recorder
 
 _Route = Callable[[web.BaseRequest], web.Response]
@@ -17,8 +18,11 @@ _Route = Callable[[web.BaseRequest], web.Response]
 class Control:
     """Answers GET / and everything under /control/."""
 
-    def __init__(self, intake: EventsHandler, recorder: Recorder, *, keeps_requests: bool) -> None:
+    def __init__(
+        self, intake: EventsHandler, opendsr: OpenDsrHandler, recorder: Recorder, *, keeps_requests: bool
+    ) -> None:
         self._intake = intake
+        self._opendsr = opendsr
         self._recorder = recorder
         self._keeps_requests = keeps_requests
         self._routes: dict[tuple[str, str], _Route] = {
@@ -27,6 +31,7 @@ class Control:
             ("GET", "/control/not_recorded"): lambda _: _json(recorder.not_recorded()),
             ("GET", "/control/summary"): lambda _: _json(orjson.dumps(recorder.summary())),
             ("GET", "/control/faults"): lambda _: _json(intake.plan.model_dump_json(exclude_defaults=True).encode()),
+            ("GET", "/control/erasures"): lambda _: _json(orjson.dumps(opendsr.requests())),
             ("POST", "/control/reset"): self._reset,
         }
 
@@ -37,8 +42,13 @@ class Control:
         route = self._routes.get((request.method, request.path))
         return web.Response(status=404, text="Not Found") if route is None else route(request)
 
-    def _reset(self, _: web.BaseRequest) -> web.Response:
+    def reset(self) -> None:
+        """Forget what arrived, and begin the fault plan anew."""
         self._intake.reset()
+        self._opendsr.reset()
+
+    def _reset(self, _: web.BaseRequest) -> web.Response:
+        self.reset()
         return web.Response(status=204)
 
     def _page(self, _: web.BaseRequest) -> web.Response:

@@ -60,15 +60,22 @@ class EventsHandler:
             answer = check(request.method, path, request.headers, body, now=now, rules=self._rules)
         key = hash((answer.app_id, body))
         attempt = self._recorder.attempt(key)
-        fault = self._faults.pick(_subject(answer, attempt)) if self._faults else None
+        fault = self.pick(_subject(answer, attempt))
         # It is recorded before a delay: a client that gives up waiting has sent it all the same.
         status, text = _outcome(answer, fault)
         self._recorder.add(_arrival(answer, body, now=now, status=status, fault=fault, attempt=attempt), key)
         if fault is None:
             return _response(answer.status, answer.text)
+        return await self.strike(request, fault, _response(status or DOCUMENTED, text))
+
+    def pick(self, subject: Subject) -> Fault | None:
+        """Return the fault that strikes a request, if any."""
+        return self._faults.pick(subject) if self._faults else None
+
+    async def strike(self, request: web.BaseRequest, fault: Fault, response: web.Response) -> web.StreamResponse:
+        """Answer as a fault has it, or break the connection."""
         if fault.delay_seconds:
             await self._pause(fault.delay_seconds)
-        response = _response(status or DOCUMENTED, text)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = fault.retry_after
         if fault.kind == "page":
