@@ -32,9 +32,24 @@ def write_anew(path: Path, content: bytes) -> None:
     sync_entries(path.parent)
 
 
-def write_checked(path: Path, content: Mapping[str, Any]) -> None:
-    """Replace what a JSON file holds, with a checksum beside it, as `write_anew` does. Raises OSError."""
-    write_anew(path, orjson.dumps({**content, _CHECKSUM: _crc32(content)}))
+def overwrite_anew(path: Path, content: bytes) -> None:
+    """Replace what a file holds, as `write_anew` does, and overwrite on the disk what it held. Raises OSError."""
+    with path.open("r+b") as old:
+        size = os.fstat(old.fileno()).st_size
+        write_anew(path, content)
+        while size > 0:
+            size -= old.write(bytes(min(size, 1 << 20)))
+        old.flush()
+        os.fsync(old.fileno())
+
+
+def write_checked(path: Path, content: Mapping[str, Any], *, overwrites: bool = False) -> None:
+    """Replace what a JSON file holds, with a checksum beside it, as `write_anew` does. Raises OSError.
+
+    With `overwrites`, as `overwrite_anew` does.
+    """
+    write = overwrite_anew if overwrites else write_anew
+    write(path, orjson.dumps({**content, _CHECKSUM: _crc32(content)}))
 
 
 def read_checked(path: Path, *, may_lack_checksum: bool = False) -> dict[str, Any]:

@@ -141,6 +141,11 @@ def rekey_directory(root: Path, read: str, written: str) -> Path:
     return root / "rekey" / read / written
 
 
+def erasures_directory(root: Path) -> Path:
+    """Return where the requests for erasure are noted."""
+    return root / "erasures"
+
+
 def layouts_of_slices(root: Path) -> list[Layout]:
     """Return where the one slice keeps its state, and each of several."""
     return [Layout(root), *(Layout(each) for each in sorted(root.glob(_SLICES)))]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from connectors.state.damage import DamagedStateError
-from connectors.state.durable import write_anew
+from connectors.state.durable import overwrite_anew, write_anew
 from connectors.state.layout import USER_SEGMENTS
 from connectors.state.plain import load_plain
 from connectors.state.segment_log import frame, read_frames
@@ -154,19 +154,8 @@ def erase(directory: Path, keys: Collection[str]) -> set[str]:
         if path != paths[-1] and end != path.stat().st_size:  # to write it anew would hide it from the next start
             raise OSError(f"{path} is damaged at byte {end}; {_BACK_OR_ANEW}")
         if is_touched:
-            _replace(path, b"".join(frames))
+            overwrite_anew(path, b"".join(frames))
     return remembered
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file anew, and overwrite what it held."""
-    with path.open("r+b") as old:
-        size = os.fstat(old.fileno()).st_size
-        write_anew(path, content)
-        while size > 0:
-            size -= old.write(bytes(min(size, 1 << 20)))
-        old.flush()
-        os.fsync(old.fileno())
 
 
 def set_floor(directory: Path, generation: int) -> None:

@@ -4,7 +4,7 @@ Every remembered value carries the time of the event that taught it. The newest 
 else the greater text, so that the result depends on the set of events alone, not on their order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -210,3 +210,24 @@ class Profile:
 def devices_of_first_user(devices: Mapping[str, DeviceState]) -> set[str]:
     """Return the ids of the devices that a stored profile's user was the first to be seen on."""
     return {key[1:] for key in devices if len(key) > 1 and key[0] != _SECOND and _SECOND + key[1:] not in devices}
+
+
+def taught_by_device(devices: Mapping[str, DeviceState]) -> Iterator[tuple[Platform | None, str, Value]]:
+    """Yield each value that the devices of a stored profile have taught: (platform, name, value).
+
+    All that is remembered counts, also what was set once and is not in effect. The platform is the one that the device
+    has stated; None where it has stated none, or two.
+    """
+    platforms = {letter: platform for platform, letter in _KEYS.items()}
+    stated: dict[str, set[Platform | None]] = {}
+    for key in devices:
+        if key[0] not in (_UNKNOWN, _SECOND):
+            stated.setdefault(key[1:], set()).add(platforms[key[0]])
+    for key, state in devices.items():
+        if key[0] == _SECOND:
+            continue
+        own = stated.get(key[1:], set())
+        platform = platforms[key[0]] or (next(iter(own)) if len(own) == 1 else None)
+        for name, (_, value) in Device.restore(state).taught.items():
+            if value != FORGOTTEN:
+                yield platform, name.partition("|")[0], value

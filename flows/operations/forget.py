@@ -7,25 +7,34 @@ outcome; it is counted instead.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
+from connectors.appsflyer.opendsr import SubjectIdentity, identities_of
 from connectors.dead_letters import StoredBytes
 from connectors.delivery.items import Item, key_of, unpack
 from connectors.kinds import store_of
 from connectors.state.engine_store import change_sinks, count_naming
 from connectors.state.journal_segment import read_segment
-from connectors.state.layout import Layout, locked_below, spill_files_below, stores_below, user_logs_below
+from connectors.state.layout import (
+    Layout,
+    erasures_directory,
+    locked_below,
+    spill_files_below,
+    stores_below,
+    user_logs_below,
+)
 from connectors.state.lock import lock_directory
 from connectors.state.step_states import ANY_USERS
 from connectors.state.user_segments import erase, stored_records
 from flows.domain.decode import decode
 from flows.domain.event import Event, Position, Record
 from flows.domain.profile import devices_of_first_user
+from flows.operations.erasure import note_requests, user_identity
 from flows.operators.user_store import read_state, shard_of
 from flows.settings.model import Settings
 
@@ -69,8 +78,11 @@ class Forgotten(NamedTuple):
     """So many places hold something of theirs that is not delivered yet."""
 
 
-def forget(settings: Settings, people: Sequence[Person]) -> Forgotten:
+def forget(settings: Settings, people: Sequence[Person], *, note_erasures: bool = False) -> Forgotten:
     """Erase what the stream has stored of them.
+
+    With `note_erasures`, first the requests are noted by which AppsFlyer is asked to erase them, because nobody knows
+    their identities after that; `ask_appsflyer` sends them.
 
     Raises:
         StateInUseError: the stream, a replay or a rekeying runs; nothing was done.
@@ -78,8 +90,11 @@ def forget(settings: Settings, people: Sequence[Person]) -> Forgotten:
     """
     directory = settings.state.directory
     with ExitStack() as stack:
-        for each in locked_below(directory):
+        erasures = {erasures_directory(directory)} if note_erasures else set[Path]()
+        for each in sorted({*locked_below(directory), *erasures}):
             stack.callback(os.close, lock_directory(each))
+        if note_erasures:
+            note_requests(settings, identities(directory, people))
         stores = stores_below(directory)
         for store in stores:
             erase_delivered(store, people)
@@ -92,19 +107,38 @@ def forget(settings: Settings, people: Sequence[Person]) -> Forgotten:
 def erase_states(directory: Path, people: Sequence[Person]) -> int:
     """Delete what is remembered of them below a state directory, and overwrite it on the disk. Raises OSError.
 
-    With a user goes what the devices taught that this user was the first to be seen on, before a login. Returns in how
-    many logs of users somebody was remembered; also in those whose recovery store is gone.
+    Returns in how many logs of users somebody was remembered; also in those whose recovery store is gone.
+    """
+    keys = _keys_of(directory, people)
+    return sum(len(erase(log, keys)) for log in _logs_of(directory, keys))
+
+
+def identities(directory: Path, people: Sequence[Person]) -> set[SubjectIdentity]:
+    """Return what AppsFlyer may know them by: all that is remembered of them, past identifiers too. Raises OSError."""
+    keys = _keys_of(directory, people)
+    found = {user_identity(person.user_id) for person in people if person.user_id is not None}
+    for log in _logs_of(directory, keys):
+        for key, state in stored_records(log):
+            if state is not None and key in keys:
+                found |= identities_of(read_state(state)[0].devices)
+    return found
+
+
+def _keys_of(directory: Path, people: Sequence[Person]) -> set[str]:
+    """Return the keys of their states.
+
+    With a user goes what the devices taught that this user was the first to be seen on, before a login.
     """
     keys = {person.key for person in people}
     for log in user_logs_below(directory):
         for key, state in stored_records(log):
             if state is not None and key in keys and key.startswith("u:"):
                 keys |= {f"d:{device_id}" for device_id in devices_of_first_user(read_state(state)[0].devices)}
-    return sum(
-        len(erase(log, keys))
-        for shard in sorted({shard_of(key) for key in keys})
-        for log in user_logs_below(directory, shard)
-    )
+    return keys
+
+
+def _logs_of(directory: Path, keys: Collection[str]) -> list[Path]:
+    return [log for shard in sorted({shard_of(key) for key in keys}) for log in user_logs_below(directory, shard)]
 
 
 def erase_delivered(layout: Layout, people: Sequence[Person]) -> None:

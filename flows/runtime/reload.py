@@ -32,6 +32,10 @@ _HANDED_OVER: Final = "STREAM_RELOADED"
 """The environment variable by which a restarted process knows why it was."""
 
 
+_UNUSED: Final = ("pull", "erasure")
+"""Tables that other commands alone read."""
+
+
 class How(StrEnum):
     """What a change takes."""
 
@@ -55,7 +59,7 @@ def weigh(old: Settings, new: Settings) -> Change:
         return Change(How.NOTHING, "nothing is different")
     if new.state != old.state:
         return Change(How.BY_HAND, "[state] is different, which the running process was started with")
-    tables = [f"[{each.name}]" for each in fields(Settings) if each.name not in ("path", "syncs", "pull")]
+    tables = [f"[{each.name}]" for each in fields(Settings) if each.name not in ("path", "syncs", *_UNUSED)]
     different = [name for name in tables if getattr(new, name[1:-1]) != getattr(old, name[1:-1])]
     if different:
         return Change(How.RESTART, f"{', '.join(different)} {'is' if len(different) == 1 else 'are'} different")
@@ -71,8 +75,9 @@ def weigh(old: Settings, new: Settings) -> Change:
     ]
     names = [each.name for each, earlier in zip(after, before, strict=True) if each.sync != earlier.sync]
     changes = [*pauses, *([f"filters or mappings of {', '.join(names)}"] if names else [])]
-    if new.pull != old.pull:
-        changes.append("[pull], which the stream does not use")
+    changes += [
+        f"[{name}], which the stream does not use" for name in _UNUSED if getattr(new, name) != getattr(old, name)
+    ]
     return Change(How.IN_PLACE, "; ".join(changes) or "syncs that are not enabled")
 
 

@@ -26,6 +26,7 @@ def convert(path: Path, file: tables.StreamFile) -> Settings:
         state=file.state,
         syncs=tuple(_sync_settings(base, each) for each in file.sync),
         health=file.health,
+        erasure=file.erasure.settings(base),
         collector=None if file.collector is None else file.collector.settings(base),
         pull=None if file.pull is None else file.pull.settings(base),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from connectors.appsflyer.settings import ErasureSettings, ErasureTable
 from connectors.collector.settings import CollectorSettings
 from connectors.delivery.settings import DeliveryTable
 from connectors.export_api.settings import PullSettings
@@ -49,6 +50,7 @@ class Settings:
     collector: CollectorSettings | None = None
     """None where the file has no `[collector]`."""
     pull: PullSettings | None = None
+    erasure: ErasureSettings = field(default_factory=lambda: ErasureTable().settings(Path()))
 
     @property
     def enabled_syncs(self) -> tuple[Sync, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, cast
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from connectors.appsflyer.settings import ErasureTable
 from connectors.collector.settings import CollectorTable
 from connectors.delivery.settings import DeliveryTable
 from connectors.export_api.settings import PullTable
@@ -135,6 +136,8 @@ class StreamFile(Table):
     """Where Amplitude's clients send their events to; without it, nothing listens."""
     pull: PullTable | None = None
     """Where past events are fetched from."""
+    erasure: ErasureTable = Field(default_factory=ErasureTable)
+    """How AppsFlyer is asked to erase a person."""
     sync: Annotated[
         list[SyncTable],
         Hint("at least one sync", "write [[sync]] with a name, an app id, a key and its events"),

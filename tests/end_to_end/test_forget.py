@@ -1,5 +1,6 @@
 """`python -m flows forget`: a person is taken out of a real recovery store and real dead letters; others are kept."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,9 @@ DEVICE = "device-of-nobody"
 def _configure(stream: Stream, url: str, *, follow: bool = False, **delivery: float) -> None:
     source = files_source("events/*.json", follow=follow)
     orders = sync_table(event=[{"name": "Order"}])
-    stream.configure(settings_text(source, orders, delivery={"endpoint": url, "brake_share": 1.0, **delivery}))
+    erasure = {"endpoint": url, "api_token": "env:FORGET_API_TOKEN"}
+    tables: dict[str, Any] = {"delivery": {"endpoint": url, "brake_share": 1.0, **delivery}, "erasure": erasure}
+    stream.configure(settings_text(source, orders, **tables))
 
 
 def _event(user: str | None, **fields: Any) -> dict[str, Any]:
@@ -50,7 +53,8 @@ def _run(stream: Stream, name: str, *events: dict[str, Any] | bytes) -> Run:
 
 def _forget(stream: Stream, *flags: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "flows", "forget", "--settings", str(stream.directory / "stream.toml"), *flags]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    environment = {**os.environ, "FORGET_API_TOKEN": "api-token-of-the-tests"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def _everything(directory: Path) -> bytes:
@@ -129,7 +133,10 @@ def test_a_waiting_event_is_erased_with_its_user(stream: Stream) -> None:
 
 
 def test_what_is_not_delivered_yet_is_said(stream: Stream) -> None:
-    """A request that waits for AppsFlyer is not taken away from its outcome; the exit code says that it is there."""
+    """A request that waits for AppsFlyer is not taken away from its outcome; the exit code says that it is there.
+
+    AppsFlyer is asked for the erasure after it, for it would learn of the person again.
+    """
     with SandboxServer.in_thread(faults={"rule": [{"status": 503}]}) as sandbox:
         _configure(stream, sandbox.url, follow=True, drain_seconds=1, timeout_seconds=1)
         directory = stream.directory / "events"
@@ -139,14 +146,21 @@ def test_what_is_not_delivered_yet_is_said(stream: Stream) -> None:
         sandbox.wait_until(lambda counts: bool(counts["requests"] >= 1), 60)
         assert run.stop() == 0, run.log
         assert run.summary["syncs"]["production"]["pending"] == 1
-        done = _forget(stream, "--user", GONE)
+        done = _forget(stream, "--user", GONE, "--appsflyer")
         assert done.returncode == 1
         assert "not delivered yet" in done.stdout
+        assert "AppsFlyer was not asked yet" in done.stdout
         sandbox.set_faults({})
+        assert sandbox.erasures == []
         again = stream.start("-m", "flows", "run")
         sandbox.wait_until(lambda counts: bool(counts["accepted"] >= 1), 60)
         assert again.stop() == 0, again.log
-        assert _forget(stream, "--user", GONE).returncode == 0
+        done = _forget(stream, "--user", GONE, "--appsflyer")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {each["identities"][0] for each in sandbox.erasures} == {
+            ("customer_user_id", GONE),
+            ("appsflyer_id", "1700000000000-1111111"),
+        }
         assert b"1111111" not in _everything(stream.directory / "state")
 
 

@@ -8,6 +8,7 @@ from connectors.finding import Finding, Mark
 from connectors.kinds import source_of, store_of
 from flows.operations.check.appsflyer import appsflyer
 from flows.operations.check.directories import directories
+from flows.operations.check.erasure import erasure
 from flows.operations.check.left_behind import left_behind
 from flows.operations.check.pull_keys import pull_keys
 from flows.operations.check.sample import look_at
@@ -36,3 +37,4 @@ def findings(path: Path) -> Iterator[Finding]:
     yield from source_of(settings.source).check(settings.state.directory, partial(look_at, settings))
     yield from store_of(settings.dead_letters).check()
     yield from appsflyer(settings)
+    yield from erasure(settings)

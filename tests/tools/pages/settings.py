@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from connectors.appsflyer.settings import ErasureTable
 from connectors.collector.settings import CollectorTable
 from connectors.delivery.settings import DeliveryTable
 from connectors.export_api.settings import PullTable
@@ -124,6 +125,7 @@ SECTIONS: Final = (
     _Section("`[health]`", tables.HealthTable),
     _Section("`[collector]`", CollectorTable),
     _Section("`[pull]`", PullTable),
+    _Section("`[erasure]`", ErasureTable),
     _Section("`[[sync]]`", sync_tables.SyncTable),
     _Section("`properties` of a `[[sync]]`", sync_tables.PropertyTable, _PROPERTIES),
     _Section("`[sync.fields]`", sync_tables.FieldsTable, _FIELDS),

@@ -106,6 +106,22 @@ def test_all_is_fine(appsflyer: Listener, capsys: pytest.CaptureFixture[str]) ->
     assert "✓ sync[production]: iOS id1" in lines
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("STREAM_TEST_KEY", "✓ erasure.api_token: there is a token in env:STREAM_TEST_KEY"),
+        ("ABSENT_TOKEN", "! erasure.api_token: environment variable ABSENT_TOKEN is not set"),
+    ],
+)
+def test_a_token_that_only_forget_needs_keeps_nobody_from_starting(
+    appsflyer: Listener, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    erasure = f'[erasure]\napi_token = "env:{name}"\n'
+    code, lines = checked(FILES + delivery(f"http://127.0.0.1:{appsflyer.port}") + erasure + SYNC, capsys)
+    assert code == 0
+    assert any(line.startswith(said) for line in lines), lines
+
+
 def test_no_byte_is_sent_to_appsflyer(appsflyer: Listener, capsys: pytest.CaptureFixture[str]) -> None:
     checked(FILES + delivery(f"http://127.0.0.1:{appsflyer.port}") + SYNC, capsys)
     assert appsflyer.received.get(timeout=10) == b""

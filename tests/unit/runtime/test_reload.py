@@ -15,8 +15,8 @@ from connectors.shutdown import Shutdown
 from flows.domain.event import Position
 from flows.domain.ledger import Ledger
 from flows.domain.slice import ALL, Slice
-from flows.observe.parts import Reload
 from flows.observe.page_server import listen, why_not_listen
+from flows.observe.parts import Reload
 from flows.runtime.reload import How, Reloader, hand_over, handed_over, weigh
 from flows.runtime.restart import obstacles_here, topics_missing
 from flows.runtime.settings_file import SettingsFile
@@ -65,6 +65,7 @@ def settings(text: str = TEXT) -> Settings:
         ("enabled = true", 'enabled = true\nexclude = ["email"]', How.IN_PLACE, "one"),
         ("enabled = true", 'enabled = true\nconsent_where = [{property = "user.ok", is = "y"}]', How.IN_PLACE, "one"),
         ("enabled = false", 'enabled = false\ndefault_currency = "EUR"', How.IN_PLACE, "not enabled"),
+        ("[source]", '[erasure]\napi_token = "env:T"\n[source]', How.IN_PLACE, "[erasure]"),
         ("enabled = false", "enabled = true", How.RESTART, "which syncs"),
         ('name = "one"', 'name = "uno"', How.RESTART, "which syncs"),
         ('"id1"', '"id9"', How.RESTART, "app id"),
