@@ -1,6 +1,6 @@
 """The pages of a flow that runs: /livez, /readyz, /status and /metrics."""
 
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from flows.observe.liveness import hindrances, parts_alive
 from flows.observe.metrics.collector import Metrics
@@ -9,6 +9,9 @@ from flows.observe.parts import Parts
 from flows.observe.readiness import checks
 from flows.observe.recent import Recent
 from flows.observe.status import status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 class FlowPages:
