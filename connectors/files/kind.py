@@ -1,7 +1,6 @@
 """The kind `files`: archives as a source, and NDJSON files as a place for dead letters."""
 
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -61,23 +60,10 @@ class ArchiveSource:
 
     def open(self, opening: Opening) -> FilesInput:
         """Open them."""
-        return FilesInput(
-            self._settings,
-            opening.room,
-            opening.shutdown,
-            _now_ms,
-            opening.note_damage,
-            opening.pace,
-            opening.hearing,
-            opening.fates,
-        )
+        return FilesInput(self._settings, opening)
 
     def writer(self) -> None:
         """Return None: archives are written by Amplitude."""
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class LetterFiles:

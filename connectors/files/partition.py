@@ -18,10 +18,9 @@ from connectors.files.known import Known, KnownFile, Seen, What
 from connectors.files.position import FilesState, read_state, state_of
 from connectors.files.reading import Reading, RewrittenError
 from connectors.files.settings import FilesSource
-from connectors.hearing import Hearing
 from connectors.limited_log import LimitedLog
-from connectors.pace import AT_ONCE, Pace
-from connectors.shutdown import Shutdown
+from connectors.opening import Opening
+from connectors.pace import AT_ONCE
 from flows.domain.event import Record
 
 MAX_BATCH_RECORDS: Final = 100
@@ -40,31 +39,26 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
     def __init__(
         self,
         settings: FilesSource,
-        room: Callable[[], int],
-        shutdown: Shutdown,
+        opening: Opening,
         now_ms: Callable[[], int],
-        on_damage: Callable[[Damage], None],
-        pace: Pace,
-        *,
-        resume_state: FilesState | None,
         amount: Amount,
-        hearing: Hearing | None = None,
+        resume_state: FilesState | None,
     ) -> None:
         self._amount = amount
-        self._hearing = hearing
+        self._hearing = opening.hearing
         self._looks = 0
         self._looked_ms = self._looked_before_ms = -1
         """For how long it had been read at the last two looks at the directories."""
-        self._room = room
-        self._shutdown = shutdown
+        self._room = opening.room
+        self._shutdown = opening.shutdown
         self._now_ms = now_ms
-        self._on_damage = on_damage
+        self._on_damage = opening.note_damage
         self._limited = LimitedLog()
         self._known, self._current = (Known(), None) if resume_state is None else read_state(resume_state)
         self._intake = Intake(
             settings.paths,
             follow=settings.follow,
-            clock=pace.clock,
+            clock=opening.pace.clock,
             is_done=self._known.is_done,
             on_found=amount.expect,
             on_no_match=lambda pattern: self._report(pattern, None, None, "no file matches; check [source] paths"),
@@ -72,7 +66,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         self._gone: str | None = None
         """What the run before was reading, and is not at its place: it may be among the other files."""
         self._reading: Reading | None = None
-        self._pace = pace
+        self._pace = opening.pace
         self._has_read = False
         self._is_resumed = resume_state is not None
 
@@ -84,8 +78,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         limit = min(self._room(), MAX_BATCH_RECORDS)
         batch: list[Record] = []
         is_idle = limit <= 0 or self._fill(batch, limit)
-        if self._hearing is not None:
-            self._tell(self._hearing, is_read=limit > 0, has_all=limit > 0 and is_idle and not batch)
+        self._tell(is_read=limit > 0, has_all=limit > 0 and is_idle and not batch)
         if batch or not is_idle:
             self._pace.found()
         elif limit > 0 and self._intake.is_over:
@@ -129,14 +122,14 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
                 budget_bytes -= found.size_bytes
         return False
 
-    def _tell(self, hearing: Hearing, *, is_read: bool, has_all: bool) -> None:
+    def _tell(self, *, is_read: bool, has_all: bool) -> None:
         """Say that it was read until now; with `has_all` all is read that was there at the look before the last."""
         if self._intake.looks != self._looks:
             self._looks = self._intake.looks
-            self._looked_before_ms, self._looked_ms = self._looked_ms, hearing.read_ms
-        hearing.read_now(counts=is_read)
+            self._looked_before_ms, self._looked_ms = self._looked_ms, self._hearing.read_ms
+        self._hearing.read_now(counts=is_read)
         if has_all:
-            hearing.heard(self._looked_before_ms)
+            self._hearing.heard(self._looked_before_ms)
 
     def _next_found(self, reading: Reading) -> Line | Skipped | None:
         """Return what comes next in the open file; None if it is now over."""

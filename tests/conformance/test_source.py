@@ -12,31 +12,19 @@ from confluent_kafka import Producer
 
 from connectors.event_writer import TakenEvent
 from connectors.finding import Mark
-from connectors.hearing import Hearing
 from connectors.kinds import SOURCES, source_of
 from connectors.memory.kind import SourceInMemory
 from connectors.memory.settings import MemorySource
-from connectors.opening import Opening, Stored
 from connectors.pace import Pace
 from connectors.ports import OpenSource, Source
 from connectors.shutdown import Shutdown
 from flows.domain.event import Position, Record
 from flows.domain.ledger import Ledger
-from flows.domain.slice import Slice
-from flows.domain.warm_up import WarmUp
+from flows.domain.slice import ALL
+from tests.fixtures.opening import opening
 
 VALUES: Final = [b'{"event_type":"e","user_id":"u","time":1,"n":%d}' % number for number in range(250)]
-WHOLE: Final = Slice(0, 1)
 PATIENCE_SECONDS: Final = 30.0
-
-
-class _Places:
-    """A journal that holds nothing."""
-
-    def forget_partition(self, source: str, partition: int) -> None: ...
-
-    def places(self) -> set[tuple[str, int]]:
-        return set()
 
 
 class Process:
@@ -46,21 +34,17 @@ class Process:
         self.room = 1000
         self.shutdown = Shutdown()
         self.ledger = Ledger(["one"], 10_000)
-        self.hearing = Hearing(0)
         self.damages: list[object] = []
         directory.mkdir(exist_ok=True)
-        stored = Stored(directory, _Places(), WarmUp(), earlier, has_recovery=True)
-        pace = Pace(sleep=lambda _: time.sleep(0.001))
         self.open: OpenSource = source.open(
-            Opening(
-                lambda: self.room,
+            opening(
                 self.shutdown,
-                WHOLE,
-                self.ledger,
-                stored,
-                pace,
-                self.hearing,
-                self.damages.append,
+                room=lambda: self.room,
+                ledger=self.ledger,
+                directory=directory,
+                earlier=earlier,
+                pace=Pace(sleep=lambda _: time.sleep(0.001)),
+                note_damage=self.damages.append,
             )
         )
         assert self.open.connect()
@@ -253,7 +237,7 @@ def test_its_check_finds_nothing_wrong_and_a_sample(kind: Kind, tmp_path: Path) 
     assert findings
     assert {each.mark for each in findings} <= {Mark.FINE, Mark.NOTE}
     assert looked == [len(VALUES)]
-    assert not [*kind.source.obstacles(), *kind.source.missing(WHOLE)]
+    assert not [*kind.source.obstacles(), *kind.source.missing(ALL)]
     assert kind.source.nothing_to_read() is None
     assert kind.source.title
     assert kind.source.out_of_reach

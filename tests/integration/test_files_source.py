@@ -1,6 +1,5 @@
 import gzip
 import io
-import time
 import zipfile
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from connectors.files.settings import FilesSource
 from connectors.files.source import FilesInput
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
+from tests.fixtures.opening import opening
 
 HOURS = (9, 10, 11)
 ROWS = 400
@@ -42,7 +42,7 @@ def build(
             shutdown.request()
         return 70
 
-    source = FilesInput(FilesSource((pattern,)), room, shutdown, lambda: int(time.time() * 1000), damages.append)
+    source = FilesInput(FilesSource((pattern,)), opening(shutdown, room=room, note_damage=damages.append))
     flow = Dataflow("files")
     op.output("out", op.input("in", flow, source), TestingSink(read))
     return flow
@@ -117,7 +117,7 @@ def test_while_there_is_no_room_the_engine_waits_and_then_goes_on(export: Path) 
 
     settings = FilesSource((f"{export}/export_1.zip",))
     flow = Dataflow("files")
-    source = FilesInput(settings, room, shutdown, lambda: int(time.time() * 1000), lambda _: None)
+    source = FilesInput(settings, opening(shutdown, room=room))
     op.output("out", op.input("in", flow, source), TestingSink(read))
     run(flow)
     assert len(read) == len(HOURS) * ROWS

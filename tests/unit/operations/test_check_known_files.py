@@ -17,6 +17,7 @@ from connectors.state.engine_store import NewStore
 from connectors.state.step_states import SOURCE
 from flows.settings import load
 from flows.settings.model import Settings
+from tests.fixtures.opening import opening
 
 TEXT = """\
 [source]
@@ -49,7 +50,7 @@ def read_all(settings: Settings) -> None:
     """Leave behind what a run does that has read everything."""
     assert isinstance(settings.source, FilesSource)
     shutdown = Shutdown()
-    source = FilesInput(settings.source, lambda: 1000, shutdown, lambda: 0, lambda _: None)
+    source = FilesInput(settings.source, opening(shutdown))
     part = source.build_part("source", PARTITION, None)
     while not shutdown.input_ended:
         with suppress(StopIteration):

@@ -16,9 +16,9 @@ import structlog
 from connectors.files.counted import Amount
 from connectors.files.settings import FilesSource
 from connectors.files.source import FilesInput
-from connectors.shutdown import Shutdown
 from flows.operations.explain_input import read_all
 from flows.runtime.logs import configure_logs
+from tests.fixtures.opening import opening
 
 SETTINGS = """\
 [source]
@@ -47,7 +47,7 @@ def archives(directory: Path) -> int:
 def test_the_source_knows_how_much_it_has_read(tmp_path: Path) -> None:
     """At the end it is all of it, also where a file could not be read; and it never goes back."""
     total = archives(tmp_path)
-    source = FilesInput(FilesSource((str(tmp_path / "*"),)), lambda: 1000, Shutdown(), lambda: 0, lambda _: None)
+    source = FilesInput(FilesSource((str(tmp_path / "*"),)), opening())
     assert source.bytes_read.total_bytes is None
     part = source.build_part("input", "files", None)
     seen, state = [], None
@@ -62,7 +62,7 @@ def test_the_source_knows_how_much_it_has_read(tmp_path: Path) -> None:
     assert seen == sorted(seen)
     assert seen[20] < total
     assert source.bytes_read.read_bytes == source.bytes_read.total_bytes == total
-    resumed = FilesInput(FilesSource((str(tmp_path / "*"),)), lambda: 1000, Shutdown(), lambda: 0, lambda _: None)
+    resumed = FilesInput(FilesSource((str(tmp_path / "*"),)), opening())
     part = resumed.build_part("input", "files", state)
     part.next_batch()
     assert resumed.bytes_read.total_bytes == total

@@ -17,7 +17,7 @@ from connectors.files.position import FilesState
 from connectors.files.settings import FilesSource
 from connectors.files.source import FilesInput
 from connectors.pace import Pace
-from connectors.shutdown import Shutdown
+from tests.fixtures.opening import opening
 
 PATH = "events.ndjson"
 
@@ -37,7 +37,8 @@ class World:
         """Begin a run."""
         settings = FilesSource(tuple(str(self.directory / each) for each in self.patterns), follow)
         pace = Pace(lambda: self.now_ms / 1000, lambda _: None)
-        source = FilesInput(settings, lambda: self.room, Shutdown(), lambda: self.now_ms, self.damages.append, pace)
+        given = opening(room=lambda: self.room, pace=pace, note_damage=self.damages.append)
+        source = FilesInput(settings, given, lambda: self.now_ms)
         return source.build_part("input", "files", self.state)
 
     def run(self, most: int = 1_000_000) -> list[tuple[str, int, bytes]]:

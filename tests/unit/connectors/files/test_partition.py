@@ -18,6 +18,7 @@ from connectors.files.source import FilesInput
 from connectors.pace import AT_ONCE, Pace
 from connectors.shutdown import Shutdown
 from flows.domain.event import Record
+from tests.fixtures.opening import opening
 
 NOW_MS = 1_700_000_000_000
 
@@ -38,7 +39,8 @@ class World:
         """Build the source's partition as the engine does."""
         settings = FilesSource(tuple(map(str, paths)), follow)
         pace = Pace(lambda: self.steady_ms / 1000, lambda seconds: self.rests_ms.append(round(seconds * 1000)))
-        source = FilesInput(settings, lambda: self.room, self.shutdown, lambda: self.now_ms, self.damages.append, pace)
+        given = opening(self.shutdown, room=lambda: self.room, pace=pace, note_damage=self.damages.append)
+        source = FilesInput(settings, given, lambda: self.now_ms)
         return source.build_part("input", source.list_parts()[0], state)
 
 
