@@ -1,6 +1,5 @@
 """Items: what reaches the end of the flow, and how a snapshot holds it: as builtins, for classes may change."""
 
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -8,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from connectors.clock import now_ms
 from connectors.delivery.delivery import Attempts, Delivery, dead_letter
 from flows.domain.event import Position
 from flows.domain.fate import SYNC_DISABLED_ERROR, DeadLetter, DeadLetterReason, Stage
@@ -101,8 +101,7 @@ def open_entry(ledger: Ledger, item: Item) -> None:
 
 def sync_disabled(delivery: Delivery, attempts: Attempts) -> DeadLetter:
     """Return the dead letter of what waited for a sync that is not enabled any more."""
-    now_ms = time.time_ns() // 1_000_000
-    return dead_letter(delivery, DeadLetterReason.SYNC_DISABLED, SYNC_DISABLED_ERROR, attempts, now_ms)
+    return dead_letter(delivery, DeadLetterReason.SYNC_DISABLED, SYNC_DISABLED_ERROR, attempts, now_ms())
 
 
 def say_disabled(sync: str, events: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from connectors.clock import now_ms
 from connectors.files.archive import Skipped, read_archive
 from connectors.files.damage import UnreadableError
 from connectors.files.natural import natural_key
@@ -47,8 +48,7 @@ def sample_archives(source: FilesSource, limit: int) -> Archives:
                     is_whole = False
                     break
                 if not isinstance(line, Skipped):
-                    now_ms = time.time_ns() // 1_000_000
-                    records.append(Record(line.value, None, path, 0, line.number, now_ms))
+                    records.append(Record(line.value, None, path, 0, line.number, now_ms()))
         except UnreadableError as error:
             unreadable.append(f"{Path(path).name}: {error}")
             is_whole = False

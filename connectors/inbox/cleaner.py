@@ -3,12 +3,12 @@
 import logging
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from connectors.clock import now_ms
 from connectors.inbox.database import ForeignFileError, Inbox, connect, is_damage, read_inbox
 from connectors.inbox.directory import inbox_file, problem_of
 from connectors.inbox.position import Place
@@ -39,7 +39,7 @@ class Cleaner:
         keep_hours: float,
         final: Callable[[], Place | None],
         needed: Callable[[], Place | None],
-        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._directory = directory
         self._keep_ms = int(keep_hours * _MS_PER_HOUR)

@@ -6,6 +6,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from connectors.clock import now_ms
 from connectors.kafka.cluster import Cluster
 from connectors.kafka.offsets import Available
 from connectors.kafka.properties import consumer_properties
@@ -37,8 +38,7 @@ def begins_of_warm_up(
     if not known:
         return {}
     last_ms = _timestamps(settings, shutdown, {each: border - 1 for each, border in known.items()})
-    now_ms = time.time_ns() // 1_000_000
-    since = {each: since_ms(last_ms.get(each), now_ms, settings.warm_up_hours) for each in known}
+    since = {each: since_ms(last_ms.get(each), now_ms(), settings.warm_up_hours) for each in known}
     answers = cluster.answers(lambda: cluster.ask_offsets_since(since), shutdown)
     if answers is None:
         return None

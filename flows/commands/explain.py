@@ -8,7 +8,6 @@ Exit code 1 where something could not be read.
 
 import argparse
 import sys
-import time
 from dataclasses import replace
 from typing import Final
 
@@ -16,6 +15,7 @@ import orjson
 from rich.console import Console
 from rich.markup import escape as escape_markup
 
+from connectors.clock import now_ms
 from connectors.files.counted import Amount
 from connectors.files.damage import Damage
 from connectors.state.damage import DamagedStateError
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     amount = Amount()
     bar = bar_of_bytes("explaining", is_shown=bool(args.files) and not sys.stdout.isatty())
     for given in shown(bar, read_all(args.files, sys.stdin.buffer, on_damage, amount), amount):
-        for explained in explainer.explain(given.line, given.value, time.time_ns() // 1_000_000, given.file):
+        for explained in explainer.explain(given.line, given.value, now_ms(), given.file):
             unread += explained.sync is None
             if args.pretty:
                 print_journey(console, explained)

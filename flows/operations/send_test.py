@@ -1,6 +1,5 @@
 """Send a test: one real event of a sync, on the stream's own way, and what AppsFlyer answers."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from connectors.appsflyer.answers import Verdict, judge
+from connectors.clock import now_ms
 from connectors.delivery.engines.no_answer import advice_on
 from connectors.delivery.engines.open import open_engine
 from connectors.delivery.scrub import scrub
@@ -155,15 +155,13 @@ def _explain(settings: Settings, sync: SyncSettings, platform: Platform, wanted:
         syncs=(replace(sync, enabled=True),),
         identity=settings.identity.model_copy(update={"settle_seconds": 0.0}),
     )
-    now_ms = time.time_ns() // 1_000_000
+    at_ms = now_ms()
     name = wanted.event or default_name(sync.sync)
     try:
-        value = make_event(
-            only, name, platform, wanted.appsflyer_id, wanted.customer_user_id, now_ms, dict(wanted.more)
-        )
+        value = make_event(only, name, platform, wanted.appsflyer_id, wanted.customer_user_id, at_ms, dict(wanted.more))
     except ValueError as problem:
         raise Refusal(f"--set: {problem}") from None
-    explained = next(iter(Explainer(only).explain(1, value, now_ms)))
+    explained = next(iter(Explainer(only).explain(1, value, at_ms)))
     if explained.request is not None:
         return explained
     if explained.outcome == "held":
