@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from connectors.collector.library import is_on_server, library_name
 
+_VALUES = st.none() | st.text(max_size=80) | st.integers() | st.lists(st.integers(), max_size=2)
+
 
 @pytest.mark.parametrize(
     ("library", "name"),
@@ -27,7 +29,7 @@ def test_name_and_version(library: Any, name: str) -> None:
     assert library_name(library) == name
 
 
-@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
+@given(_VALUES | st.fixed_dictionaries({}, optional={"name": _VALUES, "version": _VALUES}))
 def test_any_value_gives_a_short_printable_name(library: Any) -> None:
     """It is a label of metrics and a header of records."""
     name = library_name(library)
