@@ -27,7 +27,8 @@ from flows.domain.decode import decode
 from flows.domain.event import Record
 
 __all__ = [
-    "MOST_BODY_BYTES", "Answer", "InvalidReason", "RefusalReason", "Refused", "Request", "Rules", "Taken", "take",
+    "MOST_BODY_BYTES", "Answer", "InvalidReason", "RefusalReason", "Refused", "Request", "Rules", "Taken",
+    "path_name", "take",
 ]  # fmt: skip
 
 _JSON_PATHS: Final = frozenset({"/2/httpapi", "/batch"})
@@ -100,6 +101,14 @@ class Refused(NamedTuple):
     """What is kept of it, which the stream refuses with its reason; None where nothing is."""
     api_key: str = ""
     """The unknown one: its first and last characters."""
+
+
+def path_name(path: str, rules: Rules) -> str:
+    """Return the path as metrics name it: a known one, `/webhook` without its token, or `other`."""
+    bare = path.rstrip("/") or "/"
+    if bare in _PATHS or bare in rules.paths:
+        return bare
+    return "/webhook" if path.startswith(WEBHOOK_PATH) else "other"
 
 
 def take(request: Request, rules: Rules) -> Taken | Refused:

@@ -1,0 +1,91 @@
+"""Intake: from a whole request to an answer. Events are answered 200 only when they are durable."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from connectors.collector.answers import Answer
+from connectors.collector.counts import Counts
+from connectors.collector.protocol import RefusalReason, Refused, Request, Rules, Taken, take
+from connectors.event_writer import EventsNotStoredError, EventWriter, TakenEvent
+from connectors.limited_log import LimitedLog
+
+_PATIENCE_SECONDS: Final = 5.0
+"""Most stalls are shorter, and clients give up after ten. A late 200 is better than a 429 (measured with clients)."""
+_RETRY_SECONDS: Final = 0.2
+_LARGE_BYTES: Final = 262_144
+"""A body from here on is read in a thread, so that the others are not held up."""
+
+
+class Intake:
+    """Takes requests of one event loop."""
+
+    def __init__(
+        self, writer: EventWriter, rules: Rules, counts: Counts, patience_seconds: float = _PATIENCE_SECONDS
+    ) -> None:
+        """Store events with the writer. `rules` may be replaced at any time; others hold from the next request."""
+        self.rules = rules
+        self.counts = counts
+        self.writer = writer
+        self._patience_seconds = patience_seconds
+        self._log = LimitedLog()
+        self._large = ThreadPoolExecutor(1, "large bodies")
+
+    async def answer(self, request: Request) -> Answer:
+        """Return the answer when what was taken is durable; 429 with every index if it is not within some seconds."""
+        taken = await self._take(request)
+        counts = self.counts
+        if isinstance(taken, Refused):
+            counts.refused[taken.why] += 1
+            if taken.why is RefusalReason.UNKNOWN_API_KEY:
+                self._say_unknown(taken.api_key)
+            if taken.raw is not None:
+                await self._store([taken.raw])  # what its client is told does not depend on it
+            return taken.answer
+        if not taken.events:
+            return taken.stored
+        begin = time.monotonic()
+        if not await self._store(taken.events):
+            counts.throttled_events += len(taken.events)
+            return taken.busy
+        counts.durable.add(time.monotonic() - begin)
+        counts.invalid.update(taken.invalid)
+        for library, count in taken.libraries.items():
+            counts.stored(library, count)
+        return taken.stored
+
+    async def close(self) -> None:
+        """Let go of the writer."""
+        self._large.shutdown(wait=False)
+        await self.writer.close()
+
+    def _say_unknown(self, masked: str) -> None:
+        self.counts.unknown_api_key(masked)
+        self._log.say(
+            logging.ERROR,
+            "events are refused and lost: their API key is not in the settings",
+            api_key=masked,
+            do="add it to collector.api_keys, or correct the client",
+        )
+
+    async def _take(self, request: Request) -> Taken | Refused:
+        if len(request.body) < _LARGE_BYTES:
+            return take(request, self.rules)
+        return await asyncio.get_running_loop().run_in_executor(self._large, take, request, self.rules)
+
+    async def _store(self, events: Sequence[TakenEvent]) -> bool:
+        """Store events; return whether they are durable. What is not may be stored all the same."""
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                while True:
+                    try:
+                        await self.writer.write(events)
+                    except EventsNotStoredError:
+                        await asyncio.sleep(_RETRY_SECONDS)
+                    else:
+                        return True
+        except TimeoutError:
+            return False
