@@ -38,11 +38,14 @@ class Page(NamedTuple):
     status: int = 200
 
 
+PagesByPath = Mapping[str, Callable[[str], Page]]
+"""Path → what makes its page; it is given the `Accept` header."""
+
+
 class Pages(Protocol):
     """What a process tells about itself."""
 
-    by_path: Mapping[str, Callable[[str], Page]]
-    """Path → what makes its page; it is given the `Accept` header."""
+    by_path: PagesByPath
 
     def look(self) -> None:
         """Note what only the difference between two looks tells; called every so often."""

@@ -1,17 +1,12 @@
 """The pages of a flow that runs: /livez, /readyz, /status and /metrics."""
 
-from typing import TYPE_CHECKING
-
 from flows.observe.liveness import hindrances, parts_alive
-from flows.observe.metrics.collector import Metrics
-from flows.observe.page_server import Page, json_page
+from flows.observe.metrics.registry import Metrics
+from flows.observe.page_server import Page, PagesByPath, json_page
 from flows.observe.parts import Parts
 from flows.observe.readiness import checks
 from flows.observe.recent import Recent
 from flows.observe.status import status
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 class FlowPages:
@@ -21,7 +16,7 @@ class FlowPages:
         self._parts = parts
         self._metrics = Metrics(parts)
         self._recent = Recent(parts)
-        self.by_path: Mapping[str, Callable[[str], Page]] = {
+        self.by_path: PagesByPath = {
             "/livez": self._livez,
             "/readyz": self._readyz,
             "/status": self._status,

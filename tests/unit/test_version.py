@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from flows.commands.main import main
-from flows.observe.metrics.collector import Metrics
+from flows.observe.metrics.registry import Metrics
 from flows.observe.metrics.vocabulary import PACKAGE
 from flows.observe.recent import Recent
 from flows.observe.status import status

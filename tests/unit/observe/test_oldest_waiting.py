@@ -11,7 +11,7 @@ from flows.domain.fate import FilterReason
 from flows.domain.ledger import Ledger
 from flows.domain.warm_up import WarmUp
 from flows.observe.metrics import vocabulary as v
-from flows.observe.metrics.collector import Metrics
+from flows.observe.metrics.registry import Metrics
 from flows.operators.stages import decode_records
 from tests.fixtures.process import MakeProcess
 from tests.fixtures.scrape import Scrape

@@ -1,4 +1,4 @@
-"""The collector: reads what the process counts anyway, when it is asked. It costs the flow nothing in between."""
+"""The registry: reads what the process counts anyway, when it is asked. It costs the flow nothing in between."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final

@@ -1,0 +1,94 @@
+"""The pages of a collector: /livez, /readyz and /status."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from connectors.collector.counts import Counts
+from flows.observe.page_server import Page, PagesByPath, json_page
+
+
+class Child(Protocol):
+    """The stream that runs beside a collector."""
+
+    starts: int
+    """How many times it was started."""
+    exit_code: int | None
+    """How it ended that ran last."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+
+    @property
+    def last_words(self) -> Sequence[str]:
+        """Its last lines."""
+
+
+class CollectorView(Protocol):
+    """What the pages are made of."""
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted."""
+
+    @property
+    def blocked(self) -> str | None:
+        """Why nothing can be stored now."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it stops."""
+
+    @property
+    def child(self) -> Child | None:
+        """The stream, where it runs beside the collector and a sync is enabled."""
+
+
+class CollectorPages:
+    """Implements `Pages`."""
+
+    def __init__(self, view: CollectorView) -> None:
+        self._view = view
+        self.by_path: PagesByPath = {
+            "/livez": lambda _: json_page({"alive": True}),
+            "/readyz": self._readyz,
+            "/status": self._status,
+        }
+
+    def look(self) -> None:
+        """Note nothing: totals are enough."""
+
+    def _readyz(self, _: str) -> Page:
+        why = list(self._why_not_ready())
+        return json_page({"ready": not why, "why": why}, 503 if why else 200)
+
+    def _why_not_ready(self) -> Iterator[str]:
+        view = self._view
+        if view.is_closing:
+            yield "stopping"
+        if view.blocked is not None:
+            yield f"nothing can be stored: {view.blocked}"
+        if view.child is not None and not view.child.is_running and view.child.starts:
+            yield "the stream does not run; events are taken in and wait"
+
+    def _status(self, _: str) -> Page:
+        counts, child = self._view.counts, self._view.child
+        content: dict[str, Any] = {
+            "why_not_ready": list(self._why_not_ready()),
+            "requests": [
+                {"path": path, "status": status, "count": count} for (path, status), count in counts.answers.items()
+            ],
+            "events_by_library": dict(counts.events),
+            "invalid_events": dict(counts.invalid),
+            "refused_requests": dict(counts.refused),
+            "throttled_events": counts.throttled_events,
+            "in_flight_requests": counts.in_flight,
+        }
+        if child is not None:
+            content["stream"] = {
+                "is_running": child.is_running,
+                "starts": child.starts,
+                "exit_code": child.exit_code,
+                "last_words": list(child.last_words) if not child.is_running else [],
+            }
+        return json_page(content)

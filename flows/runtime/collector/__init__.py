@@ -1,0 +1,1 @@
+"""The process of a collector, with or without the stream beside it."""

@@ -1,0 +1,140 @@
+"""Run: a collector from its start to its end, with the stream as a supervised child beside it."""
+
+import asyncio
+import os
+import signal
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from connectors.secrets import SecretError
+from flows.observe.collector_pages import CollectorPages
+from flows.observe.page_server import PageServer
+from flows.refusal import ExitCode
+from flows.runtime.collector.supervisor import Supervisor
+from flows.runtime.collector.wiring import Collector
+from flows.settings import SettingsError, load
+from flows.settings.model import Settings
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS: Final = 2.0
+"""How often secrets, certificates and the settings file are looked at."""
+_GRACE_SECONDS: Final = 1.0
+_BEYOND_DRAIN_SECONDS: Final = 5.0
+
+
+def run_collector(settings: Settings, path: Path, *, with_stream: bool) -> int:
+    """Take events in until a signal asks for a stop; return the exit code. Raises Refusal."""
+    return asyncio.run(_Run(settings, path, with_stream=with_stream).until_stopped())
+
+
+class _Run:
+    def __init__(self, settings: Settings, path: Path, *, with_stream: bool) -> None:
+        self._settings = settings
+        self._path = path
+        self._stream = (
+            Supervisor(["-m", "flows", "run", "--settings", str(path)], _environment()) if with_stream else None
+        )
+        self._supervision: asyncio.Task[None] | None = None
+        self._asked_to_stop = asyncio.Event()
+        self._at_once = False
+        self._reload = asyncio.Event()
+        self._stamp = self._stamp_now()
+
+    async def until_stopped(self) -> int:
+        collector = Collector(self._settings, self._path, self._stream)
+        self._handle_signals()
+        health = None
+        if collector.health_listening is not None:
+            health = PageServer(CollectorPages(collector), collector.health_listening)
+        certificate = collector.certificate
+        await collector.server.start(collector.listening, certificate.context if certificate is not None else None)
+        log.info("events are taken in", url=f"{collector.url}/2/httpapi", into=self._settings.source.kind)
+        self._start_stream()
+        watching = asyncio.create_task(self._watch(collector))
+        await self._asked_to_stop.wait()
+        watching.cancel()
+        await self._stop(collector)
+        if health is not None:
+            health.stop()
+        log.info("stopped", events=collector.counts.events.total())
+        return ExitCode.DONE
+
+    async def _stop(self, collector: Collector) -> None:
+        """Let the collector answer what has begun, and the stream drain, both at the same time."""
+        stopping = [collector.server.stop(_GRACE_SECONDS)]
+        if self._stream is not None:
+            stopping.append(self._stream.stop(self._settings.delivery.drain_seconds + _BEYOND_DRAIN_SECONDS))
+        await asyncio.gather(*stopping)
+        await collector.intake.close()
+        if self._supervision is not None:
+            await self._supervision
+
+    def _start_stream(self) -> None:
+        if self._stream is None or self._supervision is not None:
+            return
+        if self._settings.enabled_syncs:
+            self._supervision = asyncio.create_task(self._stream.run())
+        else:
+            log.warning("no sync is enabled: events are taken in and wait", do="set enabled = true in a [[sync]]")
+
+    def _handle_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._on_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+
+    def _on_stop(self) -> None:
+        if self._asked_to_stop.is_set() and self._stream is not None:
+            self._stream.kill()  # the second signal
+        self._asked_to_stop.set()
+
+    async def _watch(self, collector: Collector) -> None:
+        """Take changed secrets, certificates and settings, without a pause of the collector."""
+        while True:
+            try:
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._reload.wait()
+            except TimeoutError:
+                pass
+            try:
+                collector.intake.rules = collector.rules.read()
+                if collector.certificate is not None and collector.certificate.reread():
+                    log.info("the certificate was read again")
+            except (SecretError, OSError, ssl.SSLError) as problem:
+                why = str(problem) if isinstance(problem, SecretError) else problem.strerror
+                log.error("what changed cannot be read; the collector goes on with what it has", why=why)
+            if self._stamp_now() != self._stamp or self._reload.is_set():
+                self._reload.clear()
+                self._stamp = self._stamp_now()
+                self._take_settings()
+
+    def _take_settings(self) -> None:
+        try:
+            settings = load(self._path)
+        except SettingsError as problem:
+            log.error("the settings have mistakes; everything goes on as it was", problems=str(problem).split("\n"))
+            return
+        if settings.collector != self._settings.collector or settings.source != self._settings.source:
+            log.warning("[collector] or [source] changed: restart this process to take it")
+        self._settings = settings
+        if self._stream is not None and self._supervision is not None:
+            self._stream.reload()
+        self._start_stream()
+
+    def _stamp_now(self) -> tuple[int, int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _environment() -> Mapping[str, str]:
+    """Return the child's: its lines look as ours do, though they come through a pipe."""
+    is_terminal = os.isatty(2)
+    return {"STREAM_LOG": "console" if is_terminal else "json", **os.environ}

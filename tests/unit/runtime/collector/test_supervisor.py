@@ -1,0 +1,106 @@
+"""The supervisor keeps one child running, and knows how the last one ended. Real processes, in one event loop."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from flows.runtime.collector.supervisor import Supervisor
+
+FAILS = "import sys; print('it', file=sys.stderr); print('went wrong', file=sys.stderr); sys.exit(3)"
+RUNS = "import time; time.sleep(600)"
+ON = "import os, signal, sys, time\n{}\nprint('on', file=sys.stderr, flush=True)\ntime.sleep(600)"
+
+
+def _supervise(supervisor: Supervisor, test: Callable[[], Awaitable[None]], stop_seconds: float = 5.0) -> None:
+    async def run() -> None:
+        supervision = asyncio.create_task(supervisor.run())
+        try:
+            await asyncio.wait_for(test(), 30)
+        finally:
+            await supervisor.stop(stop_seconds)
+            await asyncio.wait_for(supervision, 10)
+        assert not supervisor.is_running
+
+    asyncio.run(run())
+
+
+async def _until(holds: Callable[[], object]) -> None:
+    while not holds():  # noqa: ASYNC110 - a process tells nobody
+        await asyncio.sleep(0.01)
+
+
+def test_a_child_that_fails_is_started_again_and_its_last_words_are_kept(capfd: pytest.CaptureFixture[str]) -> None:
+    supervisor = Supervisor(["-c", FAILS], os.environ, first_wait_seconds=0.01)
+
+    async def test() -> None:
+        await _until(lambda: supervisor.starts >= 3)
+        await _until(lambda: not supervisor.is_running)
+        assert supervisor.exit_code == 3
+        assert supervisor.last_words == ["it", "went wrong"]
+
+    _supervise(supervisor, test)
+    said = capfd.readouterr()
+    assert "went wrong" in said.err  # it is passed on, too
+    assert "the stream ended; events are still taken in, and wait" in said.out + said.err
+
+
+def test_each_failure_is_waited_for_longer_and_a_reload_tries_at_once() -> None:
+    supervisor = Supervisor(["-c", "raise SystemExit(2)"], os.environ, first_wait_seconds=30.0)
+
+    async def test() -> None:
+        await _until(lambda: supervisor.exit_code == 2)
+        assert supervisor.starts == 1
+        supervisor.reload()
+        await _until(lambda: supervisor.starts == 2)
+
+    _supervise(supervisor, test)
+
+
+def test_a_running_child_is_asked_to_read_its_settings_again() -> None:
+    code = ON.format("signal.signal(signal.SIGHUP, lambda *_: os._exit(7))")
+    supervisor = Supervisor(["-c", code], os.environ, first_wait_seconds=30.0)
+
+    async def test() -> None:
+        await _until(lambda: supervisor.last_words == ["on"])
+        supervisor.reload()
+        await _until(lambda: supervisor.exit_code == 7)
+
+    _supervise(supervisor, test)
+
+
+def test_a_stop_ends_the_child_and_none_is_started_again() -> None:
+    supervisor = Supervisor(["-c", RUNS], os.environ)
+
+    async def test() -> None:
+        await _until(lambda: supervisor.is_running)
+
+    _supervise(supervisor, test)
+    assert (supervisor.starts, supervisor.exit_code) == (1, -signal.SIGTERM)
+
+
+def test_a_child_that_does_not_stop_is_killed() -> None:
+    supervisor = Supervisor(["-c", ON.format("signal.signal(signal.SIGTERM, signal.SIG_IGN)")], os.environ)
+
+    async def test() -> None:
+        await _until(lambda: supervisor.last_words == ["on"])
+
+    _supervise(supervisor, test, stop_seconds=0.1)
+    assert supervisor.exit_code == -signal.SIGKILL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_the_child_does_not_outlive_a_supervisor_that_is_killed() -> None:
+    """Else it would keep the state directory to itself, and no other stream could start."""
+    supervise = "asyncio.run(Supervisor(['-c', sys.argv[1]], os.environ).run())"
+    code = f"import asyncio, os, sys\nfrom flows.runtime.collector.supervisor import Supervisor\n{supervise}"
+    command = [sys.executable, "-c", code, ON.format("")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stderr is not None
+        assert parent.stderr.readline() == "on\n"
+        parent.kill()
+        assert parent.stderr.read() == ""  # the pipe ends when nobody holds it any more
