@@ -13,9 +13,9 @@ from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.histogram import Histogram
 from flows.observe.liveness import hindrances, parts_alive
 from flows.observe.metrics import vocabulary as v
-from flows.observe.metrics.registry import Metrics, PartsCollector
 from flows.observe.metrics.memory_limit import memory_limit_bytes
 from flows.observe.metrics.readings import Readings
+from flows.observe.metrics.registry import Metrics, PartsCollector
 from flows.observe.readiness import checks
 from flows.runtime.stream import Stream
 from tests.fixtures.process import MakeProcess
