@@ -4,6 +4,8 @@ Amplitude, Export API, «Status codes»: 400 is more than 4 GB, 404 is a time in
 time-out because there is much. 429 is what Amplitude's REST APIs answer to too many requests.
 """
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final
 
@@ -48,6 +50,18 @@ def meaning(status: int) -> ExportAnswer:
     if status == 0 or (status in _SERVER_ERRORS and status not in _MEANINGS):
         return ExportAnswer.UNAVAILABLE
     return _MEANINGS.get(status, ExportAnswer.UNKNOWN)
+
+
+def retry_after_seconds(header: str, now: datetime) -> float:
+    """Read a Retry-After, which is seconds or a date (RFC 9110, 10.2.3); 0 where it is neither, or is over."""
+    if header.isascii() and header.isdecimal():
+        return float(header)
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return 0.0
+    zoned = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max((zoned - now).total_seconds(), 0.0)
 
 
 def pause_seconds(failures: int, retry_after_seconds: float) -> float | None:

@@ -6,15 +6,14 @@ import ssl
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import BinaryIO, Final, NamedTuple, Self
 
 import aiohttp
-import certifi
 
+from connectors.certificates import certificates
 from connectors.delivery.scrub import scrub
-from connectors.export_api.answers import ExportAnswer, meaning
+from connectors.export_api.answers import ExportAnswer, meaning, retry_after_seconds
 from connectors.export_api.hours import parameter_of
 from connectors.export_api.settings import EXPORT_PATH
 
@@ -73,7 +72,7 @@ class ExportClient:
         return self._runner.run(self._fetch(hour, into, on_bytes))
 
     async def _open(self) -> aiohttp.ClientSession:
-        trusted = ssl.create_default_context(cafile=ssl.get_default_verify_paths().cafile or certifi.where())
+        trusted = ssl.create_default_context(cafile=certificates())
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=trusted, limit=1),
             timeout=self._timeout,
@@ -87,7 +86,7 @@ class ExportClient:
             async with self._session.get(self._url, params=hours, allow_redirects=False) as response:
                 answer = meaning(response.status)
                 if answer is not ExportAnswer.ARCHIVE:
-                    retry_after = _seconds(response.headers.get("Retry-After", ""))
+                    retry_after = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
                     return Exported(answer, response.status, await self._said(response), retry_after, 0)
                 size_bytes = 0
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
@@ -113,18 +112,6 @@ class ExportClient:
         for key in self._keys:
             text = scrub(text, key)
         return text
-
-
-def _seconds(retry_after: str) -> float:
-    """Read a Retry-After: seconds, or a date (RFC 9110, 10.2.3); 0 where there is none."""
-    if retry_after.isdecimal():
-        return float(retry_after[:9])
-    try:
-        date = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return 0.0
-    zoned = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max((zoned - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _why(problem: aiohttp.ClientError) -> str:

@@ -4,8 +4,8 @@ from typing import Final
 
 import pycurl
 
+from connectors.certificates import certificates
 from connectors.delivery.engines.exchange import EngineLane, Exchange
-from connectors.delivery.engines.libcurl import certificates
 from connectors.delivery.settings import DeliveryTable
 from connectors.ports import Answer, Endpoint
 

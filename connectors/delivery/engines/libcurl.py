@@ -7,15 +7,14 @@ what is long is cut off.
 
 import os
 import select
-import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import certifi
 import pycurl
 
+from connectors.certificates import certificates
 from connectors.delivery.active_clock import ActiveClock
 from connectors.delivery.engines.exchange import EngineLane, Exchange
 from connectors.delivery.engines.pool import Pool, keep_alive
@@ -255,9 +254,3 @@ def _curl_mask(mask: int) -> int:
     writable = pycurl.CSELECT_OUT if mask & select.EPOLLOUT else 0
     broken = pycurl.CSELECT_ERR if mask & select.EPOLLERR else 0
     return int(readable | writable | broken)
-
-
-def certificates(ca_file: Path | None) -> str:
-    """Return the file that is given, else the system's, which holds a company's own too; without any, certifi's."""
-    system: str | None = ssl.get_default_verify_paths().cafile
-    return str(ca_file or system or certifi.where())

@@ -1,10 +1,13 @@
 """What each answer of the Export API means, and how often and when a request is made again."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.export_api.answers import ExportAnswer, meaning, pause_seconds
+from connectors.export_api.answers import ExportAnswer, meaning, pause_seconds, retry_after_seconds
 
 
 @pytest.mark.parametrize(
@@ -51,3 +54,18 @@ def test_a_retry_after_is_heeded(retry_after: float, failures: int) -> None:
     assert pause is not None
     assert pause >= retry_after
     assert pause >= (pause_seconds(failures, 0.0) or 0.0)
+
+
+@given(seconds=st.integers(0, 10**12))
+def test_a_retry_after_is_seconds_or_a_date(seconds: int) -> None:
+    """RFC 9110, 10.2.3; what is over is no wait."""
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    assert retry_after_seconds(str(seconds), now) == seconds
+    later = now + timedelta(seconds=min(seconds, 10**9))
+    assert retry_after_seconds(format_datetime(later, usegmt=True), now) == (later - now).total_seconds()
+    assert retry_after_seconds(format_datetime(now, usegmt=True), later) == 0
+
+
+@given(header=st.text())
+def test_whatever_is_neither_is_no_wait(header: str) -> None:
+    assert retry_after_seconds(header, datetime(2026, 11, 1, tzinfo=UTC)) >= 0
