@@ -12,6 +12,8 @@ from typing import Final
 
 from aiohttp import web
 
+from connectors.export_api.hours import name_of, parse_hour
+
 _MEMBER: Final = re.compile(r"_([0-9]{4}-[0-9]{2}-[0-9]{2})_([0-9]{1,2})#[0-9]+\.json\.gz$")
 _PARAMETER: Final = re.compile(r"[0-9]{8}T[0-9]{2}")
 _LONGEST: Final = timedelta(days=365)
@@ -31,12 +33,12 @@ class ExportSandbox:
 
     `keys` are the API key and the secret key that are right; by default any are. `first_answers` are the statuses of
     the first requests with right keys, whatever they ask for; 200 is as documented. Raises ValueError where an archive
-    cannot be read.
+    cannot be read, or none has such a member.
     """
 
     def __init__(
         self,
-        archives: Iterable[Path],
+        archives: Sequence[Path],
         keys: tuple[str, str] | None = None,
         first_answers: Sequence[int] = (),
     ) -> None:
@@ -48,8 +50,14 @@ class ExportSandbox:
         for path in archives:
             for name in _names(path):
                 if found := _MEMBER.search(name):
-                    hour = datetime.fromisoformat(f"{found[1]}T{int(found[2]):02}").replace(tzinfo=UTC)
-                    self._members[hour].append((path, name))
+                    self._members[parse_hour(f"{found[1]}T{int(found[2]):02}")].append((path, name))
+        if not self._members:
+            raise ValueError(f"{', '.join(map(str, archives))}: no file in it is named as Amplitude names an hour's")
+
+    @property
+    def span(self) -> str:
+        """The first and the last hour that it has."""
+        return f"{name_of(min(self._members))} to {name_of(max(self._members))}"
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """Answer one request."""

@@ -20,9 +20,8 @@ def source_findings(source: FilesSource, state_directory: Path, look_at: LookAt)
         elif source.follow:
             yield Finding(Mark.NOTE, f"source.paths: {pattern}: nothing there yet")
         else:
-            yield Finding(
-                Mark.FAILED, f"source.paths: {pattern}: nothing there", "put the archives there, or correct it"
-            )
+            do = "fetch archives (`python -m flows pull`), put them there, or correct it"
+            yield Finding(Mark.FAILED, f"source.paths: {pattern}: nothing there", do)
     yield from known_files(state_directory, source)
     archives = sample_archives(source, SAMPLE_RECORDS)
     for problem in archives.unreadable:

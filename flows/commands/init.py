@@ -209,6 +209,11 @@ def _source(answers: Answers) -> str:
 kind = "files"                       # Amplitude Export archives: .zip, .json.gz, .json
 paths = {_toml(answers.paths or _DEFAULT_PATHS)}
 follow = false                       # true: keep watching for new files
+
+# [pull]                             # `python -m flows pull` fetches archives from Amplitude's Export API
+# api_key = "env:AMPLITUDE_API_KEY"
+# secret_key = "env:AMPLITUDE_SECRET_KEY"
+# region = "us"                      # "eu" for a project in Amplitude's EU data center
 """
     return f"""\
 [source]

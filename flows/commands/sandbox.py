@@ -40,7 +40,6 @@ from pathlib import Path
 from typing import Final
 
 from connectors.appsflyer.sandbox import SandboxServer
-from connectors.appsflyer.sandbox.app import Others
 from connectors.appsflyer.sandbox.fault_plan import FaultPlan, FaultPlanError
 from connectors.export_api.sandbox import ExportSandbox
 from connectors.export_api.settings import EXPORT_PATH
@@ -106,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code."""
     if args.tls is not None and find_spec("cryptography") is None:
         raise Refusal("sandbox: --tls: a certificate needs one more package: pip install cryptography")
-    others = _others(args)
+    export = _export(args)
     try:
         server = SandboxServer(
             host=args.host,
@@ -118,25 +117,23 @@ def run(args: argparse.Namespace) -> int:
             faults=FaultPlan() if args.faults is None else FaultPlan.load(args.faults),
             drop_bodies=args.drop_bodies,
             max_body_bytes=args.max_body_bytes,
-            others=others,
+            others={} if export is None else {EXPORT_PATH: export.answer},
         )
     except FaultPlanError as error:
         raise Refusal(f"sandbox: {error}") from error
     except OSError as error:
         raise Refusal(f"sandbox: --record {args.record}: cannot be written: {error.strerror}") from error
-    return asyncio.run(_serve(server, args.port_file))
+    return asyncio.run(_serve(server, args.port_file, export))
 
 
-def _others(args: argparse.Namespace) -> Others:
-    if not args.export:
-        return {}
+def _export(args: argparse.Namespace) -> ExportSandbox | None:
     try:
-        return {EXPORT_PATH: ExportSandbox(args.export, first_answers=args.export_answers).answer}
+        return ExportSandbox(args.export, first_answers=args.export_answers) if args.export else None
     except ValueError as error:
         raise Refusal(f"sandbox: --export: {error}") from error
 
 
-async def _serve(server: SandboxServer, port_file: Path | None) -> int:
+async def _serve(server: SandboxServer, port_file: Path | None, export: ExportSandbox | None) -> int:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -150,6 +147,8 @@ async def _serve(server: SandboxServer, port_file: Path | None) -> int:
         print(f"listening on {server.url}", flush=True)  # noqa: T201  # the promised first line
         if server.ca_file is not None:
             print(f"verify with {server.ca_file}", flush=True)  # noqa: T201  # what a client needs next
+        if export is not None:
+            print(f"exports {export.span} at {EXPORT_PATH}", flush=True)  # noqa: T201  # which hours can be pulled
         if port_file is not None:
             _write_whole(port_file, f"{server.port}\n")
         await _first(stop, server.failed)

@@ -42,10 +42,10 @@ class HourDone(NamedTuple):
 
 
 class Receiving(NamedTuple):
-    """An archive that is coming."""
+    """An hour that is asked for, and how much of its archive has come."""
 
     hour: datetime
-    size_bytes: int
+    size_bytes: int = 0
 
 
 class Waiting(NamedTuple):
@@ -152,6 +152,7 @@ class _Pulling:
     def _pull(self, hour: datetime) -> HourDone:
         failures = 0
         while True:
+            self._on_step(Receiving(hour))
             exported, is_kept = self._fetch(hour)
             if not exported.answer.may_pass:
                 return self._done(hour, exported, is_kept=is_kept)

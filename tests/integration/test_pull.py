@@ -1,6 +1,7 @@
 """Pull on real sockets: each documented answer, what breaks off, what is there, and who must not get the keys."""
 
 import asyncio
+import io
 import threading
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +15,8 @@ import pytest
 from aiohttp import web
 
 from connectors.appsflyer.sandbox import SandboxServer
+from connectors.export_api.answers import ExportAnswer
+from connectors.export_api.client import ExportClient
 from connectors.export_api.hours import name_of, parse_hour
 from connectors.export_api.sandbox import ExportSandbox
 from connectors.export_api.settings import EXPORT_PATH
@@ -244,6 +247,47 @@ def test_a_connection_that_is_refused_ends_it_with_its_reason(tmp_path: Path) ->
     with pytest.raises(Refusal, match="no answer: Connection refused"):
         puller.pull()
     assert len(puller.waits) == 4
+
+
+def test_an_answer_that_never_comes_is_none(tmp_path: Path) -> None:
+    """Neither before the first byte nor in the middle is it waited for without end."""
+    whole = export_archive(tmp_path / "all.zip", {HOURS[0]: [order(1)]}).read_bytes()
+
+    async def silent(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        if request.query["start"] == "20261031T23":
+            await response.prepare(request)
+            await response.write(whole[:100])
+        await asyncio.Event().wait()
+        return response
+
+    with (
+        SandboxServer.in_thread(others={EXPORT_PATH: silent}) as server,
+        ExportClient(server.url, *KEYS, silence_seconds=0.2) as client,
+    ):
+        for hour in HOURS[:2]:
+            exported = client.fetch(parse_hour(hour), io.BytesIO(), lambda _: None)
+            assert (exported.answer, exported.status) == (ExportAnswer.UNAVAILABLE, 0)
+            assert exported.text == "nothing came for too long"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_the_keys_go_to_whom_a_trusted_certificate_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_trusted: bool
+) -> None:
+    """`SSL_CERT_FILE` says which certificates are the system's."""
+    archive = export_archive(tmp_path / "all.zip", {HOURS[0]: [order(1)]})
+    sandbox = ExportSandbox([archive], KEYS)
+    with SandboxServer.in_thread(others={EXPORT_PATH: sandbox.answer}, tls=tmp_path / "tls") as server:
+        if is_trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
+        puller = Puller(tmp_path, server.url)
+        if is_trusted:
+            assert puller.pull(last=HOURS[0]) == {HOURS[0]: HourOutcome.PULLED}
+        else:
+            with pytest.raises(Refusal, match="the certificate is not to be trusted"):
+                puller.pull()
+            assert sandbox.requests == []
 
 
 def test_a_zip_without_files_is_an_hour_without_data(tmp_path: Path) -> None:

@@ -181,9 +181,8 @@ def test_no_archive_is_1(appsflyer: Listener, capsys: pytest.CaptureFixture[str]
     Path("a.json").unlink()
     code, lines = checked(FILES + delivery(f"http://127.0.0.1:{appsflyer.port}") + SYNC, capsys)
     assert code == 1
-    assert [line for line in lines if line[0] == "✗"] == [
-        f"✗ source.paths: {Path.cwd()}/*.json: nothing there; put the archives there, or correct it"
-    ]
+    do = "fetch archives (`python -m flows pull`), put them there, or correct it"
+    assert [line for line in lines if line[0] == "✗"] == [f"✗ source.paths: {Path.cwd()}/*.json: nothing there; {do}"]
 
 
 def test_a_missing_ca_file_is_2(capsys: pytest.CaptureFixture[str]) -> None:
