@@ -13,22 +13,20 @@ _MOST_DIGITS: Final = 15
 """Of milliseconds since the epoch, until the end of the calendar."""
 
 
-def skew_ms(upload_time: Any, received_ms: int) -> int:
-    """Return what has to be added to the client's times; 0 where its clock is right, or not known.
+def read_upload_ms(upload_time: Any) -> int | None:
+    """Return the client's clock when it sent its events, in ms since the epoch; None if it does not say.
 
-    `upload_time` is the client's clock as it wrote it: ISO 8601, or milliseconds as a number or as digits.
+    It writes it as ISO 8601, or as milliseconds, a number or its digits.
     """
     if type(upload_time) is str:
-        upload_ms = _read(upload_time.strip())
-    elif type(upload_time) is int or type(upload_time) is float:
-        upload_ms = parse_number(upload_time)
-    else:
-        return 0
+        text = upload_time.strip()
+        if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
+            return parse_number(int(text))
+        return parse_text(text)
+    return parse_number(upload_time) if type(upload_time) is int or type(upload_time) is float else None
+
+
+def skew_ms(upload_ms: int | None, received_ms: int) -> int:
+    """Return what has to be added to the client's times; 0 where its clock is right, or not known."""
     skew = 0 if upload_ms is None else received_ms - upload_ms
     return skew if abs(skew) >= _TOLERATED_MS else 0
-
-
-def _read(text: str) -> int | None:
-    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
-        return parse_number(int(text))
-    return parse_text(text)

@@ -3,13 +3,14 @@
 Sources: Amplitude, HTTP V2 API, Batch Event Upload API; the SDKs' payloads (`client_upload_time`, `request_metadata`).
 """
 
+import json
 from typing import Any, Final
 
 import orjson
 
 from connectors.collector.identify import identify_events
 from connectors.collector.upload import DEFAULT_MIN_ID_LENGTH, RefusalReason, UnreadableUploadError, Upload
-from flows.domain.exact_json import loads
+from flows.domain.exact_json import dumps, loads
 
 _MOST_VALUES: Final = 1_000_000
 """In one body: 2,000 events of 500 values. Each may take 50 times its bytes in memory."""
@@ -45,6 +46,16 @@ def parse(body: bytes) -> Any:
     try:
         return loads(body)
     except orjson.JSONDecodeError:
+        if b"NaN" in body or b"Infinity" in body:
+            return _parse_python(body)
+        raise UnreadableUploadError(RefusalReason.UNREADABLE) from None
+
+
+def _parse_python(body: bytes) -> Any:
+    """Return what JSON as Python writes it holds: the SDK for Python sends NaN, and its other events are good."""
+    try:
+        return loads(dumps(json.loads(body, parse_constant=lambda _: None)))
+    except (ValueError, TypeError, RecursionError):
         raise UnreadableUploadError(RefusalReason.UNREADABLE) from None
 
 

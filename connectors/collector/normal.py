@@ -7,7 +7,7 @@ set right by how wrong its clock was at the upload, where that is a minute or mo
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from connectors.collector.clock_skew import skew_ms
+from connectors.collector.clock_skew import read_upload_ms, skew_ms
 from connectors.collector.depth import write
 from connectors.collector.insert_id import InsertIds
 from connectors.collector.library import is_on_server, library_name
@@ -81,8 +81,9 @@ class _Shaping:
         self._is_from_device = upload.is_from_device
         self._insert_ids = InsertIds(upload.api_key, received_ms)
         self._library = library_name(upload.library)
-        self._upload_time = upload.upload_time
-        self._skew_ms = skew_ms(upload.upload_time, received_ms)
+        upload_ms = read_upload_ms(upload.upload_time)
+        self._upload_time = None if upload_ms is None else appsflyer_time(upload_ms)
+        self._skew_ms = skew_ms(upload_ms, received_ms)
 
     def take(self, place: int, event: Any) -> TakenEvent:
         """Return an event as it is stored."""
@@ -130,7 +131,7 @@ class _Shaping:
         return library
 
     def _date(self, event: JsonObject) -> None:
-        """Note the client's clock at the upload, and set the event's time right by it."""
+        """Note the client's clock at the upload, as the Export API writes it, and set the event's time right by it."""
         if event.get("client_upload_time") is None:
             event["client_upload_time"] = self._upload_time
         if self._skew_ms:

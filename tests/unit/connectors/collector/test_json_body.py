@@ -1,5 +1,7 @@
 """JSON bodies: what is in them tells what they are, and memory is bounded before they are read."""
 
+import json
+import math
 import tracemalloc
 
 import pytest
@@ -38,3 +40,12 @@ def test_a_body_of_large_events_is_read() -> None:
         b'"p%d":"%s"' % (n, b"v" * 90) for n in range(96)
     )
     assert len(read_json(b'{"api_key":"k","events":[' + b",".join([event] * 2_000) + b"]}").events) == 2_000
+
+
+def test_a_number_that_is_none_costs_no_event() -> None:
+    """Python's SDK sends NaN and Infinity as its json module writes them."""
+    body = json.dumps({"events": [{"n": math.nan, "m": -math.inf, "big": 10**30}], "api_key": "NaN"}).encode()
+    assert read_json(body) == ([{"n": None, "m": None, "big": 10**30}], "NaN", "json", None, None, 5, True)
+    for broken in (b'{"events":[NaN', b'{"events":["\\ud800",NaN]}', b"NaN", b"[" * 5_000 + b"NaN"):
+        with pytest.raises(UnreadableUploadError):
+            read_json(broken)

@@ -203,7 +203,7 @@ def test_a_form_of_the_older_sdks_gets_the_names_of_today() -> None:
         {
             "device_id": "d-1", "user_id": "user-1", "time": NOW_MS - 100, "event_type": "Buy", "app_version": "1.2",
             "insert_id": "u-1", "library": "amplitude-android/2.40.1", "adid": "cccccccc-0000-4000-8000-00000000000c",
-            "location_lat": 1, "location_lng": 2, "ip": ADDRESS, "client_upload_time": str(NOW_MS),
+            "location_lat": 1, "location_lng": 2, "ip": ADDRESS, "client_upload_time": "2026-11-29 02:58:46.000",
         }
     ]  # fmt: skip
     assert outcome.events[0].library == "amplitude-android/2.40.1"
