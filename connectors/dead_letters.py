@@ -90,7 +90,7 @@ class Bounds(NamedTuple):
 
 
 class StoredBytes(NamedTuple):
-    """The bytes that a stored letter keeps of its event."""
+    """The bytes of an event as they are stored, in a dead letter or in a source."""
 
     value: bytes
     key: bytes | None

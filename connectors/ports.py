@@ -100,8 +100,8 @@ class Source(Protocol):
         """What a start without a recovery store reads again from its beginning."""
 
     @property
-    def out_of_reach(self) -> str:
-        """What the erasure of a person does not reach, and what becomes of it."""
+    def out_of_reach(self) -> str | None:
+        """What `erase` does not reach, and what becomes of it; None where that is nothing."""
 
     def nothing_to_read(self) -> str | None:
         """Say that there is nothing, where nothing is waited for."""
@@ -114,6 +114,12 @@ class Source(Protocol):
 
     def check(self, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
         """Yield what is found of it, and of a sample of what it holds. Takes seconds."""
+
+    def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> int | None:
+        """Erase what it keeps of a person while nothing reads it, and return how many records; None: none is in reach.
+
+        Raises OSError where not everything is erased.
+        """
 
     def open(self, opening: Opening) -> OpenSource:
         """Open it."""

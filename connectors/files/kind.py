@@ -58,6 +58,10 @@ class ArchiveSource:
         """Yield what is found of each pattern, and in a sample of what they name."""
         return source_findings(self._settings, state_directory, look_at)
 
+    def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> None:
+        """Return None: archives are somebody else's files."""
+        del is_theirs
+
     def open(self, opening: Opening) -> FilesInput:
         """Open them."""
         return FilesInput(self._settings, opening)

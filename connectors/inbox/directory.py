@@ -16,6 +16,8 @@ from connectors.state.durable import sync_entries
 
 _NAME: Final = re.compile(r"events-(\d{6,})\.sqlite")
 _BESIDE: Final = ("", "-wal", "-shm")
+ASIDE: Final = ".damaged"
+"""What a file that was set aside ends with."""
 WRITER_LOCK: Final = "writer.lock"
 READER_LOCK: Final = "reader.lock"
 
@@ -54,7 +56,7 @@ def next_file(directory: Path) -> Path:
 
 def set_aside(path: Path) -> Path:
     """Give a file, and what SQLite keeps beside it, a name by which it is not the inbox; return it. Raises OSError."""
-    aside = path.with_name(f"{path.name}.damaged")
+    aside = path.with_name(f"{path.name}{ASIDE}")
     for end in reversed(_BESIDE):
         beside = path.with_name(path.name + end)
         if beside.exists():

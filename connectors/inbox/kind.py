@@ -1,11 +1,14 @@
 """The kind `inbox`: events that were taken in, on this machine's disk, as a source."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from connectors.dead_letters import StoredBytes
 from connectors.finding import Finding
 from connectors.inbox.check import source_findings
+from connectors.inbox.directory import ASIDE
+from connectors.inbox.erase import erase_events
 from connectors.inbox.event_writer import InboxEventWriter
 from connectors.inbox.settings import InboxSource
 from connectors.inbox.source import InboxInput
@@ -30,9 +33,10 @@ class EventInbox:
         return f"the inbox in {self._settings.directory}"
 
     @property
-    def out_of_reach(self) -> str:
-        """What waits in the inbox."""
-        return f"events in the inbox {self._settings.directory}: not in reach until they are deleted"
+    def out_of_reach(self) -> str | None:
+        """Damaged files that were set aside."""
+        aside = any(self._settings.directory.glob(f"*{ASIDE}"))
+        return f"damaged files in {self._settings.directory}: not in reach; remove *{ASIDE}*" if aside else None
 
     def nothing_to_read(self) -> str | None:
         """Return None: what is not there yet is waited for."""
@@ -54,6 +58,10 @@ class EventInbox:
         """Yield what is found of it, and of a sample of what it holds."""
         del state_directory
         return source_findings(self._settings, look_at)
+
+    def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> int:
+        """Blank what waits or is kept of a person. Raises OSError."""
+        return erase_events(self._settings.directory, is_theirs)
 
     def open(self, opening: Opening) -> InboxInput:
         """Open it."""

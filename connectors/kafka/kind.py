@@ -61,6 +61,10 @@ class TopicSource:
         """Yield what is found of the topic and the group."""
         return source_findings(self._settings, state_directory, look_at)
 
+    def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> None:
+        """Return None: a record of a topic cannot be changed."""
+        del is_theirs
+
     def open(self, opening: Opening) -> OpenTopic:
         """Open it; `connect` finds it."""
         return OpenTopic(self._settings, opening)

@@ -52,6 +52,10 @@ class SourceInMemory:
         records = [Record(each, None, "memory", 0, place, 0) for place, each in enumerate(self._settings.values)]
         yield from look_at(sample_of(records[:SAMPLE_RECORDS], "the values"))
 
+    def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> None:
+        """Return None: they are gone with the process."""
+        del is_theirs
+
     def open(self, opening: Opening) -> MemoryInput:
         """Open it."""
         return MemoryInput(self._settings, opening)

@@ -4,9 +4,9 @@
     python -m flows forget --user u-17 --appsflyer      and let AppsFlyer erase the person as well
     python -m flows forget --appsflyer                  how far AppsFlyer is; also while the stream runs
 
-Erased are: identifiers, devices and waiting events in the recovery stores of all slices and replays, and dead letters
-in files. Others are kept. Not in its reach are the Kafka topics (let the retention pass, or erase at the source), and
-Amplitude, which has a request of its own for this.
+Erased are: identifiers, devices and waiting events in the recovery stores of all slices and replays, dead letters in
+files, and events in the inbox. Others are kept. Not in its reach are the Kafka topics (let the retention pass, or erase
+at the source), and Amplitude, which has a request of its own for this.
 
 With --appsflyer, AppsFlyer is asked for the erasure of everything that the state knows the person by (OpenDSR API, with
 the token of [erasure]). Each request is noted before it is sent, and the same one is sent again until AppsFlyer has
@@ -96,10 +96,13 @@ def _say(lines: list[str]) -> None:
 def _said(settings: Settings, found: Forgotten, *, at_appsflyer: bool) -> list[str]:
     erased = "not in reach; its retention ends them" if found.letters is None else f"{found.letters} erased"
     others = "Amplitude: ask it" if at_appsflyer else "Amplitude and AppsFlyer: ask each"
+    source = source_of(settings.source)
+    in_source = [] if found.events is None else [f"{source.title}: {count(found.events, 'event')} erased"]
     lines = [
         f"recovery stores: {found.stores} looked through, remembered in {found.states}, erased",
         f"dead letters in {store_of(settings.dead_letters).title}: {erased}",
-        source_of(settings.source).out_of_reach,
+        *in_source,
+        *([] if source.out_of_reach is None else [source.out_of_reach]),
         f"{others} for the erasure by its own request",
     ]
     if not at_appsflyer:

@@ -2,8 +2,8 @@
 
 What is known of a user or device is in the log of users, once for each snapshot in which it changed; the events that
 wait for an identifier are part of it. Dead letters in files are blanked where they stand, so that files keep their
-lines and sizes, which replays go by. What waits to be delivered is not touched: it would be an event without an
-outcome; it is counted instead.
+lines and sizes, which replays go by; events in an inbox are blanked, too, so that their ids are not used again. What
+waits to be delivered is not touched: it would be an event without an outcome; it is counted instead.
 """
 
 import os
@@ -17,7 +17,7 @@ import orjson
 from connectors.appsflyer.opendsr import SubjectIdentity, identities_of
 from connectors.dead_letters import StoredBytes
 from connectors.delivery.items import Item, key_of, unpack
-from connectors.kinds import store_of
+from connectors.kinds import source_of, store_of
 from connectors.state.engine_store import change_sinks, count_naming
 from connectors.state.journal_segment import read_segment
 from connectors.state.layout import (
@@ -74,6 +74,8 @@ class Forgotten(NamedTuple):
     """In so many logs of users somebody was remembered."""
     letters: int | None
     """So many dead letters were blanked; None where they are not in reach."""
+    events: int | None
+    """So many events were erased from the source; None where it is not in reach."""
     pending: int
     """So many places hold something of theirs that is not delivered yet."""
 
@@ -101,7 +103,8 @@ def forget(settings: Settings, people: Sequence[Person], *, note_erasures: bool 
         states = erase_states(directory, people)
         pending = count_pending(directory, people)
         letters = store_of(settings.dead_letters).erase(_is_about_any(people))
-    return Forgotten(len(stores), states, letters, pending)
+        events = source_of(settings.source).erase(_is_about_any(people))
+    return Forgotten(len(stores), states, letters, events, pending)
 
 
 def erase_states(directory: Path, people: Sequence[Person]) -> int:
@@ -172,7 +175,7 @@ def count_pending(directory: Path, people: Sequence[Person]) -> int:
 
 
 def _is_about_any(people: Sequence[Person]) -> Callable[[StoredBytes | bytes], bool]:
-    """Return what tells whether a dead letter is of one of them."""
+    """Return what tells whether a dead letter, or an event of the source, is of one of them."""
     return lambda stored: any(_is_about(stored, person) for person in people)
 
 

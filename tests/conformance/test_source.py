@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from confluent_kafka import Producer
 
+from connectors.dead_letters import StoredBytes
 from connectors.event_writer import TakenEvent
 from connectors.finding import Mark
 from connectors.kinds import SOURCES, source_of
@@ -18,6 +19,7 @@ from connectors.memory.settings import MemorySource
 from connectors.pace import Pace
 from connectors.ports import OpenSource, Source
 from connectors.shutdown import Shutdown
+from flows.domain.decode import decode
 from flows.domain.event import Position, Record
 from flows.domain.ledger import Ledger
 from flows.domain.slice import ALL
@@ -240,4 +242,22 @@ def test_its_check_finds_nothing_wrong_and_a_sample(kind: Kind, tmp_path: Path) 
     assert not [*kind.source.obstacles(), *kind.source.missing(ALL)]
     assert kind.source.nothing_to_read() is None
     assert kind.source.title
-    assert kind.source.out_of_reach
+    assert kind.source.out_of_reach or kind.source.erase(lambda _: False) == 0
+
+
+def test_an_erasure_takes_what_is_asked_for_and_moves_nothing(kind: Kind, start: Callable[[], Process]) -> None:
+    """A source that cannot erase says so and changes nothing. What is left keeps its position."""
+    gone = {*VALUES[::3], VALUES[-1]}
+
+    def is_theirs(stored: StoredBytes | bytes) -> bool:
+        return isinstance(stored, StoredBytes) and stored.value in gone
+
+    erased = kind.source.erase(is_theirs)
+    assert erased in (None, len(gone))
+    assert kind.source.erase(is_theirs) in (None, 0)
+    left = [each for each in VALUES if erased is None or each not in gone]
+    records = [record for batch in _batches(start().part()) for record in batch]
+    events = [(record.offset - records[0].offset, record.value) for record in records if decode(record)]
+    assert [value for _, value in events] == left
+    if kind.has_offsets:
+        assert [place for place, _ in events] == [VALUES.index(each) for each in left]

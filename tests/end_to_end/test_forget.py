@@ -1,5 +1,6 @@
 """`python -m flows forget`: a person is taken out of a real recovery store and real dead letters; others are kept."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from typing import Any
 import orjson
 
 from connectors.appsflyer.sandbox.app import SandboxServer
+from connectors.event_writer import TakenEvent
 from connectors.files.dead_letters import read_letters
+from connectors.inbox.event_writer import InboxEventWriter
 from flows.operations.remembered import Remembered
 from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import Run, Stream
@@ -162,6 +165,36 @@ def test_what_is_not_delivered_yet_is_said(stream: Stream) -> None:
             ("appsflyer_id", "1700000000000-1111111"),
         }
         assert b"1111111" not in _everything(stream.directory / "state")
+
+
+def test_what_waits_in_the_inbox_is_erased_and_the_rest_is_delivered(stream: Stream) -> None:
+    """An event that was taken in and not read yet goes with its person, and leaves no trace on the disk."""
+    with SandboxServer.in_thread() as sandbox:
+        text = settings_text(
+            {"kind": "inbox"}, sync_table(event=[{"name": "Order"}]), delivery={"endpoint": sandbox.url}
+        )
+        stream.configure(text)
+        taken = [_teaches(GONE, 1111111), _teaches(KEPT, 2222222), _teaches(None, 3333333), _teaches(GONE, 4444444)]
+        inbox = stream.directory / "inbox"
+
+        async def take_in() -> None:
+            writer = InboxEventWriter(inbox)
+            await writer.write([TakenEvent(orjson.dumps(each), None, 1_700_000_000_000, "test") for each in taken])
+            await writer.close()
+
+        asyncio.run(take_in())
+        done = _forget(stream, "--user", GONE, "--device", DEVICE)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"the inbox in {inbox}: 3 events erased" in done.stdout
+        left = _everything(inbox)
+        assert [number for number in (b"1111111", b"2222222", b"3333333", b"4444444") if number in left] == [b"2222222"]
+        assert "0 events erased" in _forget(stream, "--user", GONE).stdout
+
+        run = stream.start("-m", "flows", "run")
+        sandbox.wait_until(lambda counts: bool(counts["accepted"] >= 1), 60)
+        assert run.stop() == 0, run.log
+        assert [each["body"]["customer_user_id"] for each in sandbox.requests] == [KEPT]
+        assert (run.summary["read"], run.summary["syncs"]["production"]["delivered"]) == (1, 1)
 
 
 def test_nobody_named_is_wrong_usage(stream: Stream) -> None:
