@@ -18,6 +18,7 @@ pytest_plugins = (
     "tests.fixtures.stream",
     "tests.fixtures.process",
     "tests.fixtures.scene",
+    "tests.fixtures.serving",
     "tests.fixtures.time_limit",
     "tests.fixtures.topics",
 )

@@ -13,15 +13,13 @@ class Child(Protocol):
     starts: int
     """How many times it was started."""
     exit_code: int | None
-    """How it ended that ran last."""
+    """How it ended last."""
+    last_words: Sequence[str]
+    """Its last lines at that time."""
 
     @property
     def is_running(self) -> bool:
         """Whether it runs."""
-
-    @property
-    def last_words(self) -> Sequence[str]:
-        """Its last lines."""
 
 
 class CollectorView(Protocol):
@@ -88,7 +86,7 @@ class CollectorPages:
             content["stream"] = {
                 "is_running": child.is_running,
                 "starts": child.starts,
-                "exit_code": child.exit_code,
-                "last_words": list(child.last_words) if not child.is_running else [],
+                "last_exit_code": child.exit_code,
+                "last_words": list(child.last_words),
             }
         return json_page(content)

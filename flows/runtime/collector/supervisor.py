@@ -36,15 +36,12 @@ class Supervisor:
         self._child: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
         self._try_now = asyncio.Event()
-        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
+        self._lines: deque[str] = deque(maxlen=_LAST_WORDS)
+        self.last_words: Sequence[str] = ()
+        """The last lines on standard error of the child that ended last."""
         self.starts = 0
         self.exit_code: int | None = None
-        """How the child ended that ran last; None while one runs."""
-
-    @property
-    def last_words(self) -> Sequence[str]:
-        """The last lines of the child's standard error."""
-        return list(self._last_words)
+        """How the child ended that ended last."""
 
     @property
     def is_running(self) -> bool:
@@ -65,7 +62,7 @@ class Supervisor:
                 "the stream ended; events are still taken in, and wait",
                 exit_code=code,
                 again_in_seconds=wait_seconds,
-                last_words=self._last_words[-1] if self._last_words else None,
+                last_words=self.last_words[-1] if self.last_words else None,
             )
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_seconds):
@@ -106,9 +103,8 @@ class Supervisor:
                 self._child.kill()
 
     async def _run_once(self) -> int:
-        self._last_words.clear()
+        self._lines.clear()
         self.starts += 1
-        self.exit_code = None
         child = self._child = await asyncio.create_subprocess_exec(
             *self._command,
             env=dict(self._environment),
@@ -119,7 +115,7 @@ class Supervisor:
             child.terminate()
         try:
             await self._pass_on(child)
-            self.exit_code = await child.wait()
+            self.exit_code, self.last_words = await child.wait(), tuple(self._lines)
         finally:
             self._child = None
         return self.exit_code
@@ -131,7 +127,7 @@ class Supervisor:
         while line := await _line(child.stderr):
             sys.stderr.buffer.write(line)
             sys.stderr.flush()
-            self._last_words.append(line.decode(errors="replace").rstrip())
+            self._lines.append(line.decode(errors="replace").rstrip())
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

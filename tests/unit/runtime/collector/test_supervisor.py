@@ -39,7 +39,7 @@ def test_a_child_that_fails_is_started_again_and_its_last_words_are_kept(capfd: 
 
     async def test() -> None:
         await _until(lambda: supervisor.starts >= 3 and supervisor.exit_code == 3)
-        assert supervisor.last_words == ["it", "went wrong"]
+        assert supervisor.last_words == ("it", "went wrong")
 
     _supervise(supervisor, test)
     said = capfd.readouterr()
@@ -64,7 +64,7 @@ def test_a_running_child_is_asked_to_read_its_settings_again() -> None:
     supervisor = Supervisor(["-c", code], os.environ, first_wait_seconds=30.0)
 
     async def test() -> None:
-        await _until(lambda: supervisor.last_words == ["on"])
+        await _until(lambda: [*supervisor._lines] == ["on"])
         supervisor.reload()
         await _until(lambda: supervisor.exit_code == 7)
 
@@ -85,7 +85,7 @@ def test_a_child_that_does_not_stop_is_killed() -> None:
     supervisor = Supervisor(["-c", ON.format("signal.signal(signal.SIGTERM, signal.SIG_IGN)")], os.environ)
 
     async def test() -> None:
-        await _until(lambda: supervisor.last_words == ["on"])
+        await _until(lambda: [*supervisor._lines] == ["on"])
 
     _supervise(supervisor, test, stop_seconds=0.1)
     assert supervisor.exit_code == -signal.SIGKILL

@@ -1,0 +1,194 @@
+"""`serve`: one command takes events in and sends them on, whatever becomes of the stream beside it."""
+
+import os
+import re
+import signal
+import ssl
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
+from tests.fixtures.events import appsflyer_id, order
+from tests.fixtures.serving import API_KEY, Serving
+from tests.fixtures.settings import files_source, settings_text, sync_table
+from tests.fixtures.stream import Run, Stream
+
+
+def _stream_of(run: Run) -> psutil.Process:
+    """Return the child that is the stream."""
+    (child,) = psutil.Process(run.process.pid).children()
+    return child
+
+
+def test_an_event_that_is_posted_reaches_appsflyer_with_its_user_and_its_revenue(serving: Serving) -> None:
+    """The identifier comes as SDKs send it: with an identify in the same upload, just before the event."""
+    serving.configure()
+    run = serving.start()
+    teaches = {"user_properties": {"$set": {"appsflyer_id": appsflyer_id(7)}}}
+    identify = order(7, event_type="$identify", insert_id="identify-7", event_properties=None, **teaches)
+    bought = order(7, user_properties=None, price=9.99, quantity=2, ip="$remote")
+    status, answer = serving.post(identify, bought)
+    assert (status, answer["events_ingested"]) == (200, 2)
+    serving.wait_until(lambda: serving.delivered() == [7])
+    (request,) = serving.sandbox.requests
+    body = request["body"]
+    assert (body["appsflyer_id"], body["customer_user_id"], body["eventName"]) == (appsflyer_id(7), "user-7", "Order")
+    assert '"af_revenue":"19.98"' in body["eventValue"]
+    assert run.stop() == 0
+    assert run.summary["read"] == 2
+
+
+def test_a_retry_of_a_client_is_delivered_once(serving: Serving) -> None:
+    serving.configure()
+    serving.start()
+    for number in (1, 1, 2):
+        serving.post_order(number)
+    serving.wait_until(lambda: set(serving.delivered()) == {1, 2})
+    assert sorted(serving.delivered()) == [1, 2]
+
+
+def test_a_stream_that_dies_is_started_again_while_events_are_taken_in(serving: Serving) -> None:
+    serving.configure()
+    run = serving.start()
+    serving.post_order(1)
+    serving.wait_until(lambda: serving.delivered() == [1])
+    _stream_of(run).kill()
+    run.wait_for_log("the stream ended; events are still taken in, and wait")
+    serving.post_order(2)
+    serving.wait_until(lambda: 2 in serving.delivered())
+    assert run.stop() == 0
+    assert len(serving.delivered()) <= 3  # what was answered just before a crash may be sent twice
+
+
+def test_a_stream_that_cannot_start_turns_readiness_red_and_loses_nothing(serving: Serving, tmp_path: Path) -> None:
+    """Its last words are told; the events go out when its trouble is over."""
+    serving.configure()
+    (tmp_path / "state").write_text("in the way", encoding="utf-8")
+    run = serving.start()
+    serving.wait_until(lambda: serving.page("/readyz")[0] == 503)
+    serving.post_order(1)
+    status = serving.page("/status")[1]
+    assert status["stream"]["last_exit_code"] == 2
+    assert any("state.directory" in line for line in status["stream"]["last_words"])
+    (tmp_path / "state").unlink()
+    run.process.send_signal(signal.SIGHUP)
+    serving.wait_until(lambda: serving.delivered() == [1])
+    assert serving.page("/readyz")[0] == 200
+
+
+def test_without_an_enabled_sync_events_are_kept_until_there_is_one(serving: Serving) -> None:
+    """A change of the settings file starts the stream; the collector's port stays open meanwhile."""
+    serving.configure(sync_table(enabled=False))
+    run = serving.start()
+    run.wait_for_log("no sync is enabled")
+    serving.post_order(1)
+    serving.configure()
+    serving.wait_until(lambda: serving.delivered() == [1])
+    assert run.stop() == 0
+
+
+def test_a_change_of_the_settings_reaches_the_stream_alone(serving: Serving) -> None:
+    serving.configure()
+    run = serving.start()
+    serving.post_order(1)
+    serving.wait_until(lambda: serving.delivered() == [1])
+    serving.configure(sync_table(event=[{"name": "Order", "send_as": "af_purchase"}]))
+    run.wait_for_log("settings")
+    serving.wait_until(lambda: _names_after_order(serving, 2)[-1] == "af_purchase")
+    serving.stream.configure("nonsense")
+    run.wait_for_log("the settings have mistakes; everything goes on as it was")
+    serving.post_order(100)
+    serving.wait_until(lambda: 100 in serving.delivered())
+    assert run.stop() == 0
+
+
+def _names_after_order(serving: Serving, first: int) -> list[str]:
+    serving.post_order(first + len(serving.sandbox.requests))
+    return [each["body"]["eventName"] for each in serving.sandbox.requests]
+
+
+def test_a_restart_goes_on_where_it_was(serving: Serving) -> None:
+    serving.configure()
+    run = serving.start()
+    for number in range(1, 21):
+        serving.post_order(number)
+    assert run.stop() == 0
+    run = serving.start()
+    serving.post_order(21)
+    serving.wait_until(lambda: len(set(serving.delivered())) == 21)
+    assert run.stop() == 0
+    assert sorted(serving.delivered()) == [*range(1, 22)]
+
+
+def test_the_whole_tree_of_processes_ends_with_a_kill_of_its_root(serving: Serving) -> None:
+    """And what was answered 200 is delivered by the next start."""
+    serving.configure()
+    run = serving.start()
+    serving.wait_until(lambda: bool(psutil.Process(run.process.pid).children()))
+    stream = _stream_of(run)
+    serving.post_order(1)
+    run.kill()
+    serving.wait_until(lambda: not stream.is_running() or stream.status() == psutil.STATUS_ZOMBIE)
+    serving.start()
+    serving.wait_until(lambda: 1 in serving.delivered())
+
+
+def test_it_speaks_tls_and_takes_a_renewed_certificate(serving: Serving, tmp_path: Path) -> None:
+    server_context(tmp_path / "tls", "127.0.0.1")
+    pem = sorted(each for each in (tmp_path / "tls").iterdir() if each.name != CA_FILE)
+    certificate = next(each for each in pem if b"CERTIFICATE" in each.read_bytes())
+    key = next(each for each in pem if b"PRIVATE KEY" in each.read_bytes())
+    serving.scheme, serving.context = "https", ssl.create_default_context(cafile=tmp_path / "tls" / CA_FILE)
+    serving.configure(collector={"certificate_file": str(certificate), "key_file": str(key)})
+    run = serving.start()
+    serving.post_order(1)
+    os.utime(certificate)
+    run.wait_for_log("the certificate was read again")
+    serving.post_order(2)
+    serving.wait_until(lambda: sorted(serving.delivered()) == [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("source", "collector", "said"),
+    [
+        ({"kind": "inbox"}, None, "collector: missing; write [collector]"),
+        (files_source("a.json"), {"port": 0}, 'source.kind: found "files", to which events cannot be added'),
+        ({"kind": "inbox"}, {"port": 0, "api_keys": ["env:NOT_THERE"]}, "environment variable NOT_THERE is not set"),
+        (
+            {"kind": "inbox"},
+            {"port": 0, "certificate_file": "none.pem", "key_file": "none.key"},
+            "collector.certificate_file: cannot be used with key_file (No such file or directory)",
+        ),
+    ],
+)
+def test_what_cannot_be_served_is_refused_in_words(
+    stream: Stream, source: dict[str, Any], collector: dict[str, Any] | None, said: str
+) -> None:
+    tables = {} if collector is None else {"collector": {"health_port": 0, **collector}}
+    stream.configure(settings_text(source, **tables))
+    for command in ("serve", "collect"):
+        run = stream.start("-m", "flows", command)
+        assert run.wait() == 2
+        assert said in run.log
+        assert "Traceback" not in run.log
+
+
+def test_a_first_start_without_settings_says_what_to_do(stream: Stream) -> None:
+    run = stream.start("-m", "flows", "serve")
+    assert run.wait() == 2
+    assert re.search(r"no such file; write it with `.* init`", run.log)
+
+
+def test_the_api_key_and_what_is_posted_are_in_no_log(serving: Serving) -> None:
+    serving.configure()
+    run = serving.start()
+    serving.post(order(1, user_id="jane@example.com"))
+    assert serving.post(order(2), key="f" * 32)[0] == 400
+    run.wait_for_log("their API key is not in the settings")
+    assert run.stop() == 0
+    assert API_KEY not in run.log
+    assert "f" * 32 not in run.log
+    assert "jane@example.com" not in run.log
