@@ -10,6 +10,7 @@ from typing import Final
 from connectors.collector.answers import Answer
 from connectors.collector.counts import Counts
 from connectors.collector.protocol import RefusalReason, Refused, Request, Rules, Taken, take
+from connectors.collector.unpack import GZIP
 from connectors.event_writer import EventsNotStoredError, EventWriter, TakenEvent
 from connectors.limited_log import LimitedLog
 
@@ -17,7 +18,7 @@ _PATIENCE_SECONDS: Final = 5.0
 """Most stalls are shorter, and clients give up after ten. A late 200 is better than a 429 (measured with clients)."""
 _RETRY_SECONDS: Final = 0.2
 _LARGE_BYTES: Final = 262_144
-"""A body from here on is read in a thread, so that the others are not held up."""
+"""A body from here on is read in a thread, so that the others are not held up; so is gzip, which may be any size."""
 
 
 class Intake:
@@ -72,7 +73,7 @@ class Intake:
         )
 
     async def _take(self, request: Request) -> Taken | Refused:
-        if len(request.body) < _LARGE_BYTES:
+        if len(request.body) < _LARGE_BYTES and not request.body.startswith(GZIP):
             return take(request, self.rules)
         return await asyncio.get_running_loop().run_in_executor(self._large, take, request, self.rules)
 

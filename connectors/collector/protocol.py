@@ -57,12 +57,13 @@ class Rules(NamedTuple):
     """Whose events are taken, and how."""
 
     api_keys: frozenset[str] = frozenset()
-    """Empty: everybody's."""
     webhook_tokens: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
     """Further ones that take what /2/httpapi takes."""
     strict: bool = False
     """Refuse a JSON upload with an invalid event as a whole."""
+    anybody: bool = True
+    """Without API keys, everybody's uploads are taken; else nobody's, and webhooks alone are."""
 
 
 class Taken(NamedTuple):
@@ -124,7 +125,7 @@ def take(request: Request, rules: Rules) -> Taken | Refused:
         body = unpack(body)
         if is_webhook:
             upload = Upload(webhook_events(body), None, is_from_device=False)
-            rules = rules._replace(api_keys=frozenset(), strict=False)
+            rules = rules._replace(api_keys=frozenset(), strict=False, anybody=True)
         elif (begin := body.lstrip()[:1]) in _JSON_BEGINS:
             upload = read_json(body)
         else:
@@ -146,7 +147,7 @@ def _object(value: bytes) -> Any:
 
 
 def _take_upload(request: Request, upload: Upload, payload_bytes: int, rules: Rules) -> Taken | Refused:
-    if rules.api_keys and upload.api_key not in rules.api_keys:
+    if not (upload.api_key in rules.api_keys if rules.api_keys else rules.anybody):
         return _unknown_api_key(upload)
     if len(upload.events) > MAX_EVENTS:
         return Refused(answers.too_large(len(upload.events)), RefusalReason.TOO_LARGE)

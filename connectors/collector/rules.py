@@ -3,6 +3,7 @@
 from connectors.collector.protocol import Rules
 from connectors.collector.settings import CollectorSettings
 from connectors.secrets import Secret
+from connectors.values import is_loopback
 
 
 class RulesOfSettings:
@@ -21,4 +22,5 @@ class RulesOfSettings:
             webhook_tokens=frozenset(each.value() for each in self._tokens),
             paths=frozenset(settings.paths),
             strict=settings.strict,
+            anybody=is_loopback(settings.host),
         )

@@ -24,7 +24,7 @@ class CollectorSettings:
     port: int
     """0 is a free one."""
     api_keys: tuple[SecretRef, ...]
-    """Whose events are taken; empty: everybody's."""
+    """Whose events are taken; empty: everybody's on a loopback host, nobody's on another."""
     webhook_tokens: tuple[SecretRef, ...]
     paths: tuple[str, ...]
     """Further paths that take what /2/httpapi takes."""
@@ -48,8 +48,8 @@ class CollectorTable(Table):
         list[_Reference],
         Expects("a list of places of Amplitude API keys", 'write for example api_keys = ["env:AMPLITUDE_API_KEY"]'),
     ] = Field(default_factory=list)
-    """The API keys of the Amplitude projects whose events are taken. Without any, every key is taken, which is allowed
-    for a loopback host only."""
+    """The API keys of the Amplitude projects whose events are taken. Without any, every key is taken on a loopback
+    host, and none on another, which takes webhooks alone."""
     webhook_tokens: Annotated[
         list[_Reference],
         Expects("a list of places of tokens", 'write for example webhook_tokens = ["env:WEBHOOK_TOKEN"]'),

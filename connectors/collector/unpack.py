@@ -11,19 +11,19 @@ from connectors.collector.upload import RefusalReason, UnreadableUploadError
 
 MOST_BODY_BYTES: Final = 20 << 20
 """Unpacked. Amplitude takes 20 MB on /batch."""
-_GZIP: Final = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"
 _GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
 
 
 def unpack(body: bytes) -> bytes:
     """Return the body unpacked. Raises UnreadableUploadError."""
-    if not body.startswith(_GZIP):
+    if not body.startswith(GZIP):
         if len(body) > MOST_BODY_BYTES:
             raise UnreadableUploadError(RefusalReason.TOO_LARGE)
         return body
     parts: list[bytes] = []
     left = MOST_BODY_BYTES
-    while body.startswith(_GZIP):  # several members, one behind the other, are one body
+    while body.startswith(GZIP):  # several members, one behind the other, are one body
         member = zlib.decompressobj(_GZIP_WINDOW)
         try:
             part = member.decompress(body, left + 1)

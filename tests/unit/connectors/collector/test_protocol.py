@@ -129,6 +129,15 @@ def test_an_unknown_key_is_named_as_it_was_sent() -> None:
     assert outcome.raw is None
 
 
+def test_without_keys_uploads_are_everybodys_or_nobodys_and_webhooks_go_by_their_token() -> None:
+    """A collector that other machines reach may be for webhooks alone."""
+    for anybody in (True, False):
+        rules = Rules(webhook_tokens=frozenset({"long-token"}), anybody=anybody)
+        for body in (upload(EVENT), {"events": [EVENT]}):
+            assert isinstance(post(body, rules=rules), Taken if anybody else Refused)
+        assert isinstance(post(EVENT, "/webhook/long-token", rules=rules), Taken)
+
+
 def test_an_invalid_event_is_passed_on_and_the_stream_says_what_is_wrong() -> None:
     """The others of its body are taken, and it is counted."""
     outcome = taken(post(upload(EVENT, {**EVENT, "time": "noon"}, None, EVENT)))
