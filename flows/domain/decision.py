@@ -1,12 +1,14 @@
 """What a user's state decides on an event: it can be sent, is unwanted, is held, or is given up."""
 
-from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 from flows.domain.event import Event
+from flows.domain.exact_json import dumps
 from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.identifier_reader import DeviceReading
 from flows.domain.identity import Identity
+from flows.domain.kept_properties import NO_PROPERTIES
 from flows.domain.platform import Stated
 from flows.domain.select import SyncTarget
 
@@ -52,18 +54,22 @@ class Held(NamedTuple):
     """It waits for its install to be processed, not for its id."""
     told: StatedIdentity | None = None
     """None until a user has taken it up."""
+    properties: Mapping[str, Any] = NO_PROPERTIES
+    """The user's kept properties that stand behind it: those of when it happened."""
 
     @property
     def size_bytes(self) -> int:
         """The memory that it takes, about."""
-        return len(self.event.raw) + len(self.event.key or b"") + _AROUND_BYTES
+        kept_bytes = len(dumps(dict(self.properties))) if self.properties else 0
+        return len(self.event.raw) + len(self.event.key or b"") + kept_bytes + _AROUND_BYTES
 
     def stored(self, sync_names: Sequence[str]) -> tuple[object, ...]:
         """Return it as builtins; syncs by name, because their places may shift. See `held_state`."""
         event = self.event
         targets = tuple([(sync_names[target.sync], target.copy, target.send_as) for target in self.targets])
         position = tuple(event.position)
-        return (event.raw, event.key, event.received_ms, position, targets, self.until_ms, self.settling)
+        stored = (event.raw, event.key, event.received_ms, position, targets, self.until_ms, self.settling)
+        return (*stored, dict(self.properties)) if self.properties else stored
 
 
 class GivenUp(NamedTuple):

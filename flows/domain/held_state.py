@@ -6,9 +6,10 @@ the users: hours in which nothing is read do not count. Version 1 stored when it
 
 from typing import Any, Final, NamedTuple
 
-from flows.domain.user_state import STATE_VERSION, UserState
+from flows.domain.event import JsonObject
+from flows.domain.user_state import KEEPING_VERSION, STATE_VERSION, UserState
 
-READ_VERSIONS: Final = (1, STATE_VERSION)
+READ_VERSIONS: Final = (1, STATE_VERSION, KEEPING_VERSION)
 _BY_WALL_CLOCK: Final = 1
 
 
@@ -24,6 +25,12 @@ class StoredHeld(NamedTuple):
     """(sync, copy, the name to send it as)"""
     until_ms: int
     settling: bool
+    properties: JsonObject | None = None
+    """The kept properties that stand behind the event, if any; since version 3"""
+
+    def stored(self) -> tuple[object, ...]:
+        """Return it as it is stored."""
+        return tuple(self) if self.properties else tuple(self)[:-1]
 
 
 def current_state(state: UserState, read_ms: int) -> UserState:
@@ -52,4 +59,4 @@ def held_events(state: UserState) -> list[StoredHeld]:
 
 
 def _waits_until(held: StoredHeld, until_ms: int) -> tuple[object, ...]:
-    return tuple(held if held.settling else held._replace(until_ms=until_ms))
+    return (held if held.settling else held._replace(until_ms=until_ms)).stored()

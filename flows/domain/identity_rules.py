@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from flows.domain.event import Platform
 from flows.domain.identifier_reader import IdentifierReader
+from flows.domain.kept_properties import KeptNames
 from flows.domain.platform import PlatformNames
 
 HOLD_BYTES: Final = 256 << 20
@@ -26,3 +27,5 @@ class IdentityRules(NamedTuple):
     """What the held events of all users may take together."""
     remember_users: int = 10_000_000
     """How many users are remembered at the most."""
+    keep: KeptNames = KeptNames()
+    """The user properties that are kept: those that the settings name."""

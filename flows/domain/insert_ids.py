@@ -6,6 +6,11 @@ from typing import Final
 DIGEST_BYTES: Final = 8
 
 
+def is_known(known: bytes, insert_id: str) -> bool:
+    """Return whether the digest of an id is among these."""
+    return remember(known, insert_id, 1) is None
+
+
 def remember(known: bytes, insert_id: str, most: int) -> bytes | None:
     """Return the digests with that of one more id, no more than `most`; None if it is among them already."""
     digest = hashlib.blake2b(insert_id.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).digest()

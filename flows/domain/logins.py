@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 from flows.domain.device import Device, DeviceState
 from flows.domain.event import Event
 from flows.domain.identifier_reader import IdentifierReader
-from flows.domain.os_version import read_os_version
+from flows.domain.kept_properties import NOTHING_KEPT, Kept, KeptNames, learn
 from flows.domain.platform import PlatformNames, Stated, platform_of_values
-from flows.domain.profile import APP_VERSION, OS_VERSION, Profile, devices_of_first_user
+from flows.domain.profile import Profile, devices_of_first_user
+from flows.domain.resolve import add_versions
 
 _MOST_DEVICES: Final = 10_000_000
 """So many devices are known at the most. Beyond it some that have a user already are forgotten: their next user is told
@@ -33,15 +34,22 @@ class Inherited(NamedTuple):
     partition: int
     is_second: bool = False
     """Another user was seen on it before."""
+    properties: Kept = NOTHING_KEPT
+    """The user properties that were taught on it while nobody was logged in."""
+    event: Event | None = None
+    """An event of nobody on the user's own device, of which the user learns the properties."""
 
 
 class Logins:
     """The devices of one process. Several threads may use it."""
 
-    __slots__ = ("_devices", "_lock", "_names", "_reader", "_remember_s", "_seconds")
+    __slots__ = ("_devices", "_keep", "_lock", "_names", "_reader", "_remember_s", "_seconds")
 
-    def __init__(self, reader: IdentifierReader, names: PlatformNames, remember_s: int) -> None:
+    def __init__(
+        self, reader: IdentifierReader, names: PlatformNames, remember_s: int, keep: KeptNames | None = None
+    ) -> None:
         self._reader = reader
+        self._keep = keep or KeptNames()
         self._names = names
         self._remember_s = remember_s
         self._devices: dict[int, str | bytes | tuple[str, bytes]] = {}
@@ -65,13 +73,14 @@ class Logins:
         stated = self._names.stated(event)
         return [] if stated == "other" else self._teach(stated, device_id, event, now_s)
 
-    def restore(self, key: str, devices: Mapping[str, DeviceState]) -> None:
+    def restore(self, key: str, devices: Mapping[str, DeviceState], properties: Kept = NOTHING_KEPT) -> None:
         """Take up what is remembered of a user, or of a device of nobody; in any order, and more than once."""
         with self._lock:
             if key[0] == "d":
                 place = hash(key[2:])
                 known = self._devices.get(place)
-                packed = marshal.dumps({each: Device.restore(state).state() for each, state in devices.items()})
+                states = {each: Device.restore(state).state() for each, state in devices.items()}
+                packed = marshal.dumps((states, dict(properties)))
                 if known is None or isinstance(known, bytes):
                     self._devices[place] = packed
                 else:
@@ -115,8 +124,9 @@ class Logins:
         if packed is None:
             return []
         since_s = now_s - self._remember_s
-        taught = {each: device for each, device in _unpack(packed).items() if device[1] > since_s}
-        return [(key, Inherited(device_id, taught, partition))] if taught else []
+        devices, properties = _unpack(packed)
+        taught = {each: device for each, device in devices.items() if device[1] > since_s}
+        return [(key, Inherited(device_id, taught, partition, properties=properties))] if taught else []
 
     def _forget_some(self) -> None:
         """Forget the first tenth of the devices that have a user, to be called with the lock."""
@@ -130,23 +140,24 @@ class Logins:
         platform = platform_of_values(told) if stated is None and told else stated
         if platform == "other":
             return []
-        if event.os_version is not None and (os_version := read_os_version(event.os_version)) is not None:
-            values[OS_VERSION] = os_version
-        if event.app_version is not None:
-            values[APP_VERSION] = event.app_version
+        add_versions(event, values)
         forgotten = self._reader.forgotten(event) if event.name == "$identify" else ()
         place = hash(device_id)
         with self._lock:
             known = self._devices.get(place)
             owner = known if isinstance(known, str) else known[0] if isinstance(known, tuple) else None
-            profile = Profile(_unpack(known) if isinstance(known, bytes) else None)
+            devices, properties = _unpack(known) if isinstance(known, bytes) else ({}, NOTHING_KEPT)
+            profile = Profile(devices)
             profile.learn(platform, device_id, event.time_ms, values, forgotten, reading.once, now_s=now_s)
             if owner is None:
-                self._devices[place] = marshal.dumps(profile.state())
+                if self._keep.names:
+                    properties = learn(properties, event, self._keep.names)
+                self._devices[place] = marshal.dumps((profile.state(), dict(properties)))
                 return []
-        return [(owner, Inherited(device_id, profile.state(), event.position.partition))]
+        lesson = event if self._keep.names and event.fields.get("user_properties") else None
+        return [(owner, Inherited(device_id, profile.state(), event.position.partition, event=lesson))]
 
 
-def _unpack(packed: bytes) -> dict[str, DeviceState]:
-    devices: dict[str, DeviceState] = marshal.loads(packed)  # noqa: S302 - our own
-    return devices
+def _unpack(packed: bytes) -> tuple[dict[str, DeviceState], Kept]:
+    states: tuple[dict[str, DeviceState], Kept] = marshal.loads(packed)  # noqa: S302 - our own
+    return states

@@ -2,7 +2,8 @@
 
 from flows.domain.device import Device, DeviceState, merge
 from flows.domain.insert_ids import DIGEST_BYTES
-from flows.domain.user_state import UserState
+from flows.domain.kept_properties import merge_kept
+from flows.domain.user_state import UserState, version_of
 
 
 def merge_users(one: UserState, other: UserState) -> UserState:
@@ -16,7 +17,10 @@ def merge_users(one: UserState, other: UserState) -> UserState:
     known = set(_digests(one.insert_ids))
     insert_ids = one.insert_ids + b"".join(each for each in _digests(other.insert_ids) if each not in known)
     held = one.held + tuple(each for each in other.held if each not in one.held)
-    return UserState(one.version, devices, insert_ids, first_seen_ms, held, max(one.touched_s, other.touched_s))
+    properties = merge_kept(one.properties, other.properties)
+    touched_s = max(one.touched_s, other.touched_s)
+    version = max(one.version, other.version, version_of(held, properties))
+    return UserState(version, devices, insert_ids, first_seen_ms, held, touched_s, properties)
 
 
 def _merge_devices(one: DeviceState, other: DeviceState) -> DeviceState:

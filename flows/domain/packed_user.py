@@ -8,7 +8,8 @@ import marshal
 from threading import Lock
 from typing import Any, Final
 
-from flows.domain.user_state import STATE_VERSION, UserState
+from flows.domain.kept_properties import NOTHING_KEPT
+from flows.domain.user_state import UserState, version_of
 
 _MOST_NAMES: Final = 10_000
 """Beyond so many different lists of names, which no app has, a list is kept with its user."""
@@ -22,17 +23,20 @@ def pack(state: UserState, partition: int | None) -> bytes:
     devices = []
     for key, (seen_ms, touched_s, names, values, times_ms) in state.devices.items():
         devices.append((key, seen_ms, touched_s, _number(names), values, times_ms))
-    return marshal.dumps((state.touched_s, partition, state.insert_ids, state.first_seen_ms or None, devices))
+    kept = dict(state.properties) if state.properties else None
+    return marshal.dumps((state.touched_s, partition, state.insert_ids, state.first_seen_ms or None, devices, kept))
 
 
 def unpack(packed: bytes) -> tuple[UserState, int | None]:
     """Return what was packed."""
-    touched_s, partition, insert_ids, first_seen_ms, packed_devices = marshal.loads(packed)  # noqa: S302 - our own
+    touched_s, partition, insert_ids, first_seen_ms, packed_devices, kept = marshal.loads(packed)  # noqa: S302 - our own
     devices: dict[str, Any] = {}
     for key, seen_ms, device_touched_s, number, values, times_ms in packed_devices:
         names = _names[number] if type(number) is int else number
         devices[key] = (seen_ms, device_touched_s, names, values, times_ms)
-    return UserState(STATE_VERSION, devices, insert_ids, first_seen_ms or {}, (), touched_s), partition
+    properties = kept or NOTHING_KEPT
+    version = version_of((), properties)
+    return UserState(version, devices, insert_ids, first_seen_ms or {}, (), touched_s, properties), partition
 
 
 def _number(names: tuple[str, ...]) -> int | tuple[str, ...]:

@@ -8,8 +8,9 @@ from flows.domain.fate import FilterReason
 from flows.domain.identifiers import Value
 from flows.domain.identity import Identity
 from flows.domain.identity_rules import IdentityRules
+from flows.domain.os_version import read_os_version
 from flows.domain.platform import Stated, platform_of_values
-from flows.domain.profile import Profile
+from flows.domain.profile import APP_VERSION, OS_VERSION, Profile
 from flows.domain.select import SyncTarget
 
 
@@ -35,6 +36,14 @@ def identity_of(
     if platform is None or platform == "other":
         return None
     return Identity(platform, profile.resolve(platform, event.device_id, own), malformed, zeroed)
+
+
+def add_versions(event: Event, values: dict[str, Value]) -> None:
+    """Add the versions that an event states of its device to what it says of it."""
+    if event.os_version is not None and (os_version := read_os_version(event.os_version)) is not None:
+        values[OS_VERSION] = os_version
+    if event.app_version is not None:
+        values[APP_VERSION] = event.app_version
 
 
 def _told(rules: IdentityRules, event: Event) -> StatedIdentity:

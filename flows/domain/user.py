@@ -5,42 +5,53 @@ to every call; nothing here looks at a clock. There are two times: `now_ms` sinc
 was read, which is what held events wait by.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from flows.domain.decision import Decision, GivenUp, Held, Identified, Unwanted
+from flows.domain.decision import Decision, GivenUp, Held, Identified, StatedIdentity, Unwanted
 from flows.domain.decode import decode_again
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetterReason, FilterReason
+from flows.domain.held_events import HeldEvents
 from flows.domain.identifiers import APPSFLYER_ID
 from flows.domain.identity import Identity
 from flows.domain.identity_rules import IdentityRules
-from flows.domain.insert_ids import remember
+from flows.domain.insert_ids import is_known, remember
+from flows.domain.kept_properties import NO_PROPERTIES, NOTHING_KEPT, Kept, completed, learn, merge_kept, stands_behind
 from flows.domain.logins import Inherited
-from flows.domain.os_version import read_os_version
-from flows.domain.profile import APP_VERSION, OS_VERSION, Profile
-from flows.domain.resolve import compacted, identity_of, stated_by, with_app
-from flows.domain.select import SyncTarget
+from flows.domain.profile import Profile
+from flows.domain.resolve import add_versions, compacted, identity_of, stated_by, with_app
+from flows.domain.select import RESERVED, SyncTarget
 from flows.domain.settling import settled_ms
-from flows.domain.user_state import STATE_VERSION, UserState
-
-HELD_EVENT_BYTES: Final = 10 << 10
-"""What a user's held events may take on average, where as many wait as may: by default 1 MB a user."""
+from flows.domain.user_state import UserState, version_of
 
 
 class User:
     """One user (or one device of nobody)."""
 
-    __slots__ = ("_first_seen_ms", "_held", "_held_bytes", "_insert_ids", "_profile", "_rules", "_touched_s")
+    __slots__ = ("_first_seen_ms", "_held", "_insert_ids", "_profile", "_rules", "_touched_s", "properties")
 
     def __init__(self, rules: IdentityRules) -> None:
         self._rules = rules
         self._profile = Profile()
         self._insert_ids = b""
         self._first_seen_ms: dict[str, int] = {}
-        self._held: list[Held] = []
-        self._held_bytes = 0
+        self._held = HeldEvents()
         self._touched_s = 0
+        self.properties: Kept = NOTHING_KEPT
+
+    def keep(self, event: Event) -> Mapping[str, Any]:
+        """Learn the user properties of an event, before `take`; return those that stand behind the event then.
+
+        A copy of an event that was taken lately teaches nothing: what it added or appended would count twice.
+        """
+        learned = learn(self.properties, event, self._rules.keep.names)
+        insert_id = event.insert_id
+        if learned is not self.properties and (insert_id is None or not is_known(self._insert_ids, insert_id)):
+            self.properties = learned
+            if insert_id is not None and event.name in RESERVED:  # another is remembered when it is decided on
+                self._was_taken(insert_id)
+        return stands_behind(self.properties, event)
 
     def take(
         self,
@@ -49,13 +60,14 @@ class User:
         now_ms: int,
         known: Identity | None = None,
         read_ms: int | None = None,
+        properties: Mapping[str, Any] = NO_PROPERTIES,
     ) -> list[Decision]:
         """Learn from an event and decide on it, and on those that waited for what it teaches.
 
         `known` is what its dead letter remembers of its identity: it stands behind what the event says itself.
-        `read_ms` is for how long the source was read; without it that is `now_ms`.
+        `read_ms` is for how long the source was read; without it that is `now_ms`. `properties` stand behind the event.
         """
-        waits_from_ms = now_ms if read_ms is None else read_ms
+        until_ms = (now_ms if read_ms is None else read_ms) + self._rules.hold_ms
         self._touched_s = now_ms // 1000
         self._forget()
         rules = self._rules
@@ -65,10 +77,8 @@ class User:
         if known is not None:
             stated = known.platform if stated is None else stated
             values = {**known.values, **values} if stated == known.platform else values
-        if event.os_version is not None and (os_version := read_os_version(event.os_version)) is not None:
-            values[OS_VERSION] = os_version
-        if event.app_version is not None:
-            values[APP_VERSION] = event.app_version
+            properties = {**properties, **known.properties}
+        add_versions(event, values)
         changed = False
         if stated != "other":
             forgotten = rules.reader.forgotten(event) if event.name == "$identify" else ()
@@ -81,10 +91,13 @@ class User:
             if platform == "other":
                 decisions.append(Unwanted(event, targets, FilterReason.PLATFORM))
             elif platform is None:
-                self._wait_for_platform(event, targets, decisions, waits_from_ms)
+                if event.insert_id is not None and self._was_taken(event.insert_id):
+                    decisions.append(Unwanted(event, targets, "duplicate"))
+                else:
+                    self._hold(Held(event, targets, until_ms, settling=False, properties=properties), decisions)
             else:
-                own = Identity(platform, values, malformed, zeroed)
-                self._decide(event, targets, own, decisions, now_ms, waits_from_ms)
+                own = Identity(platform, values, malformed, zeroed, properties)
+                self._decide(event, targets, own, decisions, now_ms, until_ms)
         if changed and self._held:
             self._release(now_ms, decisions)
         return decisions
@@ -93,6 +106,10 @@ class User:
         """Take what a device taught while nobody was logged in, and decide on the events that waited for it."""
         self._touched_s = now_ms // 1000
         decisions: list[Decision] = []
+        if inherited.properties:
+            self.properties = merge_kept(self.properties, inherited.properties)
+        if inherited.event is not None:
+            self.keep(inherited.event)
         changed = self._profile.inherit(
             inherited.device_id, inherited.devices, is_second=inherited.is_second, now_s=self._touched_s
         )
@@ -126,14 +143,15 @@ class User:
 
     def end(self, now_ms: int) -> list[Decision]:
         """Decide on every held event, because nothing more will come."""
-        self._held = [held._replace(until_ms=0) for held in self._held]
+        self._held = HeldEvents([held._replace(until_ms=0) for held in self._held.events])
         return self.expire(now_ms)
 
     def shed(self) -> list[Decision]:
         """Let the oldest held event go, because more of all users wait than are held."""
         decisions: list[Decision] = []
         if self._held:
-            self._let_go(self._take_oldest(), "{} is known, and more events of all users wait than are held", decisions)
+            oldest = self._held.pop_oldest()
+            self._let_go(oldest, "{} is known, and more events of all users wait than are held", decisions)
         return decisions
 
     def due_ms(self, *, settling: bool = False) -> int | None:
@@ -141,7 +159,7 @@ class User:
 
         With `settling` it is for those whose install is to be processed, and in ms since the epoch.
         """
-        return min((held.until_ms for held in self._held if held.settling is settling), default=None)
+        return self._held.due_ms(settling=settling)
 
     @property
     def forgotten_s(self) -> int:
@@ -155,32 +173,34 @@ class User:
     @property
     def held(self) -> Sequence[Held]:
         """The events that wait, oldest first."""
-        return self._held
+        return self._held.events
 
     @property
     def held_bytes(self) -> int:
         """The memory that the events that wait take, about."""
-        return self._held_bytes
+        return self._held.size_bytes
 
-    def missing(self, event: Event) -> DeadLetterReason:
+    def missing(self, event: Event, told: StatedIdentity | None = None) -> DeadLetterReason:
         """Return the reason of the dead letter that an event would be which cannot be sent now."""
-        is_known = identity_of(self._rules, self._profile, event) is not None
+        is_known = identity_of(self._rules, self._profile, event, told) is not None
         return DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
 
     def state(self, sync_names: Sequence[str]) -> UserState:
         """Return everything as builtins that no later call changes; syncs by name, for their places may shift."""
-        held = tuple([each.stored(sync_names) for each in self._held])
+        held = tuple([each.stored(sync_names) for each in self._held.events])
         devices = self._profile.state()
-        return UserState(STATE_VERSION, devices, self._insert_ids, dict(self._first_seen_ms), held, self._touched_s)
+        kept = self.properties
+        version, first_seen_ms = version_of(held, kept), dict(self._first_seen_ms)
+        return UserState(version, devices, self._insert_ids, first_seen_ms, held, self._touched_s, kept)
 
     def restore(self, state: UserState, held: Sequence[Held]) -> None:
         """Take over what was stored; the held events come decoded."""
         self._profile = Profile(state.devices)
         self._insert_ids = state.insert_ids
         self._first_seen_ms = dict(state.first_seen_ms)
-        self._held = [compacted(self._rules, each) for each in held]
-        self._held_bytes = sum([each.size_bytes for each in self._held])
+        self._held = HeldEvents([compacted(self._rules, each) for each in held])
         self._touched_s = state.touched_s
+        self.properties = state.properties
 
     def _decide(
         self,
@@ -189,9 +209,9 @@ class User:
         own: Identity,
         decisions: list[Decision],
         now_ms: int,
-        waits_from_ms: int,
+        until_ms: int,
     ) -> None:
-        platform, values, malformed, zeroed = own
+        platform, values, malformed, zeroed, properties = own
         wanted = with_app(self._rules.platforms, event, targets, platform, decisions)
         if not wanted:
             return
@@ -201,39 +221,25 @@ class User:
         values = self._profile.resolve(platform, event.device_id, values)
         appsflyer_id = values.get(APPSFLYER_ID)
         if appsflyer_id is None:
-            self._hold(Held(event, wanted, waits_from_ms + self._rules.hold_ms, settling=False), decisions)
+            self._hold(Held(event, wanted, until_ms, settling=False, properties=properties), decisions)
             return
         if self._rules.settle_ms:
             ready_ms = self._settled_ms(str(appsflyer_id), event.time_ms, now_ms)
             if ready_ms > now_ms:
-                self._hold(Held(event, wanted, ready_ms, settling=True), decisions)
+                self._hold(Held(event, wanted, ready_ms, settling=True, properties=properties), decisions)
                 return
-        decisions.append(Identified(event, wanted, Identity(platform, values, malformed, zeroed)))
-
-    def _wait_for_platform(
-        self, event: Event, targets: tuple[SyncTarget, ...], decisions: list[Decision], waits_from_ms: int
-    ) -> None:
-        if event.insert_id is not None and self._was_taken(event.insert_id):
-            decisions.append(Unwanted(event, targets, "duplicate"))
-        else:
-            self._hold(Held(event, targets, waits_from_ms + self._rules.hold_ms, settling=False), decisions)
+        identity = Identity(platform, values, malformed, zeroed, properties)
+        decisions.append(Identified(completed(event, properties), wanted, identity))
 
     def _hold(self, held: Held, decisions: list[Decision]) -> None:
         if not held.settling and self._rules.hold_ms == 0:
             decisions.append(self._given_up(held, "{} is known, and events are not held"))
             return
-        most = self._rules.hold_events
-        room_bytes = most * HELD_EVENT_BYTES - held.size_bytes
-        while self._held and (len(self._held) >= most or self._held_bytes > room_bytes):
-            self._let_go(self._take_oldest(), "{} is known, and more events of this user wait than are held", decisions)
-        self._held.append(compacted(self._rules, held))
-        self._held_bytes += held.size_bytes
+        while not self._held.has_room(held, self._rules.hold_events):
+            oldest = self._held.pop_oldest()
+            self._let_go(oldest, "{} is known, and more events of this user wait than are held", decisions)
+        self._held.add(compacted(self._rules, held))
         decisions.append(held)
-
-    def _take_oldest(self) -> Held:
-        held = self._held.pop(0)
-        self._held_bytes -= held.size_bytes
-        return held
 
     def _let_go(self, held: Held, error: str, decisions: list[Decision]) -> None:
         identity = identity_of(self._rules, self._profile, held.event, held.told)
@@ -244,21 +250,20 @@ class User:
 
     def _identify(self, held: Held, identity: Identity, decisions: list[Decision]) -> None:
         # While it waited its device may have stated another platform, or a restart have taken an app from the sync.
-        event = decode_again(held.event)
+        event = completed(decode_again(held.event), held.properties)
         wanted = with_app(self._rules.platforms, event, held.targets, identity.platform, decisions)
         if wanted:
-            decisions.append(Identified(event, wanted, identity))
+            decisions.append(Identified(event, wanted, identity._replace(properties=held.properties)))
 
     def _given_up(self, held: Held, error: str) -> GivenUp:
         """Give an event up; `{}` in `error` stands for what is not known of it."""
-        is_known = identity_of(self._rules, self._profile, held.event, held.told) is not None
-        reason = DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
+        reason = self.missing(held.event, held.told)
         absent = "no platform" if reason is DeadLetterReason.NO_PLATFORM else "no AppsFlyer id"
         return GivenUp(held.event, held.targets, error.format(absent), reason)
 
     def _release(self, now_ms: int, decisions: list[Decision], read_to_ms: int = -1) -> None:
         waiting: list[Held] = []
-        for held in self._held:
+        for held in self._held.events:
             due = held.until_ms <= (now_ms if held.settling else read_to_ms)
             identity = (
                 None if held.settling and not due else identity_of(self._rules, self._profile, held.event, held.told)
@@ -274,8 +279,7 @@ class User:
                 decisions.append(self._given_up(held, "{} was taught by any event in time"))
             else:
                 waiting.append(held)
-        self._held = waiting
-        self._held_bytes = sum([each.size_bytes for each in waiting])
+        self._held = HeldEvents(waiting)
 
     def _forget(self) -> None:
         """Forget the devices that were not heard of for as long as users are remembered."""

@@ -41,7 +41,8 @@ class Remembered:
     def tell(self, logins: Logins) -> None:
         """Tell who is known on which device."""
         for key, packed in self._packed.items():
-            logins.restore(key, unpack(packed)[0].devices)
+            state, _ = unpack(packed)
+            logins.restore(key, state.devices, state.properties)
 
     def user(self, key: str) -> UserState | None:
         """Return the newest stored state of a user, without the events that wait, or None."""

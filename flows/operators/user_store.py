@@ -19,6 +19,7 @@ from flows.domain.event import Position, Record
 from flows.domain.fate import SYNC_DISABLED_ERROR, DeadLetterReason
 from flows.domain.held_state import READ_VERSIONS, StoredHeld, current_state
 from flows.domain.identity_rules import IdentityRules
+from flows.domain.kept_properties import NO_PROPERTIES
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.packed_user import pack, unpack
@@ -95,7 +96,7 @@ class Users:
                 return
             state, partition = read_state(stored)
             if self._logins is not None:
-                self._logins.restore(key, state.devices)
+                self._logins.restore(key, state.devices, state.properties)
             if key not in self._resting:  # noted once: a timer that fires too early is set again
                 self._forgetting.note(key, max(state.touched_s + self._rules.remember_s, now_ms // 1000))
             if state.held:
@@ -269,7 +270,8 @@ class Users:
 
 def stored_state(key: str, state: UserState, partition: int | None) -> StoredUser:
     """Return a user as they are stored: their state, their key, and the partition that they were first heard of in."""
-    return (*state, key, partition)
+    values = tuple(state) if state.properties else tuple(state)[:-1]
+    return (*values, key, partition)
 
 
 def read_state(stored: StoredUser) -> tuple[UserState, int | None]:
@@ -298,4 +300,5 @@ def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held:
             f"the state directory holds an event ({position}) that this version cannot read: {event.error}; "
             "go on with the version that wrote it, or start with a new state directory"
         )
-    return Held(event._replace(position=position), known, stored.until_ms, stored.settling)
+    properties = stored.properties or NO_PROPERTIES
+    return Held(event._replace(position=position), known, stored.until_ms, stored.settling, None, properties)

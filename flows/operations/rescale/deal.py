@@ -187,7 +187,7 @@ class Dealer:
         homes = range(self._after) if partition is None else [partition % self._after]
         held: dict[int, list[tuple[Any, ...]]] = {home: [] for home in homes}
         for each in held_events(state):
-            held.setdefault(Position(*each.place).partition % self._after, []).append(tuple(each))
+            held.setdefault(Position(*each.place).partition % self._after, []).append(each.stored())
         for home, waiting in held.items():
             self._new[home].add_user(key, stored_state(key, state._replace(held=tuple(waiting)), partition))
 

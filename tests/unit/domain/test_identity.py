@@ -16,11 +16,12 @@ from flows.domain.decode import decode
 from flows.domain.device import Device, Taught
 from flows.domain.event import Event, Platform, Position, Record
 from flows.domain.fate import DeadLetterReason, FilterReason
+from flows.domain.held_events import HELD_EVENT_BYTES
 from flows.domain.identifier_reader import DeviceReading, IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.identity_rules import IdentityRules
 from flows.domain.select import SyncTarget
-from flows.domain.user import HELD_EVENT_BYTES, User
+from flows.domain.user import User
 from tests.fixtures.examples import examples
 
 A, B, C = "1700000000000-0000001", "1700000000000-0000002", "1700000000000-0000003"
