@@ -56,13 +56,17 @@ def named_properties(syncs: Iterable[Sync], further: Iterable[str] = ()) -> tupl
     return tuple(sorted({*names, *beginnings}))
 
 
+_OF_ROWS: Final = ("event_time", "amplitude_id", "server_received_time", "server_upload_time")
+"""Only Amplitude's own rows have these (Amplitude, Export API); what is taken in by HTTP keeps all but the first."""
+
+
 def is_complete(event: Event) -> bool:
     """Return whether an event carries all that counts for it: as a row of Amplitude's own, or because it says so.
 
-    Sources: Amplitude, Export API (`event_time`, `amplitude_id`), HTTP V2 API (`$skip_user_properties_sync`).
+    Source: Amplitude, HTTP V2 API (`$skip_user_properties_sync`).
     """
     get = event.fields.get
-    return bool(get("event_time") or get("amplitude_id")) or get("$skip_user_properties_sync") is True
+    return get("$skip_user_properties_sync") is True or any(get(name) not in (None, "") for name in _OF_ROWS)
 
 
 def learn(kept: Kept, event: Event, names: Collection[str]) -> Kept:

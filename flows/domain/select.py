@@ -1,12 +1,13 @@
 """Select: the «Send events» filter. Which syncs send an event, under which names, and why the others do not."""
 
-from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from flows.domain.conditions import Test, compile_all
 from flows.domain.event import Event
 from flows.domain.fate import FilterReason
-from flows.domain.sync import Sync
+from flows.domain.kept_properties import USER_PREFIX, completed, is_complete
+from flows.domain.sync import Condition, Sync
 
 RESERVED: Final = frozenset({"$identify", "$groupidentify", "_all", "_identify"})
 """Amplitude, «Event streaming overview»: names that are no events and cannot be streamed."""
@@ -41,11 +42,25 @@ class Selected(NamedTuple):
     targets: tuple[SyncTarget, ...]
     filtered: tuple[tuple[int, FilterReason], ...]
     """(place among the enabled syncs, why)"""
+    undecided: "Undecided | None" = None
+    """The syncs that go by what is kept of its user."""
+
+
+class Undecided(NamedTuple):
+    """Syncs whose conditions ask for user properties, which the event may carry or may have been taught before."""
+
+    places: tuple[int, ...]
+    """Among the enabled syncs."""
+    select_among: Callable[[Event, tuple[int, ...]], Selected]
+
+    def select(self, event: Event, behind: Mapping[str, Any]) -> Selected:
+        """Return what they want of an event behind which these properties of its user stand; all are decided."""
+        return self.select_among(completed(event, behind), self.places)
 
 
 Select = Callable[[Event], Selected]
-_Row = tuple[str | None, Test | None]
-"""(the name to send the event as, if another; what must hold of it, if anything)"""
+_Row = tuple[str | None, Test | None, bool]
+"""(the name to send the event as, if another; what must hold of it, if anything; whether that asks for its user)"""
 
 
 class _Filter(NamedTuple):
@@ -56,36 +71,65 @@ class _Filter(NamedTuple):
     """The rows of each named event, with those of any event among them, in the file's order."""
     any_name: list[_Row]
     consents: Test | None
+    asks_of_all: bool
+    """Whether the consent asks for the user's properties."""
+    asks: bool
+    """Whether anything does."""
 
     def rows(self, name: str) -> list[_Row]:
         return self.by_name.get(name, self.any_name)
 
     def looks_at_names_only(self, name: str) -> bool:
-        return self.consents is None and all(holds is None for _, holds in self.rows(name))
+        return self.consents is None and all(holds is None for _, holds, _ in self.rows(name))
+
+    def asks_for_user(self, name: str) -> bool:
+        """Return whether it takes the user's properties to decide on an event of this name."""
+        rows = self.rows(name)
+        return bool(rows) and (self.asks_of_all or any(asks for _, _, asks in rows))
+
+    def judge(self, event: Event, targets: list[SyncTarget], filtered: list[tuple[int, FilterReason]]) -> None:
+        """Add the targets of an event, or why there is none."""
+        name = event.name
+        names = {send_as or name: None for send_as, holds, _ in self.rows(name) if holds is None or holds(event)}
+        if not names:
+            filtered.append((self.place, FilterReason.NOT_SELECTED))
+        elif self.consents is not None and not self.consents(event):
+            filtered.append((self.place, FilterReason.CONSENT))
+        else:
+            targets.extend(SyncTarget(self.place, copy, send_as) for copy, send_as in enumerate(names))
 
 
-def compile_select(syncs: Sequence[Sync]) -> Select:
-    """Return the filter of all enabled syncs, compiled once: nothing of the settings is interpreted per event."""
+def compile_select(syncs: Sequence[Sync], *, keeps: bool = False) -> Select:
+    """Return the filter of all enabled syncs, compiled once: nothing of the settings is interpreted per event.
+
+    Where the properties of users are kept, it leaves undecided what goes by them; else it goes by the event alone.
+    """
     filters = [_compile(place, sync) for place, sync in enumerate(syncs)]
     reserved = Selected((), tuple((each.place, FilterReason.RESERVED) for each in filters))
+
+    def select_among(event: Event, places: tuple[int, ...]) -> Selected:
+        targets: list[SyncTarget] = []
+        filtered: list[tuple[int, FilterReason]] = []
+        for place in places:
+            filters[place].judge(event, targets, filtered)
+        return Selected(tuple(targets), tuple(filtered))
 
     def decide(event: Event) -> Selected:
         name = event.name
         is_own = is_appsflyers(name)
         targets: list[SyncTarget] = []
         filtered: list[tuple[int, FilterReason]] = []
+        undecided: tuple[int, ...] = ()
         for each in filters:
             if is_own and name not in each.by_name:
                 filtered.append((each.place, FilterReason.APPSFLYER))
                 continue
-            names = {send_as or name: None for send_as, holds in each.rows(name) if holds is None or holds(event)}
-            if not names:
-                filtered.append((each.place, FilterReason.NOT_SELECTED))
-            elif each.consents is not None and not each.consents(event):
-                filtered.append((each.place, FilterReason.CONSENT))
-            else:
-                targets.extend(SyncTarget(each.place, copy, send_as) for copy, send_as in enumerate(names))
-        return Selected(tuple(targets), tuple(filtered))
+            if keeps and each.asks and each.asks_for_user(name) and not is_complete(event):
+                undecided += (each.place,)
+                continue
+            each.judge(event, targets, filtered)
+        rest = Undecided(undecided, select_among) if undecided else None
+        return Selected(tuple(targets), tuple(filtered), rest)
 
     # Where nothing but the name decides, it is decided once.
     decided = dict.fromkeys(RESERVED, reserved)
@@ -114,11 +158,20 @@ def compile_select(syncs: Sequence[Sync]) -> Select:
 
 
 def _compile(place: int, sync: Sync) -> _Filter:
-    rows = [(row.name, (row.send_as, compile_all(row.where) if row.where else None)) for row in sync.selections]
+    rows = [
+        (row.name, (row.send_as, compile_all(row.where) if row.where else None, _ask_for_user(row.where)))
+        for row in sync.selections
+    ]
     any_name = [row for name, row in rows if name == "*"]
     by_name = {
         wanted: [row for name, row in rows if name == wanted or (name == "*" and not is_appsflyers(wanted))]
         for wanted, _ in rows
         if wanted != "*"
     }
-    return _Filter(place, by_name, any_name, compile_all(sync.consent) if sync.consent else None)
+    asks_of_all = _ask_for_user(sync.consent)
+    asks = asks_of_all or any(row[2] for _, row in rows)
+    return _Filter(place, by_name, any_name, compile_all(sync.consent) if sync.consent else None, asks_of_all, asks)
+
+
+def _ask_for_user(conditions: Sequence[Condition]) -> bool:
+    return any(each.property.startswith(USER_PREFIX) for each in conditions)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from flows.domain.event import Event, Position, Record
-from flows.domain.select import SyncTarget
+from flows.domain.select import SyncTarget, Undecided
 
 _MS_PER_HOUR = 3_600_000
 
@@ -20,6 +20,8 @@ class WarmUpEvent(NamedTuple):
     event: Event
     targets: tuple[SyncTarget, ...]
     """Where it was sent to, if it was."""
+    undecided: Undecided | None = None
+    """Where else it may have been sent to."""
 
 
 class WarmUp:

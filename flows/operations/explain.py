@@ -1,8 +1,8 @@
 """Explain: what would happen to each event, with the exact request. Pure: needs no secret and no network."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import orjson
@@ -12,8 +12,9 @@ from flows.domain.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.domain.decode import Refused, decode, decode_again
 from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetterReason, FilterReason
+from flows.domain.kept_properties import NO_PROPERTIES
 from flows.domain.personal import looks_personal, personal_properties
-from flows.domain.select import SyncTarget, compile_select
+from flows.domain.select import RESERVED, SyncTarget, compile_select
 from flows.domain.user import User
 from flows.domain.user_state import UserState
 from flows.domain.warning import EventWarning, RequestWarning
@@ -21,6 +22,21 @@ from flows.operators.identity_rules import identity_rules, logins_of
 from flows.settings.model import Settings
 
 STDIN = "stdin"
+
+
+_ABSENT: Final = (0, None)
+
+
+class Seen(NamedTuple):
+    """What an event has to do with the properties that are kept of its user."""
+
+    kept: Mapping[str, Any]
+    """Those that stood behind it: filters and mappings saw them beside its own."""
+    taught: Mapping[str, Any]
+    """Those that it changed; None is one that it took away."""
+
+
+NOTHING_SEEN: Final = Seen({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,7 @@ class Explained:
     """Why it was given up, in words."""
     file: str | None = None
     """The file that the line is in; None is stdin."""
+    seen: Seen = NOTHING_SEEN
     personal: tuple[str, ...] = ()
     """What would leave although it looks like a person's e-mail address or telephone number; never a value."""
 
@@ -63,6 +80,10 @@ class Explained:
             content["file"] = self.file
         if self.released_by is not None:
             content["released_by"] = self.released_by
+        if self.seen.kept:
+            content["kept_properties"] = dict(self.seen.kept)
+        if self.seen.taught:
+            content["taught_properties"] = dict(self.seen.taught)
         return content
 
 
@@ -73,7 +94,7 @@ class Explainer:
         """Begin with nobody known, or with those whom `remembered` finds by their key."""
         self._remembered = remembered
         self._syncs = settings.enabled_syncs
-        self._select = compile_select(self._syncs)
+        self._select = compile_select(self._syncs, keeps=True)
         self._translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in self._syncs]
         self._users: dict[str, User] = {}
         delivery = settings.delivery
@@ -99,19 +120,27 @@ class Explainer:
                 yield from self._follow(line, decoded, now_ms)
 
     def _follow(self, line: int, event: Event, now_ms: int) -> Iterator[Explained]:
-        targets, filtered = self._select(event)
-        for place, reason in filtered:
-            yield Explained(line, self._syncs[place].name, "filtered", reason.value, event=event)
-        for key, inherited in self.logins.before(event, now_ms // 1000):
-            heir = self._user(key)
-            for decision in heir.inherit(inherited, now_ms):
-                for target in decision.targets:
-                    yield self._decided(heir, decision, target, now_ms, line)
+        targets, filtered, undecided = self._select(event)
+        inherited_by = [(self._user(key), inherited) for key, inherited in self.logins.before(event, now_ms // 1000)]
+        released = [(heir, decision) for heir, each in inherited_by for decision in heir.inherit(each, now_ms)]
         user = self._user(event.user_key)
-        for decision in user.take(event, targets, now_ms):
-            released_by = line if decision.event.position != event.position else None
+        before = user.properties
+        behind = user.keep(event) if self._rules.keep.names else NO_PROPERTIES
+        taught = {name: value for name, (_, value) in user.properties.items() if before.get(name, _ABSENT)[1] != value}
+        if undecided is not None:
+            more, others, _ = undecided.select(event, behind)
+            targets, filtered = targets + more, filtered + others
+        seen = Seen(NO_PROPERTIES if event.name in RESERVED else behind, taught)
+        for place, reason in sorted(filtered):
+            yield Explained(line, self._syncs[place].name, "filtered", reason.value, event=event, seen=seen)
+        for heir, decision in released:
             for target in decision.targets:
-                yield self._decided(user, decision, target, now_ms, released_by)
+                yield self._decided(heir, decision, target, now_ms, line)
+        for decision in user.take(event, targets, now_ms, properties=behind):
+            is_own = decision.event.position == event.position
+            for target in decision.targets:
+                explained = self._decided(user, decision, target, now_ms, None if is_own else line)
+                yield replace(explained, seen=seen) if is_own else explained
 
     def _user(self, key: str) -> User:
         user = self._users.get(key)

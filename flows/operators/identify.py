@@ -1,10 +1,10 @@
 """Identify, in Bytewax: the users of one shard, whose events are decided on one after another."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bytewax.operators import StatefulBatchLogic
 
@@ -18,18 +18,19 @@ from flows.domain.event import Event
 from flows.domain.fate import DeadLetter, Stage
 from flows.domain.identity import Identity
 from flows.domain.identity_rules import IdentityRules
+from flows.domain.kept_properties import NO_PROPERTIES
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Inherited, Logins
 from flows.domain.punctuation import Punctuation
-from flows.domain.select import SyncTarget
+from flows.domain.select import SyncTarget, Undecided
 from flows.domain.user import User
 from flows.domain.warm_up import WarmUpEvent
 from flows.operators.user_store import SHARDS, Users, shard_of
 
 _log = LimitedLog()
 
-SelectedEvent = tuple[Event, tuple[SyncTarget, ...], Identity | None]
-"""(event, its targets, what a dead letter remembers of its identity)"""
+SelectedEvent = tuple[Event, tuple[SyncTarget, ...], Identity | Undecided | None]
+"""(event, its targets, what a dead letter remembers of its identity, or which syncs go by its user's properties)"""
 Keyed = tuple[str, SelectedEvent | WarmUpEvent | Inherited | Punctuation]
 """(user key, what is known of an event, or of a device that the user is the first or second on); or (shard, a mark)"""
 IdentifyOutput = Identified | DeadLetter
@@ -90,13 +91,17 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
         now_ms = self._around.now_ms()
         read_ms = self._read_before_ms + self._around.hearing.now_ms()
         users = self._users
+        keeps = bool(self._around.rules.keep.names)
         outgoing = self._disabled(now_ms)
         for key, value in values:
             if isinstance(value, WarmUpEvent):
-                event = value.event
+                event, targets, undecided = value
                 user = users.of(key, event.position.partition, now_ms)
                 before, before_bytes = len(user.held), user.held_bytes
-                decisions = user.warm_up(event, value.targets, now_ms)
+                behind = user.keep(event) if keeps else NO_PROPERTIES
+                if undecided is not None:
+                    targets += undecided.select(event, behind).targets
+                decisions = user.warm_up(event, targets, now_ms)
             elif isinstance(value, Inherited):
                 user = users.of(key, value.partition, now_ms)
                 before, before_bytes = len(user.held), user.held_bytes
@@ -108,7 +113,11 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
                 event, targets, known = value
                 user = users.of(key, event.position.partition, now_ms)
                 before, before_bytes = len(user.held), user.held_bytes
-                decisions = user.take(event, targets, now_ms, known, read_ms)
+                behind = user.keep(event) if keeps else NO_PROPERTIES
+                if known is not None and isinstance(known, Undecided):
+                    targets += self._select(event, known, behind)
+                    known = None
+                decisions = user.take(event, targets, now_ms, known, read_ms, behind)
             if decisions:
                 self._route(decisions, now_ms, outgoing)
             if before or user.held:
@@ -159,6 +168,17 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
         around.shards.append(self._users)
         self._users.resume(generation, around.now_ms(), read_ms)
         self._read_before_ms = read_ms - around.hearing.read_ms
+
+    def _select(self, event: Event, undecided: Undecided, behind: Mapping[str, Any]) -> tuple[SyncTarget, ...]:
+        """Return the targets among the syncs that go by the user's properties; for the others the event ends here."""
+        targets, filtered, _ = undecided.select(event, behind)
+        ledger = self._around.ledger
+        for sync, reason in filtered:
+            ledger.filtered(event.position, sync, reason)
+        for target in targets:
+            if target.copy:
+                ledger.open_copy(event.position, target.sync, target.copy)
+        return targets
 
     def _advance(self, mark: Punctuation) -> None:
         """Note up to when all has come from a worker: a mark is behind all that it has read before."""

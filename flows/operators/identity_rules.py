@@ -3,6 +3,7 @@
 from flows.domain.event import PLATFORMS
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identity_rules import IdentityRules
+from flows.domain.kept_properties import KeptNames, named_properties
 from flows.domain.logins import Logins
 from flows.domain.platform import PlatformNames
 from flows.settings.model import Settings
@@ -24,9 +25,15 @@ def identity_rules(settings: Settings) -> IdentityRules:
         names=PlatformNames(identity.platform_names),
         hold_bytes=identity.hold_megabytes << 20,
         remember_users=identity.remember_users,
+        keep=KeptNames(kept_names(settings)),
     )
+
+
+def kept_names(settings: Settings) -> tuple[str, ...]:
+    """Return the user properties that are kept."""
+    return named_properties(settings.enabled_syncs, settings.identity.keep_properties)
 
 
 def logins_of(rules: IdentityRules) -> Logins:
     """Return what is known of logins before anything is."""
-    return Logins(rules.reader, rules.names, rules.remember_s)
+    return Logins(rules.reader, rules.names, rules.remember_s, rules.keep)

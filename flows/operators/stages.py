@@ -74,16 +74,16 @@ def select_events(
                 continue
             for key, inherited in logins.before(event, now_s):
                 keyed.append(in_shard(key, inherited))
-            targets, filtered = select(event)
+            targets, filtered, undecided = select(event)
             if warm_up.borders and warm_up.covers(event.position):
-                keyed.append(in_shard(event.user_key, WarmUpEvent(event, targets)))
+                keyed.append(in_shard(event.user_key, WarmUpEvent(event, targets, undecided)))
                 continue
             for sync, reason in filtered:
                 ledger.filtered(event.position, sync, reason)
             for target in targets:
                 if target.copy:
                     ledger.open_copy(event.position, target.sync, target.copy)
-            keyed.append(in_shard(event.user_key, (event, targets, None)))
+            keyed.append(in_shard(event.user_key, (event, targets, undecided)))
         return keyed
 
     return step

@@ -9,12 +9,14 @@ from connectors.appsflyer.request import compile_translate
 from connectors.delivery.items import Item
 from flows.domain.decode import Refused
 from flows.domain.event import Event
+from flows.domain.kept_properties import KeptNames
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.punctuation import Punctuation
 from flows.domain.select import compile_select
 from flows.domain.warm_up import WarmUp
 from flows.operators.identify import IdentifyOutput, Keyed
+from flows.operators.identity_rules import kept_names
 from flows.operators.stages import select_events, translate_events
 from flows.settings.model import Settings
 
@@ -29,11 +31,13 @@ class SyncPlan:
         now_ms: Callable[[], int],
         warm_up: WarmUp,
         logins: Logins,
+        keep: KeptNames,
     ) -> None:
         self._ledger = ledger
         self._warm_up = warm_up
         self._logins = logins
         self._now_ms = now_ms
+        self._keep = keep
         self.use(settings)
 
     def use(self, settings: Settings) -> None:
@@ -41,7 +45,9 @@ class SyncPlan:
         syncs = settings.enabled_syncs
         translates = [compile_translate(sync, settings.delivery.max_body_bytes) for sync in syncs]
         self._translate = translate_events(syncs, translates, self._ledger, self._now_ms)
-        self._select = select_events(compile_select(syncs), self._ledger, self._warm_up, self._logins, self._now_ms)
+        self._keep.names = kept_names(settings)
+        select = compile_select(syncs, keeps=True)
+        self._select = select_events(select, self._ledger, self._warm_up, self._logins, self._now_ms)
 
     def select(self, decoded: list[Event | Refused | Punctuation]) -> Iterable[tuple[str, Keyed]]:
         """Events → (shard, (user key, event and its targets))."""

@@ -80,7 +80,7 @@ class Stream:
         """Takes a progress bar away."""
         self.is_closed = False
         self._warm_up = WarmUp()
-        self.compiled = SyncPlan(settings, self.ledger, now_ms, self._warm_up, logins)
+        self.compiled = SyncPlan(settings, self.ledger, now_ms, self._warm_up, logins, rules.keep)
         self.decode = decode_records(self.ledger, self._warm_up)
         self.refused_letters = refused_letters(now_ms)
         self.users_logic, self.micro_batch = self.delivering.users_logic, self.delivering.micro_batch

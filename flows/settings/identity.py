@@ -76,6 +76,9 @@ class IdentityTable(Table):
     hold_megabytes: Annotated[int, whole(1, 1_000_000)] = 256
     """How much memory the waiting events of all users of a process may take. Above it, the events that have waited
     longest become dead letters."""
+    keep_properties: PropertyNames = Field(default_factory=list)
+    """Further user properties that the stream keeps for each user, so that events which do not carry them are sent with
+    them. It always keeps those that conditions, fields and lists of properties name."""
     paths: IdentityPathsTable = Field(default_factory=IdentityPathsTable)
     """Where identifiers are read from."""
     platforms: IdentityPlatformsTable = Field(default_factory=IdentityPlatformsTable)

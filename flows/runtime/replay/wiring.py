@@ -17,6 +17,7 @@ from connectors.state.layout import Layout
 from connectors.state.manifest import Snapshot
 from flows.domain.fate import DeadLetter
 from flows.domain.identity_rules import IdentityRules
+from flows.domain.kept_properties import KeptNames
 from flows.domain.select import compile_select
 from flows.domain.slice import ALL
 from flows.operators.identify import Keyed as IdentifyKeyed
@@ -40,9 +41,10 @@ def replay_rules(rules: IdentityRules) -> IdentityRules:
     """Return how identities are kept in a replay.
 
     Nothing is held, for no later event can be waited for. Event ids are not compared, for each letter stands for one
-    sync and copy of an event that was no duplicate.
+    sync and copy of an event that was no duplicate. No user properties are kept, for a letter remembers those that
+    stood behind its event.
     """
-    return rules._replace(hold_ms=0, settle_ms=0, remember_insert_ids=0)
+    return rules._replace(hold_ms=0, settle_ms=0, remember_insert_ids=0, keep=KeptNames())
 
 
 class Replay:
@@ -66,11 +68,11 @@ class Replay:
             earlier_names.setdefault(today, []).append(earlier)
         state, observer = self._state, ReplayMarks(self._marks, earlier_names)
         self.outbox = Outbox(self.ledger, state.journal, state.manifest, state.overflow, observer)
-        rules = identity_rules(settings)
+        rules = replay_rules(identity_rules(settings))
         logins = logins_of(rules)
         hearing = Hearing(0)  # letters carry no marks, and none is held
         self.delivering = Delivering(
-            settings, ALL, self._state, self.ledger, self.outbox, Identities(replay_rules(rules), logins, hearing), self
+            settings, ALL, self._state, self.ledger, self.outbox, Identities(rules, logins, hearing), self
         )
         self.shutdown, self.parts = self.delivering.shutdown, self.delivering.parts
         self.users_logic, self.micro_batch = self.delivering.users_logic, self.delivering.micro_batch

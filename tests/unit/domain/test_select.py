@@ -181,3 +181,50 @@ def test_every_sync_gets_targets_or_exactly_one_reason(syncs: list[Sync], name: 
         else:
             assert reasons == []
             assert targets == [SyncTarget(place, copy, send_as) for copy, send_as in enumerate(names)]
+
+
+KEEPING = [sync(Selection("open", None, (PRO, ADULT)), Selection("buy")), sync(consent=(CONSENTS,)), sync()]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "undecided"),
+    [
+        ("open", {}, (0, 1)),
+        ("open", {"user_properties": {"age": 18, "consent": "yes"}}, (0, 1)),
+        ("buy", {}, (1,)),
+        ("other", {}, (1,)),
+        (APPSFLYERS, {}, ()),
+        ("$identify", {}, ()),
+        ("open", {"event_time": "2026-03-10 11:59:00.000000"}, ()),
+        ("open", {"$skip_user_properties_sync": True}, ()),
+    ],
+)
+def test_what_asks_for_the_user_is_left_to_the_users_state(
+    name: str, fields: dict[str, Any], undecided: tuple[int, ...]
+) -> None:
+    """Apart from events that are complete; and what has nothing to do with the user is decided at once."""
+    found = compile_select(KEEPING, keeps=True)(event(name, **fields))
+    assert (found.undecided.places if found.undecided is not None else ()) == undecided
+    whole = compile_select(KEEPING)(event(name, **fields))
+    assert {each for each in whole.targets if each.sync not in undecided} == set(found.targets)
+    assert {each for each in whole.filtered if each[0] not in undecided} == set(found.filtered)
+
+
+properties_ = st.fixed_dictionaries(
+    {}, optional={"age": st.sampled_from([17, 18]), "consent": st.sampled_from(["yes", "no"])}
+)
+
+
+@given(properties_, properties_, st.sampled_from(["open", "buy", "other"]), st.sampled_from(["pro", "free"]))
+def test_what_stands_behind_an_event_counts_as_if_it_carried_it(
+    own: dict[str, Any], behind: dict[str, Any], name: str, plan: str
+) -> None:
+    """Every sync is decided on exactly once, as for the row that Amplitude would have made of the event."""
+    body = {"event_properties": {"plan": plan}}
+    early = compile_select(KEEPING, keeps=True)(event(name, user_properties=own, **body))
+    late = Selected((), ())
+    if early.undecided is not None:
+        late = early.undecided.select(event(name, user_properties=own, **body), behind)
+    row = compile_select(KEEPING)(event(name, user_properties={**own, **behind}, **body))
+    assert sorted(early.targets + late.targets) == sorted(row.targets)
+    assert sorted(early.filtered + late.filtered) == sorted(row.filtered)

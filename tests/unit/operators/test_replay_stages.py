@@ -19,7 +19,7 @@ from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.identity import Identity, as_text
 from flows.domain.identity_rules import IdentityRules
 from flows.domain.logins import Inherited, Logins
-from flows.domain.select import SyncTarget, compile_select
+from flows.domain.select import SyncTarget, Undecided, compile_select
 from flows.domain.sync import Selection, Sync
 from flows.domain.user import User
 from flows.operators.replay import Keyed, ReplayLedger, read_again, with_logins
@@ -76,7 +76,9 @@ class Replayed:
         found = []
         for _, each in self(*letters):
             assert not isinstance(each, DeadLetter)
-            found.append(each)
+            event, targets, known = each
+            assert not isinstance(known, Undecided)
+            found.append((event, targets, known))
         return found
 
 
@@ -303,6 +305,16 @@ def test_the_platform_is_the_letters_where_the_event_states_none(tmp_path: Path)
     assert refused.reason is DeadLetterReason.NO_PLATFORM
 
 
+def test_a_letter_goes_out_with_the_properties_that_stood_behind_its_event(tmp_path: Path) -> None:
+    """Whatever its user has today; of two letters of one event neither teaches the other anything."""
+    behind = {"plan": "pro", "tags": ["a", 10**30]}
+    known = as_text(Identity("ios", {"appsflyer_id": AF_ID}, properties=behind))
+    decision = take(User(RULES), Replayed(tmp_path), letter({**ORDER, "user_properties": {"n": 1}}, identity=known))
+    assert isinstance(decision, Identified)
+    assert decision.event.user_properties == {"n": 1, **behind}
+    assert as_text(decision.identity) == known
+
+
 def test_what_a_letter_remembers_of_another_platform_is_not_taken(tmp_path: Path) -> None:
     known = as_text(Identity("android", {"appsflyer_id": AF_ID}))
     assert isinstance(take(User(RULES), Replayed(tmp_path), letter(identity=known)), GivenUp)
@@ -324,7 +336,7 @@ def test_letters_of_a_device_teach_its_first_user(tmp_path: Path) -> None:
                 if isinstance(value, Inherited):
                     decisions += users[key].inherit(value, 1_800_000_000_000)
                 else:
-                    decisions += users[key].take(value[0], value[1], 1_800_000_000_000, value[2])
+                    decisions += users[key].take(*value[:2], 1_800_000_000_000)
     _, first, second = decisions
     assert isinstance(first, Identified)
     assert first.identity.values["appsflyer_id"] == AF_ID

@@ -20,6 +20,7 @@ from flows.domain.fate import DeadLetter
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.identity_rules import IdentityRules
+from flows.domain.kept_properties import KeptNames
 from flows.domain.ledger import Ledger
 from flows.domain.punctuation import Punctuation
 from flows.domain.select import SyncTarget
@@ -27,7 +28,10 @@ from flows.operators.identify import IdentifyLogic, IdentifyOutput, ShardContext
 from flows.operators.user_store import SHARDS, shard_of
 
 NOW_MS = 1_795_000_000_000
-RULES = IdentityRules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 3, 0, 1000, 100)
+KEEP = KeptNames(("n", "plan", "tags"))
+RULES = IdentityRules(
+    IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 3, 0, 1000, 100, keep=KEEP
+)
 HOLDING = RULES._replace(hold_ms=5000, settle_ms=0)
 
 identifiers = st.fixed_dictionaries(
@@ -37,6 +41,10 @@ identifiers = st.fixed_dictionaries(
         "idfa": st.sampled_from(["CDDA802E-FB9C-47AD-9866-0794D394C912", "00000000-0000-0000-0000-000000000000"]),
         "app_set_id": st.just({"scope": 1, "id": "cdda802e-fb9c-47ad-9866-0794d394c912"}),
         "att": st.integers(0, 3),
+        "plan": st.sampled_from(["free", "pro", None]),
+        "$add": st.just({"n": 1}),
+        "$append": st.just({"tags": "x"}),
+        "$unset": st.just({"tags": "-"}),
     },
 )
 fields = st.fixed_dictionaries(
@@ -134,6 +142,26 @@ def test_rest_and_restarts_change_nothing(
     for users in resting.users:
         for key in users.keys():  # noqa: SIM118 - no dictionary
             assert users.state_of(key) == restless.users[0].state_of(key)
+
+
+@given(story=st.lists(happenings, max_size=10))
+def test_a_held_event_goes_out_with_the_properties_of_when_it_happened(
+    tmp_path_factory: pytest.TempPathFactory, story: Sequence[tuple[dict[str, Any], str]]
+) -> None:
+    """Also after restarts; as one that need not wait does."""
+    at_once, waiting = World(), World(HOLDING, tmp_path_factory.mktemp("users"))
+    known = {"platform": "iOS", "device_id": "d1", "appsflyer_id": "1700000000000-0000001"}
+    seen = []
+    for offset, (body, then) in enumerate(story):
+        bare = {name: value for name, value in body["user_properties"].items() if name in ("plan", "$add", "$append")}
+        whole = {"user_id": "ada", "insert_id": f"i{offset}", "user_properties": bare}
+        out = at_once.happen(offset, **whole, **known)
+        seen += [each.event.user_properties for each in out if isinstance(each, Identified)]
+        assert waiting.happen(offset, **whole, platform="iOS", device_id="d1") == []
+        if then == "restart":
+            waiting.restart()
+    _, *released = waiting.happen(99, user_id="ada", **known)
+    assert [each.event.user_properties for each in released if isinstance(each, Identified)] == seen
 
 
 def test_what_the_engine_stores_is_small(tmp_path: Path) -> None:

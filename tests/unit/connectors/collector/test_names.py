@@ -10,6 +10,7 @@ from connectors.collector.names import OLDER, adopt_names
 from flows.domain.event import Event, Position, Record
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.kept_properties import is_complete
 from flows.domain.normalize import InvalidEventError, normalize
 from tests.fixtures.examples import examples
 
@@ -82,3 +83,19 @@ def test_an_export_row_gets_the_names_of_an_upload() -> None:
         "event_type": "Buy", "user_id": "user-1", "insert_id": "i-1", "uuid": "u-1", "carrier": "c",
         "time": 1_795_917_600_123, "ip": "192.0.2.1", "app_version": "1", "adid": None,
     }  # fmt: skip
+
+
+def test_a_row_of_amplitudes_own_is_known_as_one_whatever_its_names() -> None:
+    """It carries all of its user's properties, and an SDK's event does not."""
+    row = {
+        "event_type": "Buy", "user_id": "ada", "event_time": "2026-11-29 02:00:00.123456", "amplitude_id": 1,
+        "$insert_id": "i", "uuid": UUID, "server_received_time": "2026-11-29 02:00:01.000000", "ip_address": "1.2.3.4",
+    }  # fmt: skip
+    adopt_names(row)
+    found = read(row)
+    assert isinstance(found, Event)
+    assert "event_time" not in found.fields
+    assert is_complete(found)
+    sent = read({"event_type": "Buy", "user_id": "ada", "time": 1, "client_upload_time": "x", "uuid": UUID})
+    assert isinstance(sent, Event)
+    assert not is_complete(sent)

@@ -1,8 +1,9 @@
 """State that an earlier version wrote is understood, or refused with what to do.
 
 `golden/state-1.pickle` and `golden/users-1.users` hold what 0.1.0 stores, `golden/held-2.pickle` version 2 of the
-users, and they are never written again: they hold builtins only, so that classes may be renamed. A change that cannot
-read them needs a new version number and a reader of the old one, or a clear refusal.
+users and `golden/user-3.pickle` version 3, with kept properties, and they are never written again: they hold builtins
+only, so that classes may be renamed. A change that cannot read them needs a new version number and a reader of the old
+one, or a clear refusal.
 """
 
 import pickle
@@ -25,6 +26,7 @@ from flows.domain.fate import DeadLetter, DeadLetterReason
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.identity_rules import IdentityRules
+from flows.domain.kept_properties import KeptNames
 from flows.domain.ledger import Ledger
 from flows.domain.select import SyncTarget
 from flows.operators.identify import IdentifyLogic, ShardContext
@@ -34,8 +36,13 @@ from flows.operators.window import MicroBatch
 GOLDEN = (Path(__file__).parent / "golden" / "state-1.pickle").read_bytes()
 GOLDEN_2 = (Path(__file__).parent / "golden" / "held-2.pickle").read_bytes()
 """A user with a held event, and what the engine stores of their shard, as version 2 wrote them."""
+GOLDEN_3 = (Path(__file__).parent / "golden" / "user-3.pickle").read_bytes()
+"""A user with kept properties, and an event that was held before the last of them was taught."""
 GOLDEN_LOG = (Path(__file__).parent / "golden" / "users-1.users").read_bytes()
-RULES = IdentityRules(IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 300_000, 0, 100)
+RULES = IdentityRules(
+    IdentifierReader(DEFAULT_PATHS), [frozenset({"ios", "android"})], 86_400, 100, 300_000, 0, 100,
+    keep=KeptNames(("gone", "plan", "tags")),
+)  # fmt: skip
 TEACHES = (
     b'{"event_type":"Open","user_id":"u1","device_id":"tablet","platform":"iOS","time":1795000000300,'
     b'"user_properties":{"appsflyer_id":"1700000000000-7654321"}}'
@@ -59,8 +66,9 @@ class _World:
         self.now_s = 0.0
         self.hearing = Hearing(0, clock=lambda: self.now_s)
         self.hearing.begin()
+        self.users: list[Any] = []
         around = ShardContext(
-            RULES, self.ledger, Shutdown(), lambda: 1_795_000_000_400, directory, [], hearing=self.hearing
+            RULES, self.ledger, Shutdown(), lambda: 1_795_000_000_400, directory, self.users, hearing=self.hearing
         )
         self.logic = IdentifyLogic(of_shard or ("users", 1, shard, generation), around)
 
@@ -118,6 +126,32 @@ def test_what_waits_since_version_2_has_the_rest_of_its_time(tmp_path: Path) -> 
     assert world.read_for(199_999) == []
     (letter,) = world.read_for(1)
     assert (letter.reason, letter.position.offset) == (DeadLetterReason.NO_APPSFLYER_ID, 2)
+
+
+def test_kept_properties_are_understood(tmp_path: Path) -> None:
+    """What is taught goes on from there; a held event goes out with those of when it happened."""
+    assert not {each.name for each, _, _ in pickletools.genops(GOLDEN_3)} & {"GLOBAL", "STACK_GLOBAL", "REDUCE"}
+    world = _World(pickle.loads(GOLDEN_3), tmp_path)  # noqa: S301 - our own file
+    (event,) = decode(Record(TEACHES, None, "events", 3, 9, 1_795_000_000_300))
+    assert isinstance(event, Event)
+    world.ledger.open_all([event.position])
+    outgoing, _ = world.logic.on_batch([("u:u1", (event, (SyncTarget(0, 0, "open"),), None))])
+    identified = [each.event.user_properties for each in outgoing if isinstance(each, Identified)]
+    assert identified == [
+        {"appsflyer_id": "1700000000000-7654321", "plan": "free", "tags": ["a", 7]},
+        {"plan": "pro", "gone": 1, "tags": ["a", 7]},
+    ]
+
+
+def test_what_keeps_no_property_is_stored_as_version_2(tmp_path: Path) -> None:
+    """So that 0.2.0 can go on with it."""
+    user, of_shard = pickle.loads(GOLDEN_2)  # noqa: S301 - our own file
+    world = _World(user, tmp_path, of_shard)
+    world.read_for(1000)
+    world.logic.snapshot()
+    (users,) = world.users
+    stored = users.state_of("u:u1")
+    assert (stored[0], len(stored), len(stored[4][0])) == (2, len(user), len(user[4][0]))
 
 
 def test_a_log_of_users_is_understood(tmp_path: Path) -> None:
