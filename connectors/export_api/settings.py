@@ -34,7 +34,7 @@ class PullTable(Table):
     api_key: KeyPlace
     """Where the project's API key is. Amplitude: Settings, Projects, the project, General."""
     secret_key: KeyPlace
-    """Where the project's secret key is, beside the API key."""
+    """Where the project's secret key is. Amplitude shows it only once, when it is generated beside the API key."""
     region: Annotated[Literal["us", "eu"], choice("us", "eu")] = "us"
     """Where Amplitude stores the project: "eu" is the EU data center, which knows its own projects' keys only."""
     endpoint: (

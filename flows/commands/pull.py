@@ -85,7 +85,8 @@ class _Shown:
         """Show one step."""
         match step:
             case Receiving(hour, size_bytes):
-                self._bar.update(self._task, now=f"{name_of(hour)}: {_megabytes(size_bytes)}")
+                how_far = _megabytes(size_bytes) if size_bytes else "asked for"
+                self._bar.update(self._task, now=f"{name_of(hour)}: {how_far}")
             case Waiting(hour, why, seconds):
                 self._bar.update(self._task, now=f"{name_of(hour)}: waiting")
                 self._say(f"{name_of(hour)}: {why}; asked again in {seconds:g} s")

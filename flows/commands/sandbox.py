@@ -45,7 +45,7 @@ from connectors.export_api.sandbox import ExportSandbox
 from connectors.export_api.settings import EXPORT_PATH
 from flows.refusal import ExitCode, Refusal
 
-SUMMARY: Final = "a stand-in AppsFlyer with its documented checks, answers and faults"
+SUMMARY: Final = "a stand-in AppsFlyer, and Export API, with documented checks, answers and faults"
 TAKES_SETTINGS: Final = False
 
 _LARGEST_PORT: Final = 65_535
