@@ -3,32 +3,55 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+
+import orjson
 
 from connectors.clock import now_ms
-from connectors.inbox.database import ForeignFileError, Inbox, connect, is_damage, read_inbox
+from connectors.inbox.database import ForeignFileError, Inbox, connect, read_inbox
 from connectors.inbox.directory import inbox_file, problem_of
 from connectors.inbox.position import Place
+from connectors.inbox.room import free_bytes
 from connectors.limited_log import LimitedLog
 
 EVERY_SECONDS: Final = 2.0
-_STEP_ROWS: Final = 500
+STEP_ROWS: Final = 500
 """So many are deleted at once: the collector waits meanwhile."""
+_STEP_PAGES: Final = 500
 _REST_SECONDS: Final = 0.01
+_BUSY_SECONDS: Final = 0.5
 _MS_PER_HOUR: Final = 3_600_000
+_MOST_PENDING: Final = 50_000
+"""Of more than so many it is not noted which are final beyond the first that is not."""
+_LEAST_FREE_PAGES: Final = 4096
+"""So much of the file, 16 MB, stays for what comes next, if the disk has room."""
 _FIRST: Final = "SELECT id, received_ms FROM events ORDER BY id LIMIT ?"
+_COMMIT: Final = "UPDATE inbox SET committed = ?, read_to = ?, pending = ?"
+_DELETED: Final = "UPDATE inbox SET first_id = max(first_id, ?1), next_id = max(next_id, ?1)"
+
+
+class KnownFates(NamedTuple):
+    """How far all of an inbox is final."""
+
+    name: str
+    lowest: int
+    """The lowest id without a fate."""
+    read_to: int
+    """The id behind the last that was read."""
+    pending: Sequence[int]
+    """All ids below it without a fate, sorted."""
 
 
 class Cleaner:
-    """Works in a thread of its own, with a connection of its own.
+    """Works in a thread of its own, with a connection of its own. What fails is done the next time.
 
     Args:
         directory: the inbox.
-        keep_hours: for how long an event stays after it arrived.
-        final: returns the place of the lowest event without a fate; None if nothing was read yet.
+        keep_hours: for how long an event stays after it arrived; not where the disk is nearly full.
+        fates: returns how far all is final; None if nothing was read yet.
         needed: returns the place of the lowest event that a start may read again; None if it is not known.
         now_ms: the time, in ms since the epoch.
     """
@@ -37,16 +60,17 @@ class Cleaner:
         self,
         directory: Path,
         keep_hours: float,
-        final: Callable[[], Place | None],
+        fates: Callable[[], KnownFates | None],
         needed: Callable[[], Place | None],
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._directory = directory
         self._keep_ms = int(keep_hours * _MS_PER_HOUR)
-        self._final = final
+        self._fates = fates
         self._needed = needed
         self._now_ms = now_ms
         self._log = LimitedLog()
+        self._noted: tuple[Path, KnownFates] | None = None
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox-cleaner", daemon=True)
         self.committed: Place | None = None
@@ -62,58 +86,75 @@ class Cleaner:
         if self._thread.is_alive():
             self._thread.join()
 
-    def _run(self) -> None:
-        while not self._is_over.wait(EVERY_SECONDS):
-            self.clean()
-        self.clean()
-
     def clean(self) -> None:
-        """Note and delete what there is to, in steps. What fails is done the next time."""
-        path, final, needed = inbox_file(self._directory), self._final(), self._needed()
-        if path is None or (final is None and needed is None):
+        """Note and delete what there is to, in steps."""
+        path, fates, needed = inbox_file(self._directory), self._fates(), self._needed()
+        if path is None or (fates is None and needed is None):
             return
         try:
-            with closing(connect(path)) as database:
+            with closing(connect(path, busy_seconds=_BUSY_SECONDS)) as database:
                 inbox = read_inbox(database)
-                if final is not None and final.name == inbox.name:
-                    self._commit(database, max(final.next_id, inbox.committed), inbox)
+                if fates is not None and fates.name == inbox.name:
+                    self._commit(path, database, fates, inbox)
                 if needed is not None and needed.name == inbox.name:
-                    below = min(read_inbox(database).committed, needed.next_id)
-                    while self._delete(database, below) and not self._is_over.is_set():
-                        self._is_over.wait(_REST_SECONDS)
+                    self._delete(database, min(read_inbox(database).committed, needed.next_id))
+                self._shrink(database)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 self._say(error)
         except (sqlite3.Error, OSError, ForeignFileError) as error:
             self._say(error)
 
-    def _commit(self, database: sqlite3.Connection, next_id: int, inbox: Inbox) -> None:
-        if next_id > inbox.committed:
-            database.execute("UPDATE inbox SET committed = ?", (next_id,))
-        self.committed = Place(inbox.name, next_id)
+    def _run(self) -> None:
+        while not self._is_over.wait(EVERY_SECONDS):
+            self.clean()
+        self.clean()
 
-    def _delete(self, database: sqlite3.Connection, below: int) -> bool:
-        """Delete some; return whether there are more."""
-        until_ms = self._now_ms() - self._keep_ms
-        last = None
-        rows = database.execute(_FIRST, (_STEP_ROWS,)).fetchall()
-        for number, received_ms in rows:
-            if number >= below or received_ms > until_ms:
-                break
-            last = number
-        if last is None:
-            return False
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            database.execute("DELETE FROM events WHERE id <= ?", (last,))
-            database.execute("UPDATE inbox SET first_id = max(first_id, ?)", (last + 1,))
-            database.execute("COMMIT")
-        except BaseException:
-            database.execute("ROLLBACK")
-            raise
-        return bool(last == rows[-1][0])
+    def _commit(self, path: Path, database: sqlite3.Connection, fates: KnownFates, inbox: Inbox) -> None:
+        if self._noted != (path, fates) and fates.lowest >= inbox.committed:
+            is_short = len(fates.pending) <= _MOST_PENDING
+            read_to = fates.read_to if is_short else fates.lowest
+            pending = orjson.dumps(fates.pending if is_short else []).decode()
+            database.execute(_COMMIT, (fates.lowest, read_to, pending))
+            self._noted = (path, fates)
+        self.committed = Place(inbox.name, max(fates.lowest, inbox.committed))
+
+    def _delete(self, database: sqlite3.Connection, below: int) -> None:
+        """Delete what is below an id and has been kept for long enough."""
+        free, needed = free_bytes(self._directory)
+        until_ms = self._now_ms() - (self._keep_ms if free >= needed else 0)
+        has_more = True
+        while has_more and not self._is_over.is_set():
+            rows = database.execute(_FIRST, (STEP_ROWS,)).fetchall()
+            last = None
+            for number, received_ms in rows:
+                if number >= below or received_ms > until_ms:
+                    break
+                last = number
+            if last is None:
+                return
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                database.execute("DELETE FROM events WHERE id <= ?", (last,))
+                database.execute(_DELETED, (last + 1,))
+                database.execute("COMMIT")
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            has_more = len(rows) == STEP_ROWS and last == rows[-1][0]
+            self._is_over.wait(_REST_SECONDS)
+
+    def _shrink(self, database: sqlite3.Connection) -> None:
+        """Give back to the disk what the file has free, where that is most of it or the disk is nearly full."""
+        while not self._is_over.is_set():
+            (pages,), (unused,) = (
+                database.execute(f"PRAGMA {each}").fetchone() for each in ("page_count", "freelist_count")
+            )
+            free, needed = free_bytes(self._directory)
+            if not unused or (free >= needed and (unused < _LEAST_FREE_PAGES or 2 * unused < pages)):
+                return
+            database.execute(f"PRAGMA incremental_vacuum({_STEP_PAGES})").fetchall()
+            self._is_over.wait(_REST_SECONDS)
 
     def _say(self, error: Exception) -> None:
-        is_damaged = isinstance(error, sqlite3.Error) and is_damage(error)
-        what = "the inbox is damaged" if is_damaged else "nothing is deleted from the inbox at the moment"
-        self._log.say(logging.ERROR, what, problem=problem_of(error))
+        self._log.say(logging.ERROR, "nothing is deleted from the inbox at the moment", problem=problem_of(error))

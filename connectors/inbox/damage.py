@@ -1,13 +1,12 @@
 """Damage: what of an inbox could not be read, said once and in plain words."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 
 class Damage(NamedTuple):
     """An event, or a file, that is not as it was written."""
 
-    path: Path
+    path: str
     problem: str
     """What is wrong and what that means, in plain words. Holds nothing of any event."""
 

@@ -22,6 +22,12 @@ WRITER_LOCK: Final = "writer.lock"
 READER_LOCK: Final = "reader.lock"
 
 
+OPEN: Final = "open"
+"""The mark of a file that a collector writes to, or wrote to when it was killed."""
+SUSPECT: Final = "suspect"
+"""The mark of a file that the stream cannot read on."""
+
+
 class InUseError(Exception):
     """Another process has this part in the inbox."""
 
@@ -54,8 +60,39 @@ def next_file(directory: Path) -> Path:
     return directory / f"events-{max(numbers, default=0) + 1:06}.sqlite"
 
 
+def older_files(path: Path) -> list[Path]:
+    """Return the files that were the inbox before this one, and were not set aside, because a crash came between."""
+    return [each for each in _entries(path.parent) if _NAME.fullmatch(each.name) and _number(each) < _number(path)]
+
+
+def mark(path: Path, what: str) -> None:
+    """Leave a mark beside a file, for good. Raises OSError."""
+    os.close(os.open(_mark(path, what), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    sync_entries(path.parent)
+
+
+def is_marked(path: Path, what: str) -> bool:
+    """Return whether a mark is beside a file."""
+    return _mark(path, what).exists()
+
+
+def unmark(path: Path, what: str) -> None:
+    """Take a mark away. Raises OSError."""
+    _mark(path, what).unlink(missing_ok=True)
+
+
+def has_log(path: Path) -> bool:
+    """Return whether there is anything in the log beside a file."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
 def set_aside(path: Path) -> Path:
     """Give a file, and what SQLite keeps beside it, a name by which it is not the inbox; return it. Raises OSError."""
+    for what in (OPEN, SUSPECT):
+        unmark(path, what)
     aside = path.with_name(f"{path.name}{ASIDE}")
     for end in reversed(_BESIDE):
         beside = path.with_name(path.name + end)
@@ -81,6 +118,10 @@ def problem_of(error: Exception) -> str:
     if isinstance(error, sqlite3.Error):
         return f"{error} ({getattr(error, 'sqlite_errorname', 'SQLite')})"
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+
+
+def _mark(path: Path, what: str) -> Path:
+    return path.with_name(f"{path.name}.{what}")
 
 
 def _entries(directory: Path) -> Iterator[Path]:

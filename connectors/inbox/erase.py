@@ -16,7 +16,7 @@ BLANK: Final = b'{"events":[]}'
 _BUSY_SECONDS: Final = 10.0
 _STEP_ROWS: Final = 500
 """So many are looked at, and blanked, at once: the collector waits meanwhile."""
-_SELECT: Final = "SELECT id, key, checksum, value FROM events WHERE id > ? ORDER BY id LIMIT ?"
+_SELECT: Final = "SELECT id, key, received_ms, checksum, value FROM events WHERE id > ? ORDER BY id LIMIT ?"
 _UPDATE: Final = "UPDATE events SET key = NULL, checksum = ?, value = ? WHERE id = ?"
 
 
@@ -36,9 +36,10 @@ def erase_events(directory: Path, is_theirs: Callable[[StoredBytes | bytes], boo
     try:
         with closing(connect(path, busy_seconds=_BUSY_SECONDS)) as database:
             database.execute("PRAGMA secure_delete = ON")
-            blanked = sum(_blank(database, ids) for ids in _theirs(database, is_theirs))
-            if blanked:
-                _empty_log(database)
+            blanked = sum(_blank(database, each) for each in _theirs(database, is_theirs))
+            # What was deleted in the usual way stands in pages that are free, until something else does.
+            database.execute("PRAGMA incremental_vacuum").fetchall()
+            _empty_log(database)
             return blanked
     except (sqlite3.Error, ForeignFileError) as error:
         raise OSError(f"the inbox {path}: {problem_of(error)}") from error
@@ -46,27 +47,31 @@ def erase_events(directory: Path, is_theirs: Callable[[StoredBytes | bytes], boo
         os.close(descriptor)
 
 
-def _theirs(database: sqlite3.Connection, is_theirs: Callable[[StoredBytes | bytes], bool]) -> Iterator[list[int]]:
+def _theirs(
+    database: sqlite3.Connection, is_theirs: Callable[[StoredBytes | bytes], bool]
+) -> Iterator[list[tuple[int, int]]]:
+    """Yield the ids of their events, and when each arrived; some at a time."""
     last = -1
     while rows := database.execute(_SELECT, (last, _STEP_ROWS)).fetchall():
         last = rows[-1][0]
         yield [
-            number
-            for number, key, expected, value in rows
-            if value != BLANK and is_theirs(StoredBytes(value, key) if checksum(key, value) == expected else value)
+            (number, time_ms)
+            for number, key, time_ms, expected, value in rows
+            if value != BLANK
+            and is_theirs(StoredBytes(value, key) if checksum(key, time_ms, value) == expected else value)
         ]
 
 
-def _blank(database: sqlite3.Connection, ids: list[int]) -> int:
-    if ids:
+def _blank(database: sqlite3.Connection, found: list[tuple[int, int]]) -> int:
+    if found:
         database.execute("BEGIN IMMEDIATE")
         try:
-            database.executemany(_UPDATE, [(checksum(None, BLANK), BLANK, number) for number in ids])
+            database.executemany(_UPDATE, [(checksum(None, at, BLANK), BLANK, number) for number, at in found])
             database.execute("COMMIT")
         except BaseException:
             database.execute("ROLLBACK")
             raise
-    return len(ids)
+    return len(found)
 
 
 def _empty_log(database: sqlite3.Connection) -> None:

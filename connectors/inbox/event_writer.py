@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from connectors.event_writer import EventsNotStoredError, TakenEvent
 from connectors.inbox.appender import Appender
-from connectors.inbox.database import ForeignFileError
+from connectors.inbox.database import ForeignFileError, is_damage
 from connectors.inbox.directory import InUseError, problem_of
 from connectors.limited_log import LimitedLog
 from connectors.ports import SetupError
@@ -20,7 +20,9 @@ from connectors.ports import SetupError
 _MOST_EVENTS: Final = 8192
 """So many share a sync at the most, or one upload that has more."""
 _TRY_SECONDS: Final = 0.5
-"""How often it tries whether events can be stored again."""
+"""How often it looks whether anything is to be done where no uploads come."""
+_MOST_MENDED: Final = 3
+"""So often a group is tried again in a new file; then those who wait are told."""
 
 
 class _Upload(NamedTuple):
@@ -79,7 +81,9 @@ class InboxEventWriter:
         is_over = False
         while not is_over:
             uploads, is_over = self._take()
-            self._store(uploads)
+            if uploads or self._blocked is not None:
+                self._store(uploads)
+            self._tend()
         self._appender.close()
 
     def _take(self) -> tuple[list[_Upload], bool]:
@@ -87,7 +91,7 @@ class InboxEventWriter:
         uploads: list[_Upload] = []
         events = 0
         with suppress(Empty):
-            found = self._waiting.get(timeout=None if self._blocked is None else _TRY_SECONDS)
+            found = self._waiting.get(timeout=_TRY_SECONDS)
             while found is not None:
                 if not found.stored.cancelled():  # nobody waits for it, and the client will send it again
                     uploads.append(found)
@@ -114,16 +118,30 @@ class InboxEventWriter:
         self._tell(uploads, None)
 
     def _append(self, uploads: list[_Upload]) -> None:
+        mended = 0
         while True:
             try:
-                self._appender.append([each.events for each in uploads])
+                if uploads:
+                    self._appender.append([each.events for each in uploads])
+                else:
+                    self._appender.try_once()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 self._log.say(logging.WARNING, "another process keeps the inbox; waiting for it")
                 uploads[:] = [each for each in uploads if not each.stored.cancelled()]
+            except sqlite3.DatabaseError as error:
+                mended += 1  # if it was damaged, another file is the inbox now
+                if not is_damage(error) or mended > _MOST_MENDED:
+                    raise
             else:
                 return
+
+    def _tend(self) -> None:
+        try:
+            self._appender.tend()
+        except (sqlite3.Error, OSError, ForeignFileError) as error:
+            self._log.say(logging.ERROR, "the inbox cannot be tended; trying again", problem=problem_of(error))
 
     def _tell(self, uploads: Sequence[_Upload], problem: str | None) -> None:
         if uploads and self._loop is not None:

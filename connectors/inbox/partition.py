@@ -11,7 +11,7 @@ from bytewax.inputs import StatefulSourcePartition
 from typing_extensions import override
 
 from connectors.hearing import Hearing
-from connectors.inbox.database import ForeignFileError
+from connectors.inbox.database import ForeignFileError, is_damage
 from connectors.inbox.directory import problem_of
 from connectors.inbox.position import Place, StoredPosition
 from connectors.inbox.reader import Reader
@@ -45,8 +45,8 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
 
     @property
     def place(self) -> Place | None:
-        """Where it goes on."""
-        return self._reader.place
+        """Where it goes on; None before there is an inbox."""
+        return None if self._reader.position is None else self._reader.position.place
 
     @property
     def end(self) -> int | None:
@@ -96,9 +96,8 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
 
     @override
     def snapshot(self) -> StoredPosition:
-        place = self._reader.place
-        self._snapshots.append(place)
-        return None if place is None else place.stored()
+        self._snapshots.append(self.place)
+        return None if self._reader.position is None else self._reader.position.stored()
 
     @override
     def close(self) -> None:
@@ -108,6 +107,10 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
     def _cannot(self, error: Exception) -> None:
         if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
             return  # it is being opened after a crash, which takes the blink of an eye
-        self.unreadable = f"the inbox cannot be read: {problem_of(error)}"
-        self._log.say(logging.ERROR, "the inbox cannot be read; trying again", problem=problem_of(error))
+        problem = problem_of(error)
+        self.unreadable = f"the inbox cannot be read: {problem}"
+        if isinstance(error, sqlite3.Error) and is_damage(error):
+            self.unreadable = f"the inbox is damaged: {problem}; the collector mends it, if it runs"
+            self._reader.suspect()
+        self._log.say(logging.ERROR, "the inbox cannot be read; trying again", problem=problem)
         self._reader.close()

@@ -8,7 +8,7 @@ from typing import Final, Self
 from bytewax.inputs import FixedPartitionedSource
 from typing_extensions import override
 
-from connectors.inbox.cleaner import Cleaner
+from connectors.inbox.cleaner import Cleaner, KnownFates
 from connectors.inbox.database import NAME
 from connectors.inbox.directory import READER_LOCK, InUseError, lock, problem_of
 from connectors.inbox.partition import InboxPartition
@@ -104,21 +104,28 @@ class InboxInput(FixedPartitionedSource[Record, StoredPosition]):
     @override
     def build_part(self, step_id: str, for_part: str, resume_state: StoredPosition) -> InboxPartition:
         opening = self._opening
-        reader = Reader(self._settings.directory, read_position(resume_state), opening.note_damage)
+        reader = Reader(
+            self._settings.directory,
+            read_position(resume_state),
+            opening.stored.warm_up,
+            opening.note_damage,
+            has_warm_up=opening.stored.has_recovery,
+        )
         self._part = InboxPartition(reader, opening.room, opening.shutdown, opening.pace, opening.hearing)
         self._cleaner.start()
         return self._part
 
-    def _final(self) -> Place | None:
-        """Return the place of the lowest event without a fate; None if nothing was read yet."""
+    def _final(self) -> KnownFates | None:
+        """Return how far all is final; None if nothing was read yet."""
         place = self._part.place if self._part is not None else None
-        if place is None:
+        if place is None or (found := self._opening.fates.pending_offsets(place.name, 0)) is None:
             return None
-        lowest = self._opening.fates.watermark(place.name, 0)
-        return place._replace(next_id=lowest) if lowest is not None else None
+        pending, end = found
+        return KnownFates(place.name, pending[0] if pending else end, end, pending)
 
     def _needed(self) -> Place | None:
-        """Return the place of the lowest event that a start may read again."""
-        if not self._opening.stored.has_recovery:
-            return self._final()
-        return self._part.oldest_start if self._part is not None else None
+        """Return the place of the lowest event that a start may read again; None if it is not known."""
+        part = self._part
+        if part is None:
+            return None
+        return part.oldest_start if self._opening.stored.has_recovery else part.place
