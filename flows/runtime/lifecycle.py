@@ -17,6 +17,7 @@ from connectors.ports import SetupError
 from connectors.secrets import SecretError
 from connectors.shutdown import Shutdown
 from connectors.state.damage import DamagedStateError, unusable
+from connectors.state.engine_store import StoreError
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
 from flows.domain.slice import ALL, Slice, read_slice
@@ -137,7 +138,7 @@ def refusing(path: Path, directory: Path) -> Iterator[None]:
     """Exit with 2 where the state directory cannot be used, or holds what no flow can go on from."""
     try:
         yield
-    except (StateInUseError, DamagedStateError) as problem:
+    except (StateInUseError, DamagedStateError, StoreError) as problem:
         refuse(f"{path}: state.directory: {problem}")
     except OSError as problem:
         refuse(f"{path}: state.directory: {unusable(problem, directory)}")

@@ -1,17 +1,12 @@
 """Start: from the environment to a process that is ready to flow, or a clear refusal (exit 2, nothing started)."""
 
 import gc
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from connectors.state.damage import DamagedStateError
-from connectors.state.engine_store import StoreError, check_store, guard_store, stored_keys, stored_snapshot
 from connectors.state.layout import obstacle
-from connectors.state.manifest import Snapshot
 from connectors.state.private import take_from_others
-from connectors.state.step_states import SOURCE
 from flows.domain.slice import Slice
 from flows.observe.addresses import of_health
 from flows.observe.page_server import PageServer, listen
@@ -43,8 +38,6 @@ def start() -> Stream:
     """Read the settings that the environment names, and build the stream. Exits with 2 where that cannot be."""
     settings, path = prepare("the stream", "start independent slices instead: python -m flows run --slice i/N")
     _refuse_incomplete(settings, path)
-    recovery = recovery_directory()
-    earlier_parts, stored = _stored(recovery, path)
     part = slice_of_environment()
     in_the_way = obstacle(settings.state.directory, part.count)
     if in_the_way is not None:
@@ -53,9 +46,7 @@ def start() -> Stream:
         refuse(f"{path}: {too_few}")
     directory = settings.state.slice_directory(part)
     with refusing(path, settings.state.directory):
-        state = StateDirectory(directory, recovery, stored)
-        stream = Stream(settings, part, state, earlier_parts)
-    _guard(recovery)
+        stream = Stream(settings, part, StateDirectory(directory, _recovery()))
     lifecycle = Lifecycle(stream, settings.delivery.drain_seconds)
     take_from_others(directory)
     reloader = _reloader(stream)
@@ -117,29 +108,13 @@ def _collect_garbage_rarely() -> None:
     gc.set_threshold(100_000, 50, 100)
 
 
-def _stored(recovery: Path | None, path: Path) -> tuple[list[str], Snapshot | None]:
-    """Return the keys of the source's parts that the store knows, and the snapshot that it goes on at.
-
-    To be asked before Bytewax opens it.
-    """
+def _recovery() -> Path | None:
+    """Return where the engine's recovery store is; None without one."""
+    recovery = recovery_directory()
     if recovery is None:
         log.warning(
             "no recovery store: identities and held events are forgotten at a restart, which begins at the group's "
             "committed offsets and loses nothing",
             do="start with `python -m flows run`, or give -r DIRECTORY -s SECONDS -b 0",
         )
-        return [], None
-    try:
-        check_store(recovery)
-        return stored_keys(recovery, SOURCE), stored_snapshot(recovery)
-    except DamagedStateError as problem:
-        refuse(f"{path}: state.directory: {problem}")
-    except StoreError as problem:
-        refuse(f"{path}: state.directory: the recovery store in {recovery} cannot be read ({problem})")
-
-
-def _guard(recovery: Path | None) -> None:
-    """Let the store keep its numbers twice; to be asked once the state is locked, and before Bytewax opens it."""
-    if recovery is not None:
-        with suppress(StoreError):  # a full disk: then at the next start
-            guard_store(recovery)
+    return recovery

@@ -1,8 +1,6 @@
 """The stream's own parts: its source, and the steps before the users' state."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource
@@ -29,6 +27,9 @@ from flows.runtime.signals import let_reload_wait
 from flows.runtime.wiring import Delivering, Identities, StateDirectory
 from flows.settings.model import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 log = structlog.get_logger()
 
 
@@ -44,20 +45,10 @@ def _say_braked(refused: int, of: int) -> None:
 class Stream:
     """Builds the stream's parts, and keeps what they share."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        part: Slice = ALL,
-        state: StateDirectory | None = None,
-        earlier_parts: Sequence[str] = (),
-    ) -> None:
-        """Build them. Raises as `StateDirectory`, which is opened without a recovery store where none is given.
-
-        `earlier_parts` are the keys of the source's parts in the recovery store.
-        """
+    def __init__(self, settings: Settings, part: Slice = ALL, state: StateDirectory | None = None) -> None:
+        """Build them. Raises as `StateDirectory`, which is opened without a recovery store where none is given."""
         self.settings = settings
         self._part = part
-        self._earlier_parts = earlier_parts
         self.state = state = state or StateDirectory(settings.state.slice_directory(part))
         self.journal = state.journal
         if source_of(settings.source).read_anew is not None and not state.has_recovery:
@@ -91,7 +82,7 @@ class Stream:
         Exits with 0 if a stop is asked for meanwhile. Raises SetupError.
         """
         self.delivering.take_up()  # before Kafka is told anything: a refusal leaves the group as it is
-        self.source = WithPunctuation(WithEarlierParts(self._open_source(), self._earlier_parts), self.hearing)
+        self.source = WithPunctuation(WithEarlierParts(self._open_source(), self.state.earlier_parts), self.hearing)
         self.sink = self.delivering.open_sink()
 
     def opening(self) -> Opening:
@@ -102,7 +93,7 @@ class Stream:
             self.shutdown,
             self._part,
             self.ledger,
-            Stored(state.directory, self.journal, self._warm_up, self._earlier_parts, has_recovery=state.has_recovery),
+            Stored(state.directory, self.journal, self._warm_up, state.earlier_parts, has_recovery=state.has_recovery),
             delivering.pace,
             self.hearing,
             delivering.note_damage,
@@ -132,8 +123,7 @@ class Stream:
     def ended(self, *, has_failed: bool) -> int:
         """Note that the run has ended, where the engine has stored the last snapshot; return the exit code."""
         if self.is_closed and not has_failed:
-            with suppress(OSError):  # a full disk, or a directory that is gone: then at the next start
-                self.state.manifest.ended()
+            self.state.ended()
         if self.shutdown.restart:
             let_reload_wait()  # until the program that this process becomes can read the settings again
             hand_over(self.parts.reload)

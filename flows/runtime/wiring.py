@@ -1,6 +1,7 @@
 """Wiring: what stream and replay share, from the users' state to the sink, and the state directory below it."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,13 +23,13 @@ from connectors.pace import Pace
 from connectors.secrets import Secret
 from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk, await_room
-from connectors.state.engine_store import read_store
+from connectors.state.engine_store import StoreError, check_store, guard_store, read_store, stored_keys, stored_snapshot
 from connectors.state.journal import Journal
 from connectors.state.layout import Layout
 from connectors.state.lock import lock_directory, sign
-from connectors.state.manifest import Manifest, Snapshot
+from connectors.state.manifest import Manifest
 from connectors.state.seal import Sealed, unseal
-from connectors.state.step_states import ANY_SINK, ANY_USERS, ANY_WINDOW, ShardState, State, unpacked_window
+from connectors.state.step_states import ANY_SINK, ANY_USERS, ANY_WINDOW, SOURCE, ShardState, State, unpacked_window
 from flows.domain.event import PLATFORMS
 from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
@@ -44,12 +45,12 @@ log = structlog.get_logger()
 
 
 class StateDirectory:
-    """The state of one process: its directory is locked, and what the manifest knows of is found to be whole."""
+    """The state of one process: its directory is locked, its store and manifest are whole and of one state."""
 
-    def __init__(self, directory: Path, recovery: Path | None = None, stored: Snapshot | None = None) -> None:
-        """Open it. Raises StateInUseError, DamagedStateError, or OSError where it cannot be used.
+    def __init__(self, directory: Path, recovery: Path | None = None) -> None:
+        """Open it, before the engine opens its store, which `recovery` is, None without one.
 
-        `recovery` is the engine's store, None without one; `stored` is the snapshot that it goes on at, if any.
+        Raises StateInUseError, DamagedStateError, StoreError, or OSError where it cannot be used.
         """
         self.directory = directory
         self.layout = Layout(directory)
@@ -59,9 +60,26 @@ class StateDirectory:
         self._lock = lock_directory(directory)
         sign(self._lock)
         self.disk = StateDisk(directory)
+        stored = None
+        self.earlier_parts: list[str] = []
+        """The keys of the source's parts that the store knows."""
+        if recovery is not None:
+            try:
+                check_store(recovery)
+                self.earlier_parts, stored = stored_keys(recovery, SOURCE), stored_snapshot(recovery)
+            except (StoreError, ValueError) as problem:  # the latter: another version's
+                raise StoreError(f"the recovery store in {recovery} cannot be read ({problem})") from problem
         self.manifest = Manifest(directory, stored, has_recovery=self.has_recovery)
         self.journal = Journal(self.layout.journal, self.manifest)
         self.overflow = Overflow(self.layout.overflow, self.disk)
+        if recovery is not None:
+            with suppress(StoreError):  # a full disk: then at the next start
+                guard_store(recovery)
+
+    def ended(self) -> None:
+        """Note that the engine has stored the last snapshot."""
+        with suppress(OSError):  # a full disk, or a directory that is gone: then at the next start
+            self.manifest.ended()
 
 
 class Identities(NamedTuple):

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from connectors.secrets import SecretError
-from connectors.state.engine_store import check_store, stored_snapshot
-from connectors.state.layout import Layout
 from connectors.state.lock import StateInUseError, lock_directory
 from flows.runtime.lifecycle import Lifecycle, prepare, refuse, refuse_cluster, refuse_unwritable_summary, refusing
 from flows.runtime.replay import plan
@@ -21,15 +19,13 @@ def start(place: str) -> Replay:
     settings, path = prepare(*_WHAT)
     refuse_unwritable_summary()
     directory = Path(place)
-    recovery = Layout(directory).recovery
     with refusing(path, directory):
         the_plan = plan.load(directory)
         if the_plan is None:
             refuse(f"{directory} has no plan of a replay; start it with: python -m flows replay")
         try:
             lock_directory(plan.replay_directory(settings))
-            check_store(recovery)
-            replay = Replay(settings, the_plan, directory, stored_snapshot(recovery))
+            replay = Replay(settings, the_plan, directory)
         except SecretError as problem:
             refuse(str(problem))
         except StateInUseError:

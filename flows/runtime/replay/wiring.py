@@ -1,7 +1,6 @@
 """A replay's own parts: letters as its source, and marks beside the journal. The rest it shares with the stream."""
 
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,6 @@ from connectors.delivery.replay_marks import ReplayMarks
 from connectors.hearing import Hearing
 from connectors.kinds import store_of
 from connectors.state.layout import Layout
-from connectors.state.manifest import Snapshot
 from flows.domain.fate import DeadLetter
 from flows.domain.identity_rules import IdentityRules
 from flows.domain.kept_properties import KeptNames
@@ -50,15 +48,12 @@ def replay_rules(rules: IdentityRules) -> IdentityRules:
 class Replay:
     """Builds the parts of a replay. Its state is its own, so that the stream may run at the same time."""
 
-    def __init__(self, settings: Settings, the_plan: Plan, directory: Path, stored: Snapshot | None) -> None:
-        """Build them. Raises StateInUseError, DamagedStateError, or OSError where the state directory cannot be used.
-
-        `stored` is the snapshot that its recovery store goes on at, None where it has none.
-        """
+    def __init__(self, settings: Settings, the_plan: Plan, directory: Path) -> None:
+        """Build them. Raises as `StateDirectory`."""
         self._settings = settings
         self._plan = the_plan
         self._directory = directory
-        self._state = StateDirectory(directory, Layout(directory).recovery, stored)
+        self._state = StateDirectory(directory, Layout(directory).recovery)
         self._marks = plan.marks(settings, the_plan)
         # No brake: letters that are refused again go back to where they came from, and the source ends by itself.
         names = [sync.name for sync in settings.enabled_syncs]
@@ -138,8 +133,7 @@ class Replay:
         if self._ending is Ending.DONE:
             shutil.rmtree(self._directory, ignore_errors=True)
         elif self.is_closed and not has_failed:
-            with suppress(OSError):  # a full disk, or a directory that is gone: then at the next start
-                self._state.manifest.ended()
+            self._state.ended()
         return _FAILED if self._ending is Ending.PAUSED else 0
 
     def _reader(self, begin: Begin) -> LetterReader:

@@ -13,6 +13,7 @@ from connectors.state.user_segments import Take
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.operators.user_store import shard_of
+from flows.runtime.lifecycle import refusing
 from flows.runtime.stream import Stream
 from flows.settings import load
 from tests.fixtures.wired import stream_of
@@ -38,7 +39,6 @@ def _store(directory: Path, step: str, key: str, state: Any) -> None:
         (USERS, ("users", 99, SHARD, 1, 0), "as another version stores it"),
         (USERS, ShardState(SHARD, 7).packed(), "users"),
         (WINDOW, (99, []), "as another version stores it"),
-        (SINK, (99, [], {}, None), "as another version stores it"),
         (SINK, SinkState([], {"one/id1": ((1, 0), (1, 9), 1, 0)}, None).packed(), "overflow"),
         (WINDOW, packed_window([("letter", 1)]), "the recovery store holds what this version cannot read"),
     ],
@@ -52,6 +52,17 @@ def test_a_state_that_cannot_be_taken_up_is_refused_before_the_flow_starts(
         stream.delivering.take_up()
     assert said in "".join(capsys.readouterr())
     stream.journal.close()
+
+
+def test_a_store_that_another_version_has_written_is_refused_with_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _store(tmp_path, SINK, "appsflyer", (99, [], {}, None))
+    with pytest.raises(SystemExit, match="2"), refusing(Path("stream.toml"), tmp_path / "state"):
+        _stream(tmp_path)
+    said = capsys.readouterr().err
+    assert said.startswith(f"stream.toml: state.directory: the recovery store in {tmp_path / 'state/recovery'}")
+    assert "as another version stores it; go on with the program that wrote it" in said
 
 
 def test_the_users_of_a_shard_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
