@@ -181,7 +181,7 @@ class Delivering:
         dead_letter_queue = DeadLetterQueue(self._outbox, store_of(self._settings.dead_letters).writer())
         sender = Sender(
             delivery,
-            Lanes(delivery, secrets, self._part, self._settings.paused_syncs),
+            Lanes(delivery, secrets, self._part, self.parts.settings.paused_syncs),
             self._outbox,
             self.parts.tally,
             open_engine(delivery),
@@ -189,8 +189,11 @@ class Delivering:
             self._lane_share(),
             self.parts.heartbeat.sender,
         )
-        self._say_paused()
         self.parts.sender, self.parts.dead_letter_queue = sender, dead_letter_queue
+        while sender.paused != (paused := self.parts.settings.paused_syncs):  # they were read again meanwhile
+            sender.pause(paused)
+        for sync in sorted(sender.paused):
+            log.warning("sync paused by the settings: its events are kept, and none is sent", sync=sync)
         drain = Drain(
             self._outbox,
             sender,
@@ -206,10 +209,6 @@ class Delivering:
     def note_damage(self, damage: object) -> None:
         """Take note of damage in what is read, for the summary."""
         self.parts.damages.append(str(damage))
-
-    def _say_paused(self) -> None:
-        for sync in sorted(self._settings.paused_syncs):
-            log.warning("sync paused by the settings: its events are kept, and none is sent", sync=sync)
 
     def _lane_share(self) -> int:
         """Return how many events may wait for one app before they are set aside; without other apps, as many as fit."""

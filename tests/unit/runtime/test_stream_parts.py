@@ -7,12 +7,16 @@ from structlog.testing import capture_logs
 
 from connectors.delivery import overflow
 from connectors.delivery.delivery import Delivery
+from connectors.delivery.engines.open import open_engine
 from connectors.delivery.in_flight import InFlight
+from connectors.delivery.settings import DeliveryTable
 from connectors.kinds import source_of
+from connectors.ports import DeliveryEngine
 from connectors.state.journal import DELIVERED, Journal
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from flows.domain.event import Position
 from flows.operators.user_store import SHARDS
+from flows.runtime import wiring
 from flows.runtime.stream import Stream
 from flows.settings import load
 from tests.fixtures.wired import stream_of
@@ -125,4 +129,28 @@ def test_a_state_disk_that_is_nearly_full_stops_reading_and_setting_aside(
     assert stream.delivering.room() == 0
     assert stream.outbox.set_aside(_taken(stream, 1)) is False
     assert stream.outbox.set_aside_count == 0
+    stream.journal.close()
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_pause_that_is_read_again_before_the_sender_is_known_holds_from_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_late: bool
+) -> None:
+    """The settings are read again while Kafka is waited for, or while the sender is made: nobody tells it of them."""
+    stream = _stream(tmp_path, has_recovery=True)
+    (tmp_path / "stream.toml").write_text(f"{SETTINGS}paused = true\n")
+    read_again = load(tmp_path / "stream.toml")
+
+    def engine_meanwhile(delivery: DeliveryTable) -> DeliveryEngine:
+        stream.parts.settings = read_again
+        return open_engine(delivery)
+
+    if is_late:
+        monkeypatch.setattr(wiring, "open_engine", engine_meanwhile)
+    else:
+        stream.parts.settings = read_again
+    sink = stream.delivering.open_sink()
+    assert stream.parts.sender is not None
+    assert stream.parts.sender.paused == {"one"}
+    sink.drain.close()
     stream.journal.close()
