@@ -41,8 +41,8 @@ class Flow(Protocol):
     def is_drained(self) -> bool:
         """Whether nothing waits for an answer."""
 
-    def connect(self) -> None:
-        """Open both ends. Raises SetupError, SecretError."""
+    def connect(self) -> bool:
+        """Open both ends; return False if a stop was asked for while it waited. Raises SetupError, SecretError."""
 
     def close(self) -> None:
         """End the run, which is told to people. The sink asks for it, once; where no item came to it, `end` does."""
@@ -65,6 +65,8 @@ class Lifecycle:
         """Let signals stop it from now on; `drain_seconds` is said to whoever types Ctrl-C at a terminal."""
         self._flow = flow
         self._exit_code = 0
+        self._is_refused = True
+        """It cannot start: until it is known that it can."""
         stop_on_signals(flow.shutdown, drain_seconds)
         atexit.register(self._leave)  # the first that is registered is the last that is called
 
@@ -79,17 +81,24 @@ class Lifecycle:
         atexit.register(step)
 
     def connect(self) -> None:
-        """Open both ends of the flow; nothing is given to `at_exit` any more. Exits with 2 where that cannot be."""
+        """Open both ends of the flow; nothing is given to `at_exit` any more.
+
+        Exits with 2 where that cannot be, and with 0 if a stop was asked for while it waited.
+        """
         atexit.register(self._end)
         try:
-            self._flow.connect()
+            is_open = self._flow.connect()
         except (SetupError, SecretError) as problem:
             refuse(str(problem))
+        self._is_refused = False
+        if not is_open:
+            log.info("stopped while waiting for Kafka")
+            raise SystemExit(0)
 
     def _end(self) -> None:
         """End the run where no item came to the sink, for Bytewax neither opens nor closes it then."""
         flow = self._flow
-        if flow.shutdown.input_is_over and not flow.is_closed and flow.is_drained:
+        if flow.shutdown.input_is_over and not self._is_refused and not flow.is_closed and flow.is_drained:
             flow.close()
         self._exit_code = flow.ended(has_failed=getattr(sys, "last_value", None) is not None)
 

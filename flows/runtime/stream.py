@@ -1,9 +1,8 @@
 """The stream's own parts: its source, and the steps before the users' state."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
-from bytewax.inputs import FixedPartitionedSource
 
 from connectors.clock import now_ms
 from connectors.delivery.outbox import Outbox
@@ -11,7 +10,6 @@ from connectors.hearing import Hearing
 from connectors.kinds import source_of
 from connectors.opening import Opening, Stored
 from flows.domain.brake import Brake
-from flows.domain.event import Record
 from flows.domain.ledger import Ledger
 from flows.domain.slice import ALL, Slice
 from flows.domain.warm_up import WarmUp
@@ -76,14 +74,18 @@ class Stream:
         self.refused_letters = refused_letters(now_ms)
         self.users_logic, self.micro_batch = self.delivering.users_logic, self.delivering.micro_batch
 
-    def connect(self) -> None:
+    def connect(self) -> bool:
         """Open both ends: `source` and `sink`, with their threads running. Waits for Kafka.
 
-        Exits with 0 if a stop is asked for meanwhile. Raises SetupError.
+        Returns False if a stop is asked for meanwhile. Raises SetupError.
         """
         self.delivering.take_up()  # before Kafka is told anything: a refusal leaves the group as it is
-        self.source = WithPunctuation(WithEarlierParts(self._open_source(), self.state.earlier_parts), self.hearing)
+        source = self.parts.source = source_of(self.settings.source).open(self.opening())
+        if not source.connect():
+            return False
+        self.source = WithPunctuation(WithEarlierParts(source.input, self.state.earlier_parts), self.hearing)
         self.sink = self.delivering.open_sink()
+        return True
 
     def opening(self) -> Opening:
         """Return what the source needs."""
@@ -98,13 +100,6 @@ class Stream:
             self.hearing,
             delivering.note_damage,
         )
-
-    def _open_source(self) -> FixedPartitionedSource[Record, Any]:
-        source = self.parts.source = source_of(self.settings.source).open(self.opening())
-        if not source.connect():
-            log.info("stopped while waiting for Kafka")
-            raise SystemExit(0)
-        return source.input
 
     @property
     def is_drained(self) -> bool:

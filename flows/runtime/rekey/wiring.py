@@ -88,8 +88,8 @@ class Rekeying:
             ),
         )
 
-    def connect(self) -> None:
-        """Open both ends: `source` and `sink`. Waits for Kafka, and exits with 0 if a stop is asked for meanwhile.
+    def connect(self) -> bool:
+        """Open both ends: `source` and `sink`. Waits for Kafka; returns False if a stop is asked for meanwhile.
 
         Raises:
             KafkaSetupError: as `find_target` and `KafkaInput.connect`.
@@ -99,8 +99,7 @@ class Rekeying:
         if target is not None:
             keep_target(self._directory, target, self._place.source.group_id)
         if target is None or not self._may_hand_over(target) or not self.kafka.connect():
-            log.info("stopped while waiting for Kafka")
-            raise SystemExit(0)
+            return False
         self._target_watch = TargetWatch(self._place.source, target, self.shutdown)
         producer = self._producer = OrderedProducer(self._place.source, target, self._written)
         log.info(
@@ -116,6 +115,7 @@ class Rekeying:
         self.sink = KafkaOutput(
             producer, self.shutdown, lambda: self.ledger.open_events, self._drain_seconds, self.close
         )
+        return True
 
     def rekey_records(self, records: list[Record]) -> Iterable[tuple[str, list[ProducerRecord]]]:
         """Records → one batch of records to write, in their order; opens their entries."""

@@ -31,5 +31,6 @@ def start(place: str) -> Replay:
         except StateInUseError:
             refuse(f"another replay is under way in {directory.parent}; wait for its end, or stop it")
     lifecycle = Lifecycle(replay, settings.delivery.drain_seconds)
+    lifecycle.at_exit(replay.progress.close)
     lifecycle.connect()
     return replay

@@ -73,7 +73,7 @@ class Replay:
         self.users_logic, self.micro_batch = self.delivering.users_logic, self.delivering.micro_batch
         self.is_closed = False
         self._ending = Ending.STOPPED
-        self._progress = ReplayProgress(the_plan.total)
+        self.progress = ReplayProgress(the_plan.total)
         self._choice = LetterChoice(the_plan.filters, names, self._marks, self._on_look, settings.paused_syncs)
         self._known = with_logins(logins, now_ms)
         syncs = settings.enabled_syncs
@@ -101,7 +101,7 @@ class Replay:
         """Return events by the shard of their user, behind what their device hands on to the first user on it."""
         return [in_shard(key, each) for key, each in self._known(events)]
 
-    def connect(self) -> None:
+    def connect(self) -> bool:
         """Open both ends: `source` and `sink`, with their threads running. Raises SetupError."""
         rate, delivering = self._plan.letters_per_second, self.delivering
         delivering.take_up()
@@ -109,6 +109,7 @@ class Replay:
             self._reader, self._choice.wanted, delivering.room, self.shutdown, rate, pace=delivering.pace
         )
         self.sink = delivering.open_sink()
+        return True
 
     @property
     def is_drained(self) -> bool:
@@ -120,7 +121,7 @@ class Replay:
         self.is_closed = True
         self._marks.close()
         self._state.journal.close()
-        self._progress.close()
+        self.progress.close()
         if self.shutdown.input_ended and not len(self.outbox) and not self.outbox.set_aside_count:
             self._ending = Ending.DONE
             plan.remove(self._directory)
@@ -140,4 +141,4 @@ class Replay:
         return store_of(self._settings.dead_letters).read(self._plan.ends, begin, self.delivering.note_damage)
 
     def _on_look(self) -> None:
-        self._progress.show(self._choice.seen, self._choice.taken)
+        self.progress.show(self._choice.seen, self._choice.taken)
