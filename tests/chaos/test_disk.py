@@ -1,15 +1,12 @@
 """The disk of the state fills up: a small one of its own, which takes the right to mount it."""
 
-import os
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.chaos.world import MAX_IN_FLIGHT, UNWRITTEN_ANSWERS, World
-from tests.fixtures.needs import is_missing
+from tests.fixtures.small_disk import SmallDisk, small_disk
 from tests.fixtures.stream import Identity
 
 pytestmark = [pytest.mark.kafka, pytest.mark.chaos]
@@ -20,47 +17,14 @@ ROOM_AGAIN = "the state disk has room again"
 FULL = "the state disk is full; waiting for room before anything is started"
 
 
-class SmallDisk:
-    """A file system of a few MB, and what fills it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._filler = directory / "filler"
-
-    def fill(self, leave_bytes: int = 0) -> None:
-        """Take all that is free but for so much."""
-        while (room := self.free_bytes() - leave_bytes) > 0:
-            with self._filler.open("ab", buffering=0) as file:
-                try:
-                    while room > 0:
-                        room -= file.write(b"x" * min(room, 65_536))
-                except OSError:
-                    return
-
-    def free_bytes(self) -> int:
-        """Return how much is free."""
-        space = os.statvfs(self.directory)
-        return space.f_bavail * space.f_frsize
-
-    def clear(self) -> None:
-        """Give it all back."""
-        self._filler.unlink()
-
-
 @pytest.fixture
 def disk(world: World) -> Iterator[SmallDisk]:
     """Return the disk under the state directory; it takes the right to mount it."""
-    directory = world.stream.directory / "state"
-    directory.mkdir()
-    options = f"size={SIZE_MB}m"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)], check=False)
-    if mounted.returncode:
-        is_missing("the right to mount a small disk is needed")
-    yield SmallDisk(directory)
-    for run in world.stream.runs:
-        if run.process.poll() is None:
-            run.kill()
-    subprocess.run(["umount", str(directory)], check=True)
+    with small_disk(world.stream.directory / "state", SIZE_MB) as made:
+        yield made
+        for run in world.stream.runs:
+            if run.process.poll() is None:
+                run.kill()
 
 
 @pytest.mark.parametrize("leave_bytes", [3_000_000, 0])
