@@ -19,6 +19,7 @@ pytest_plugins = (
     "tests.fixtures.process",
     "tests.fixtures.scene",
     "tests.fixtures.serving",
+    "tests.fixtures.collecting",
     "tests.fixtures.time_limit",
     "tests.fixtures.topics",
 )

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.fixtures.clients import Clients, Sending
-from tests.fixtures.scripted_collector import Answer, Script, ScriptedCollector, Upload, accepted, scripted_collector
-from tests.tools.clients.known import BY_NAME, CLIENTS, Client
+from tests.fixtures.scripted_collector import Answer, Script, ScriptedCollector, Upload, scripted_collector
+from tests.tools.clients.known import BY_NAME, Client
 from tests.tools.clients.plan import Plan
 
 ORDERS = 3
@@ -65,15 +65,6 @@ def sent(collector: ScriptedCollector) -> Counter[tuple[str, int | None]]:
     """Return how often each event was sent, whatever the answer."""
     everything = ScriptedCollector(uploads=collector.uploads, answers=[200] * len(collector.uploads))
     return everything.taken
-
-
-@pytest.mark.parametrize("client", CLIENTS, ids=str)
-def test_an_event_that_was_taken_is_not_sent_again(client: Client, rig: Rig) -> None:
-    """After the success answer, whose form each client reads, every event was sent once, and reported as sent."""
-    sending, collector = rig.start(client, accepted)
-    reports = sending.wait()
-    assert collector.taken == ONCE, sending.text
-    assert {each.code for each in reports} == {200}
 
 
 @pytest.mark.parametrize("name", ["python", "node", "go", "java", "kotlin", "browser-fetch", "browser-xhr"])

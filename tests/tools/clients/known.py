@@ -39,10 +39,13 @@ class Client:
     """The driver in the page of a browser; empty for what needs no browser."""
     script: str = ""
     """Of a browser, the client itself, below `node_modules`."""
-    tls: bool = False
-    """It is to speak TLS; Amplitude's for Java speaks nothing else."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Its own part of the plan."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether it is to speak TLS here: servers do, and Java does nothing else; pages here have no certificate."""
+        return not self.page
 
     def __str__(self) -> str:
         """Return its name, as tests show it."""
@@ -96,8 +99,8 @@ CLIENTS: Final = (
     Client("node", _node("send.mjs"), NODE),
     Client("legacy-node", _node("send_legacy.cjs"), NODE),
     Client("go", _go, GO),
-    Client("java", _java("SendJava"), JAVA, tls=True),
-    Client("kotlin", _java("SendKotlin"), JAVA, tls=True),
+    Client("java", _java("SendJava"), JAVA),
+    Client("kotlin", _java("SendKotlin"), JAVA),
     _browser("browser-fetch"),
     _browser("browser-xhr", transport="xhr"),
     _browser("browser-beacon", transport="beacon"),
@@ -106,6 +109,11 @@ CLIENTS: Final = (
     _browser("legacy-browser-beacon", "send_legacy.js", _LEGACY_SCRIPT, transport="beacon"),
 )
 BY_NAME: Final = {each.name: each for each in CLIENTS}
+
+
+def trusting(authority: Path) -> dict[str, str]:
+    """Return the environment in which all but Java trust an authority."""
+    return {"SSL_CERT_FILE": str(authority), "NODE_EXTRA_CA_CERTS": str(authority)}
 
 
 def chromium() -> str | None:
