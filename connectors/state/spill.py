@@ -69,15 +69,15 @@ class Spill:
     def append(self, item: tuple[Any, ...]) -> None:
         """Add an item of builtins. Raises OSError, and has then added nothing."""
         payload = pickle.dumps(item)
+        if self._writer.size >= _SEGMENT_BYTES:
+            self._writer.sync()
+            following = SegmentFile(self._path(self._segment + 1))
+            self._writer.close()
+            self._segment, self._writer = self._segment + 1, following
         offset = self._writer.size
         self._writer.append(frame(payload))
         self._is_unsynced = True
         self._count(1, _check(self._segment, offset, payload))
-        if self._writer.size >= _SEGMENT_BYTES:
-            self._writer.sync()
-            self._writer.close()
-            self._segment += 1
-            self._writer = SegmentFile(self._path(self._segment))
 
     def take(self, most: int, most_bytes: int = 1 << 62) -> list[tuple[Any, ...]]:
         """Take up to so many items off its front, the first one however large it is, and none beyond so many bytes.

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import deque
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,26 @@ def _small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 SpillMachine.TestCase.settings = examples(60, stateful_step_count=40)
 TestSpill = SpillMachine.TestCase
+
+
+@pytest.mark.parametrize("refused", ["os.fdatasync", "os.open"])
+def test_what_the_disk_refuses_is_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str) -> None:
+    """Also where it refuses to end a segment or to begin the next one: the item would be in two places."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    spill = Spill(tmp_path)
+    kept: list[int] = []
+    for number in range(20):
+        with monkeypatch.context() as full:
+            full.setattr(refused, refuse)
+            with suppress(OSError):
+                spill.append((number, b"x" * 100))
+                kept.append(number)
+        assert spill.size == len(kept)
+    spill.append((20, b""))
+    mark = spill.mark()
+    spill.close()
+    with closing(Spill(tmp_path, mark)) as again:
+        assert [number for number, _ in again.take(100)] == [*kept, 20]
