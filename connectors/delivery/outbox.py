@@ -200,9 +200,9 @@ class Outbox:
         return taken
 
     def state(self) -> tuple[Any, ...]:
-        """Return everything as builtins: see `SinkState`.
+        """Return everything as builtins, for a snapshot: see `SinkState`.
 
-        What waits in a spill is durable then. Raises OSError.
+        What waits in a spill is durable then, and what no snapshot needs any more is gone. Raises OSError.
         """
         with self._moving:
             items = [
@@ -212,11 +212,6 @@ class Outbox:
                 for each in list(self._items.values())
             ]
             return SinkState(items, self._overflow.marks(), self._manifest.next_snapshot()).packed()
-
-    def snapshot_taken(self) -> None:
-        """Remove what no snapshot needs any more."""
-        with self._moving:
-            self._overflow.snapshot_taken()
 
     def resume(self, state: tuple[Any, ...] | None) -> None:
         """Take up what an earlier run left: its state, None where there is none. None of it goes on before `begin`.

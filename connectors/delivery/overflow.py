@@ -78,13 +78,8 @@ class Overflow:
         return self._spills[lane].take(most, TAKEN_BACK_BYTES)
 
     def marks(self) -> dict[str, SpillMark]:
-        """Return where each spill stands; what it holds is durable then. Raises OSError."""
+        """Return where each spill stands, for a snapshot; what it holds is durable then. Raises OSError."""
         return {lane: spill.mark() for lane, spill in self._spills.items()}
-
-    def snapshot_taken(self) -> None:
-        """Remove what no snapshot needs any more."""
-        for spill in self._spills.values():
-            spill.snapshot_taken()
 
     def resume(self, lane: str, mark: SpillMark) -> Iterator[tuple[Any, ...]]:
         """Open a lane's spill where a snapshot says it stood; return the packed deliveries that wait there.

@@ -65,6 +65,7 @@ class Spill:
         self._reader: BinaryIO = self._path(self._read_segment).open("rb")
         self._reader.seek(self._read_offset)
         self._kept: deque[int] = deque([self._read_segment], maxlen=KEPT_SNAPSHOTS)
+        """Where reading stood at the last snapshots."""
 
     def append(self, item: tuple[Any, ...]) -> None:
         """Add an item of builtins. Raises OSError, and has then added nothing."""
@@ -107,19 +108,19 @@ class Spill:
         return taken
 
     def mark(self) -> SpillMark:
-        """Make durable what waits, and return where it stands, for a snapshot. Raises OSError."""
+        """Make durable what waits, and return where it stands, for a snapshot. Raises OSError.
+
+        Removes the segments that neither this snapshot nor the kept ones before it need.
+        """
         if self._is_unsynced:
             self._writer.sync()
             sync_entries(self._directory)
             self._is_unsynced = False
-        return *self._places(), self.size, self._checksum
-
-    def snapshot_taken(self) -> None:
-        """Remove the segments that neither this snapshot nor the kept ones before it need."""
         self._kept.append(self._read_segment)
         for path in SPILL_SEGMENTS.paths(self._directory):
             if int(path.stem) < self._kept[0]:
                 path.unlink()
+        return *self._places(), self.size, self._checksum
 
     def close(self) -> None:
         """Let go of the files."""

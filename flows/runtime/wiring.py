@@ -226,6 +226,5 @@ class Delivering:
     def _snapshot_taken(self) -> None:
         self.parts.snapshots += 1
         self.parts.snapshot_at = time.monotonic()
-        self._outbox.snapshot_taken()
         source = self.parts.source
         self._state.journal.snapshot_taken(self._ledger.watermarks() if source is None else source.released())

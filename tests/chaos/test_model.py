@@ -115,7 +115,6 @@ class Fates(RuleBasedStateMachine):
 
     def _snapshot_taken(self) -> None:
         assert self.journal is not None
-        self.outbox.snapshot_taken()
         read = self.ledger.watermarks()
         self.journal.snapshot_taken({place: min(offset, self.committed) for place, offset in read.items()})
 

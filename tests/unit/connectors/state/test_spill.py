@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from connectors.state import spill as module
+from connectors.state.manifest import KEPT_SNAPSHOTS
 from connectors.state.spill import EMPTY, Spill, SpillMark
 from tests.fixtures.examples import examples
 
 
 class SpillMachine(RuleBasedStateMachine):
-    """Against a deque: append, take, snapshot, and a crash that goes back to the last or the last but one snapshot."""
+    """Against a deque: append, take, snapshot, and a crash that goes back to one of the snapshots that are kept."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,9 +42,8 @@ class SpillMachine(RuleBasedStateMachine):
     @rule()
     def snapshot(self) -> None:
         self.snapshots.append((self.queue.mark(), list(self.model)))
-        self.queue.snapshot_taken()
 
-    @rule(back=st.integers(1, 2))
+    @rule(back=st.integers(1, KEPT_SNAPSHOTS))
     def crash(self, back: int) -> None:
         self.queue.close()
         mark, items = self.snapshots[-min(back, len(self.snapshots))]
@@ -91,3 +91,20 @@ def test_what_the_disk_refuses_is_not_in_it(tmp_path: Path, monkeypatch: pytest.
     spill.close()
     with closing(Spill(tmp_path, mark)) as again:
         assert [number for number, _ in again.take(100)] == [*kept, 20]
+
+
+def test_a_mark_keeps_what_its_snapshot_needs_whatever_is_taken_then_and_removes_what_none_needs(
+    tmp_path: Path,
+) -> None:
+    spill = Spill(tmp_path)
+    for number in range(40):
+        spill.append((number, b"x" * 100))
+    marks: list[SpillMark] = []
+    for _ in range(KEPT_SNAPSHOTS + 2):
+        marks.append(spill.mark())
+        spill.take(5)
+    spill.close()
+    needed = marks[-KEPT_SNAPSHOTS]
+    assert 0 < needed[0][0] == min(int(each.stem) for each in tmp_path.iterdir())
+    with closing(Spill(tmp_path, needed)) as again:
+        assert [number for number, _ in again.take(100)] == [*range(10, 40)]
