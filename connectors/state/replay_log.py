@@ -81,7 +81,10 @@ class ReplayLog:
             return
         with self._lock:
             if self._file is None:
-                self._file = self._begin()
+                self._directory.mkdir(parents=True, exist_ok=True)
+                self._file = SegmentFile.begin(MARK_SEGMENTS.path(self._directory, self._next_number))
+            if not self._file.size:  # it is listed before anything stands in it
+                self._list(self._file.path, Listed(0, 0, is_closed=False))
             self._file.append(frame(orjson.dumps(self._buffer)))
             self._buffer = []
 
@@ -97,12 +100,6 @@ class ReplayLog:
     def _note(self, entry: Entry, replays: int, fate: str) -> None:
         ended = (_FOR_GOOD if fate == DELIVERED else replays, fate)
         self._ended[entry] = max(ended, self._ended.get(entry, _NOT))
-
-    def _begin(self) -> SegmentFile:
-        self._directory.mkdir(parents=True, exist_ok=True)
-        file = SegmentFile.begin(MARK_SEGMENTS.path(self._directory, self._next_number))
-        self._list(file.path, Listed(0, 0, is_closed=False))
-        return file
 
     def _list(self, path: Path, current: Listed) -> None:
         """Let the manifest know of every file. Raises OSError."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.state.journal import DELIVERED, Entry
+from connectors.state.manifest import Manifest
 from connectors.state.replay_log import ReplayLog
 from flows.domain.event import Position
 
@@ -88,3 +89,23 @@ def test_what_a_full_disk_refused_is_written_by_the_next_flush(tmp_path: Path) -
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     marks.close()
     assert ReplayLog(tmp_path, "two").is_ended(ENTRY, 0)
+
+
+def test_a_manifest_that_a_full_disk_refused_is_written_by_the_next_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file of marks is there by then, and is not begun a second time."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    marks = ReplayLog(tmp_path / "marks", "one", manifest=Manifest(tmp_path, has_recovery=False))
+    marks.record(ENTRY, 1, DELIVERED)
+    with monkeypatch.context() as full:
+        full.setattr("connectors.state.manifest.write_checked", refuse)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                marks.flush()
+    marks.close()
+    again = ReplayLog(tmp_path / "marks", "two", manifest=Manifest(tmp_path, has_recovery=False))
+    assert again.is_ended(ENTRY, 0)
