@@ -90,13 +90,12 @@ class UserLog:
         self._directory.mkdir(parents=True, exist_ok=True)
         sync_entries(self._directory.parent)
         sync_entries(self._directory.parent.parent)
-        if not generation:
-            remove_floor(self._directory)
         self._sealed, end, behind = read_log(self._directory, generation, take, self._state)
         for path in reversed(behind):
             path.unlink()
         self._generation = generation
         if not self._sealed:
+            remove_floor(self._directory)  # the last of all, for what is there must be whole for the next start, too
             self._begin()
             return
         last_segment = self._sealed.pop()

@@ -1,6 +1,7 @@
 """The log of users: a start finds exactly what the engine's snapshot stands for, whatever came after it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,37 @@ def test_a_fresh_engine_begins_with_nobody(tmp_path: Path) -> None:
     log.close()
     assert opened(tmp_path)[1].known == {}
     assert size(tmp_path) == 0
+
+
+@pytest.mark.usefixtures("_often")
+@pytest.mark.parametrize("removed", range(3))
+def test_a_fresh_engine_begins_anew_beside_a_log_that_was_rewritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+) -> None:
+    """Also where a start before was broken off while it removed what was there."""
+    log, people = opened(tmp_path)
+    while not (tmp_path / "000000004.users").exists() or (tmp_path / "000000002.users").exists():
+        people.put("abcd"[people.save(log) % 4], (1,))
+    log.close()
+    unlinks = iter(range(removed))
+    unlink = Path.unlink
+
+    def broken_off(path: Path, *, missing_ok: bool = False) -> None:
+        if next(unlinks, None) is None:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as kill, suppress(KeyboardInterrupt):
+        kill.setattr(Path, "unlink", broken_off)
+        opened(tmp_path)
+    log, people = opened(tmp_path)
+    assert people.known == {}
+    people.put("e", (2,))
+    generation = people.save(log)
+    log.close()
+    log, people = opened(tmp_path, generation)
+    log.close()
+    assert people.known == {"e": (2,)}
 
 
 def test_a_log_that_ends_too_early_is_refused(tmp_path: Path) -> None:
