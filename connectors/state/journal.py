@@ -134,11 +134,11 @@ class Journal:
                 kept.append(segment)
             else:
                 outdated.append(segment)
-        before, self._sealed = self._sealed, kept
+        self._sealed = kept
         try:
             self._list()
         except OSError:  # what is listed must be there
-            self._sealed = before
+            self._sealed += outdated
             return
         for segment in outdated:
             with suppress(OSError):  # it is removed after a later start, then

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connectors.state.journal import DELIVERED, Entry, Journal
 from connectors.state.journal_segment import read_segment
 from connectors.state.lock import StateInUseError, lock_directory
-from connectors.state.manifest import KEPT_SNAPSHOTS
+from connectors.state.manifest import KEPT_SNAPSHOTS, Manifest
 from flows.domain.event import Position
 
 ENTRIES = st.lists(
@@ -212,3 +212,24 @@ def test_a_full_disk_at_a_snapshot_or_at_the_end_is_no_error(tmp_path: Path, mon
         full.setattr("connectors.state.segment_log.os.write", refuse)
         journal.close()
     assert _read_all(tmp_path) == [2, 3]
+
+
+def test_while_the_manifest_cannot_be_written_a_segment_is_needed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The snapshots that are kept then count from the last one at which it was needed."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    directory = tmp_path / "journal"
+    journal = Journal(directory, Manifest(tmp_path))
+    journal.record(_entry(1), DELIVERED)
+    with monkeypatch.context() as full:
+        full.setattr("connectors.state.manifest.write_checked", refuse)
+        for _ in range(2 * KEPT_SNAPSHOTS):
+            journal.snapshot_taken({})
+    for _ in range(KEPT_SNAPSHOTS):
+        assert _read_all(directory) == [1]
+        journal.snapshot_taken({("events", 0): 2})
+    assert _read_all(directory) == []
