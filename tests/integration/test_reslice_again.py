@@ -135,6 +135,26 @@ def test_broken_off_before_everything_is_on_the_disk_nothing_is_changed(home: Pa
     assert _stored(state) == before
 
 
+def test_broken_off_while_it_notes_that_everything_is_prepared_the_next_run_begins_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A note of which only a part is there would be of no slices."""
+    state = home / "state"
+    before = _stored(state)
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.sync", lambda: full.setattr("os.fsync", refuse))  # from when it is prepared
+        with pytest.raises(OSError, match="the disk is full"):
+            Handover(Slices([state]), 1, 1).run()
+    assert not Slices([state]).ready.exists()
+    assert _stored(state) == before
+    assert Handover(Slices([state]), 1, 1).run() is not None
+    assert _stored(state) == before
+
+
 def test_a_journal_that_lacks_a_file_is_not_dealt_out(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Once it was dealt out, nobody could tell any more that a file was missing."""
     state = home / "state"

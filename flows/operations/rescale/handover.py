@@ -8,6 +8,7 @@ import os
 import shutil
 from contextlib import suppress
 
+from connectors.state.durable import write_anew
 from connectors.state.layout import BALLAST, LOCK, NOTES, PARTS, STAGING, Layout, Slices
 from connectors.state.lock import StateInUseError, lock_directory
 from flows.operations.rescale.deal import Dealer, Dealt, StateError
@@ -29,7 +30,7 @@ class Handover:
 
         Raises:
             StateError: the old slices' state is missing, or cannot be dealt out; nothing was changed.
-            StateInUseError: an old or a new slice runs; nothing was changed.
+            StateInUseError: an old slice runs; nothing was changed.
             OSError, StoreError: a disk is at fault; run it again.
         """
         locks: list[int] = []
@@ -46,8 +47,7 @@ class Handover:
             else:
                 dealt = self._prepare()
                 os.sync()
-                ready.write_text(asked, encoding="ascii")
-                os.sync()
+                write_anew(ready, asked.encode("ascii"))
             self._put_in_place()
             return dealt
         finally:
