@@ -42,7 +42,7 @@ class CollectorTable(Table):
 
     host: Host = "127.0.0.1"
     """The address to listen on; 0.0.0.0 in a container or for clients on other machines."""
-    port: Annotated[int, whole(0, 65_535)] = 8080
+    port: Annotated[int, whole(0, 65_535)] = 8090
     """The port for clients."""
     api_keys: Annotated[
         list[_Reference],

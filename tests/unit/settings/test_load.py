@@ -267,7 +267,7 @@ def test_a_collector_needs_no_sync_because_its_events_wait_for_one() -> None:
     collector = settings.collector
     assert collector is not None
     assert collector.api_keys == (SecretRef("env", "A"), SecretRef("file", "/base/keys/b"))
-    assert (collector.host, collector.port, collector.trusted_proxies) == ("127.0.0.1", 8080, ("10.0.0.0/8",))
+    assert (collector.host, collector.port, collector.trusted_proxies) == ("127.0.0.1", 8090, ("10.0.0.0/8",))
 
 
 @pytest.mark.parametrize(
