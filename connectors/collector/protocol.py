@@ -129,7 +129,7 @@ def take(request: Request, rules: Rules) -> Taken | Refused:
         elif (begin := body.lstrip()[:1]) in _JSON_BEGINS:
             upload = read_json(body)
         else:
-            upload = read_form(body if begin else request.query.encode())
+            upload = read_form(body if begin else request.query.encode("utf-8", "surrogateescape"))
     except UnreadableUploadError as problem:
         is_path = path in _PATHS or not rules.paths.isdisjoint((path, request.path)) or is_webhook
         if not is_path and problem.reason in (RefusalReason.UNREADABLE, RefusalReason.NO_EVENTS):

@@ -28,9 +28,10 @@ class UnreadPart(NamedTuple):
 
 def is_known(token: str, tokens: Iterable[str]) -> bool:
     """Return whether a token is one of them; how long it takes says nothing of how much of it is right."""
+    given = token.encode("utf-8", "surrogateescape")  # a path is any bytes
     known = False
     for each in tokens:
-        known |= compare_digest(each.encode(), token.encode())
+        known |= compare_digest(each.encode(), given)
     return known
 
 

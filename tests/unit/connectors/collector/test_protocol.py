@@ -349,13 +349,22 @@ def test_every_event_is_passed_on_in_its_place_and_the_count_of_invalid_ones_is_
     assert json.loads(outcome.busy.body)["throttled_events"] == list(range(len(events)))
 
 
+_BYTES = st.binary(max_size=60) | st.text(max_size=60).map(str.encode)
+_PATHS = st.sampled_from(["/", "/batch", "/identify", "/httpapi", "/webhook/long-token", "/webhook/%FF", "/x"])
+
+
 @examples(300)
 @given(
-    st.binary(max_size=60) | st.text(max_size=60).map(str.encode),
-    st.sampled_from(["/", "/batch", "/webhook/long-token"]),
+    body=_BYTES | _BYTES.map(gzip.compress) | _BYTES.map(lambda body: gzip.compress(body)[:-3]),
+    path=_PATHS | _BYTES.map(lambda path: path.decode("utf-8", "surrogateescape")),
+    query=_BYTES.map(lambda query: query.decode("utf-8", "surrogateescape")),
+    method=st.sampled_from(["POST", "GET", "PUT", ""]),
+    strict=st.booleans(),
 )
-def test_no_bytes_raise(body: bytes, path: str) -> None:
-    """Whatever is sent, there is an answer, and each one that refuses names indexes or is a plain word."""
-    outcome = post(body, path)
+def test_no_bytes_raise(body: bytes, path: str, query: str, method: str, *, strict: bool) -> None:
+    """Whatever is sent there is an answer, and each one that refuses names events or is a plain word."""
+    outcome = post(body, path, query=query, method=method, rules=RULES._replace(strict=strict))
     if isinstance(outcome, Refused):
-        assert b"events_with_missing_fields" in outcome.answer.body or outcome.answer.content_type.startswith("text/")
+        answer = outcome.answer
+        assert 400 <= answer.status < 500
+        assert b"events_with_missing_fields" in answer.body or answer.content_type.startswith("text/")
