@@ -80,6 +80,8 @@ class GivenUp(NamedTuple):
     targets: tuple[SyncTarget, ...]
     error: str
     reason: DeadLetterReason = DeadLetterReason.NO_APPSFLYER_ID
+    remembered: Identity | None = None
+    """What its dead letter is to remember: the properties that stand behind it, where its platform is known."""
 
 
 Decision = Identified | Unwanted | Held | GivenUp

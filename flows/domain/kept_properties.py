@@ -56,17 +56,20 @@ def named_properties(syncs: Iterable[Sync], further: Iterable[str] = ()) -> tupl
     return tuple(sorted({*names, *beginnings}))
 
 
-_OF_ROWS: Final = ("event_time", "amplitude_id", "server_received_time", "server_upload_time")
-"""Only Amplitude's own rows have these (Amplitude, Export API); what is taken in by HTTP keeps all but the first."""
-
-
 def is_complete(event: Event) -> bool:
     """Return whether an event carries all that counts for it: as a row of Amplitude's own, or because it says so.
 
-    Source: Amplitude, HTTP V2 API (`$skip_user_properties_sync`).
+    Only rows have an `event_time`, an `amplitude_id` and times of Amplitude's servers. The collector gives a row's time
+    another name. Sources: Amplitude, Export API; HTTP V2 API (`$skip_user_properties_sync`).
     """
     get = event.fields.get
-    return get("$skip_user_properties_sync") is True or any(get(name) not in (None, "") for name in _OF_ROWS)
+    return bool(
+        get("event_time")
+        or get("amplitude_id")
+        or get("server_received_time")
+        or get("server_upload_time")
+        or get("$skip_user_properties_sync") is True
+    )
 
 
 def learn(kept: Kept, event: Event, names: Collection[str]) -> Kept:
@@ -95,15 +98,13 @@ def learn(kept: Kept, event: Event, names: Collection[str]) -> Kept:
 
 
 def _learn_row(kept: Kept, time_ms: int, row: JsonObject, names: Collection[str]) -> Kept:
-    changed: dict[str, Any] = {}
+    learned: dict[str, tuple[int, Any]] = {}
     for name in names:
         before = kept.get(name)
-        value = row.get(name)  # where there is none, this is noted, too: an earlier row may come later
+        value = _cut(row.get(name))  # where there is none, this is noted, too: an earlier row may come later
         if before is None or time_ms > before[0] or (time_ms == before[0] and _rank(value) > _rank(before[1])):
-            changed[name] = value
-    if not changed:
-        return kept
-    return _bounded({**kept, **{name: (time_ms, _cut(value)) for name, value in changed.items()}}, kept, changed)
+            learned[name] = (time_ms, value)
+    return _bounded({**kept, **learned}, kept, learned) if learned else kept
 
 
 def merge_kept(one: Kept, other: Kept) -> Kept:
@@ -144,11 +145,22 @@ def _rank(value: Any) -> tuple[bool, bytes]:
     return value is None, dumps(value)
 
 
+def _size_at_most(value: Any) -> int:
+    """Return what a value takes as JSON at the most: known at once for what most values are."""
+    if type(value) is str:
+        return 2 + 6 * len(value)  # `\u0000` is the longest way to write a character
+    if value is None or value is True or value is False:
+        return 5
+    return len(dumps(value))
+
+
 def _bounded(learned: dict[str, tuple[int, Any]], before: Kept, changed: Iterable[str]) -> Kept:
     """Return what was learnt, without what goes beyond the bound: a list keeps what it had, another value is unknown.
 
     Amplitude lets a list grow no further, too.
     """
+    if sum([len(name) + _size_at_most(value) for name, (_, value) in learned.items()]) <= MOST_BYTES:
+        return learned
     sizes = {name: len(name) + len(dumps(value)) for name, (_, value) in learned.items()}
     size = sum(sizes.values())
     if size <= MOST_BYTES:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flows.domain.decision import Decision, Held, StatedIdentity, Unwanted
 from flows.domain.event import Event, Platform
-from flows.domain.fate import FilterReason
+from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.identifiers import Value
 from flows.domain.identity import Identity
 from flows.domain.identity_rules import IdentityRules
@@ -44,6 +44,11 @@ def add_versions(event: Event, values: dict[str, Value]) -> None:
         values[OS_VERSION] = os_version
     if event.app_version is not None:
         values[APP_VERSION] = event.app_version
+
+
+def missing_of(identity: Identity | None) -> DeadLetterReason:
+    """Return the reason of the dead letter of an event which cannot be sent with this identity."""
+    return DeadLetterReason.NO_PLATFORM if identity is None else DeadLetterReason.NO_APPSFLYER_ID
 
 
 def _told(rules: IdentityRules, event: Event) -> StatedIdentity:

@@ -8,7 +8,7 @@ was read, which is what held events wait by.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.domain.decision import Decision, GivenUp, Held, Identified, StatedIdentity, Unwanted
+from flows.domain.decision import Decision, GivenUp, Held, Identified, Unwanted
 from flows.domain.decode import decode_again
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetterReason, FilterReason
@@ -20,7 +20,7 @@ from flows.domain.insert_ids import is_known, remember
 from flows.domain.kept_properties import NO_PROPERTIES, NOTHING_KEPT, Kept, completed, learn, merge_kept, stands_behind
 from flows.domain.logins import Inherited
 from flows.domain.profile import Profile
-from flows.domain.resolve import add_versions, compacted, identity_of, stated_by, with_app
+from flows.domain.resolve import add_versions, compacted, identity_of, missing_of, stated_by, with_app
 from flows.domain.select import RESERVED, SyncTarget
 from flows.domain.settling import settled_ms
 from flows.domain.user_state import UserState, version_of
@@ -180,10 +180,9 @@ class User:
         """The memory that the events that wait take, about."""
         return self._held.size_bytes
 
-    def missing(self, event: Event, told: StatedIdentity | None = None) -> DeadLetterReason:
+    def missing(self, event: Event) -> DeadLetterReason:
         """Return the reason of the dead letter that an event would be which cannot be sent now."""
-        is_known = identity_of(self._rules, self._profile, event, told) is not None
-        return DeadLetterReason.NO_APPSFLYER_ID if is_known else DeadLetterReason.NO_PLATFORM
+        return missing_of(identity_of(self._rules, self._profile, event))
 
     def state(self, sync_names: Sequence[str]) -> UserState:
         """Return everything as builtins that no later call changes; syncs by name, for their places may shift."""
@@ -257,9 +256,11 @@ class User:
 
     def _given_up(self, held: Held, error: str) -> GivenUp:
         """Give an event up; `{}` in `error` stands for what is not known of it."""
-        reason = self.missing(held.event, held.told)
+        identity = identity_of(self._rules, self._profile, held.event, held.told)
+        reason, properties = missing_of(identity), held.properties
         absent = "no platform" if reason is DeadLetterReason.NO_PLATFORM else "no AppsFlyer id"
-        return GivenUp(held.event, held.targets, error.format(absent), reason)
+        remembered = Identity(identity.platform, {}, properties=properties) if identity and properties else None
+        return GivenUp(held.event, held.targets, error.format(absent), reason, remembered)
 
     def _release(self, now_ms: int, decisions: list[Decision], read_to_ms: int = -1) -> None:
         waiting: list[Held] = []

@@ -16,7 +16,7 @@ from connectors.state.step_states import ShardState, State
 from flows.domain.decision import Decision, GivenUp, Identified, Unwanted
 from flows.domain.event import Event
 from flows.domain.fate import DeadLetter, Stage
-from flows.domain.identity import Identity
+from flows.domain.identity import Identity, as_text
 from flows.domain.identity_rules import IdentityRules
 from flows.domain.kept_properties import NO_PROPERTIES
 from flows.domain.ledger import Ledger
@@ -266,6 +266,7 @@ def given_up(decision: GivenUp, sync_names: tuple[str, ...], now_ms: int) -> lis
             position=event.position,
             first_seen_ms=event.received_ms,
             failed_at_ms=now_ms,
+            identity=as_text(decision.remembered) if decision.remembered is not None else None,
             replays=target.replays,
         )
         for target in decision.targets

@@ -12,6 +12,7 @@ from flows.domain.event import Event
 from flows.domain.exclude import fold
 from flows.domain.paths import CONTAINERS
 from flows.domain.select import compile_select
+from flows.operations.check.kept import with_kept
 from flows.operations.check.syncs import syncs_of
 from flows.settings.model import Settings
 
@@ -21,9 +22,10 @@ _ALIKE: Final = 0.8
 
 def mapped(settings: Settings, sample: Sample) -> Iterator[Finding]:
     """Yield which fields of each sync no event has a value for, and of which there are values that cannot be used."""
+    sent = list(with_kept(settings, sample))
     for sync in syncs_of(settings):
         select = compile_select([sync])
-        events = [event for event in sample.events if select(event)[0]]
+        events = [event for event in sent if select(event)[0]]
         for name, paths in sync.fields if events else ():
             read = compile_fields([(name, paths)], {**CANONICAL, **IN_PLACE}, is_nothing)
             readings = [read(event) for event in events]

@@ -13,6 +13,7 @@ from flows.domain.event import Event
 from flows.domain.personal import looks_personal, personal_properties
 from flows.domain.select import compile_select
 from flows.domain.sync import Sync
+from flows.operations.check.kept import with_kept
 from flows.operations.check.syncs import syncs_of
 from flows.settings.model import Settings
 
@@ -26,7 +27,7 @@ def personal(settings: Settings, sample: Sample) -> Iterator[Finding]:
     found: dict[int, Counter[str]] = {place: Counter() for place in range(len(syncs))}
     user_id_of = [_customer_user_id(sync) for sync in syncs]
     user_ids = 0
-    for event in sample.events:
+    for event in with_kept(settings, sample):
         wanted = {target.sync for target in select(event).targets}
         user_ids += any(looks_personal(user_id_of[place](event)) for place in wanted)
         for place in wanted:

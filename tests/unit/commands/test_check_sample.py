@@ -226,6 +226,13 @@ def test_what_a_mapped_path_leads_to(
     assert notes == ([f"! sync[production].fields.{field}: {expected}"] if expected else [])
 
 
+def test_a_path_may_lead_to_what_an_earlier_event_has_taught(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in the stream: an SDK tells a user property once."""
+    taught = event(event_type="$identify", user_properties={"$set": {"order": "o-1"}})
+    said = checked(capsys, f'{MAPPED}order_id = "user_properties.order"\n', taught, event())
+    assert [line for line in said if ".fields." in line] == []
+
+
 @pytest.mark.parametrize(("path", "is_noted"), [("user_properties.mail", True), ("user_properties.idfv", False)])
 def test_the_user_id_that_is_looked_at_is_the_one_that_is_sent(
     path: str, *, is_noted: bool, capsys: pytest.CaptureFixture[str]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.domain.held_state import current_state, shifted
-from flows.domain.user_state import STATE_VERSION, UserState
+from flows.domain.user_state import KEEPING_VERSION, STATE_VERSION, UserState
 
 times = st.integers(0, 10**9)
 
@@ -43,3 +43,13 @@ def test_what_settles_goes_by_the_wall_clock(until_ms: int, read_ms: int) -> Non
     for version in (1, STATE_VERSION):
         state = state_of(version, until_ms, settling=True)
         assert shifted(current_state(state, read_ms), -read_ms).held == state.held
+
+
+@given(times, times)
+def test_the_properties_behind_an_event_stay_with_it(until_ms: int, shift_ms: int) -> None:
+    """Between counts of reading; and without any, it is stored as version 2 stores it."""
+    state = state_of(KEEPING_VERSION, until_ms, settling=False)
+    behind = {"plan": "pro"}
+    moved = shifted(state._replace(held=((*state.held[0], behind),)), shift_ms)
+    assert moved.held[0][7] == behind
+    assert len(shifted(state, shift_ms).held[0]) == len(state.held[0])

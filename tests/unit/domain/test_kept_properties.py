@@ -22,7 +22,9 @@ from flows.domain.kept_properties import (
     named_properties,
     stands_behind,
 )
+from flows.domain.merging import merge_users
 from flows.domain.sync import Condition, Operator, PropertyRules, Selection, Sync
+from flows.domain.user_state import KEEPING_VERSION, STATE_VERSION, UserState, version_of
 
 NOW_MS: Final = 1_795_000_000_000
 NAMES: Final = ("n", "plan", "tags")
@@ -175,3 +177,12 @@ def test_an_event_without_user_properties_teaches_nothing() -> None:
     kept = kept_after(taught(plan="pro"))
     assert learn(kept, event(), NAMES) is kept
     assert learn(kept, taught(other=1), NAMES) is kept
+
+
+@given(times_and_values, times_and_values)
+def test_two_slices_halves_come_to_what_both_know(one: Kept, other: Kept) -> None:
+    """The version is the lowest that holds it, so that what keeps nothing can go back to 0.2.0."""
+    halves = [UserState(version_of((), each), {}, b"", {}, (), 1, each) for each in (one, other)]
+    merged = merge_users(*halves)
+    assert merged.properties == merge_kept(one, other)
+    assert merged.version == (KEEPING_VERSION if one or other else STATE_VERSION)

@@ -19,6 +19,7 @@ from flows.domain.event import Event, Record
 from flows.domain.fate import DeadLetter
 from flows.domain.identifier_reader import IdentifierReader
 from flows.domain.identifiers import DEFAULT_PATHS
+from flows.domain.identity import Identity, from_text
 from flows.domain.identity_rules import IdentityRules
 from flows.domain.kept_properties import KeptNames
 from flows.domain.ledger import Ledger
@@ -162,6 +163,19 @@ def test_a_held_event_goes_out_with_the_properties_of_when_it_happened(
             waiting.restart()
     _, *released = waiting.happen(99, user_id="ada", **known)
     assert [each.event.user_properties for each in released if isinstance(each, Identified)] == seen
+
+
+def test_an_event_that_is_given_up_leaves_its_properties_with_its_letter(tmp_path: Path) -> None:
+    """Those of when it happened, for a replay to send; also over a restart."""
+    world = World(HOLDING, tmp_path)
+    phone: dict[str, Any] = {"user_id": "ada", "platform": "iOS", "device_id": "d"}
+    world.happen(0, **phone, user_properties={"plan": "pro"})
+    world.happen(1, **phone)
+    world.happen(2, **phone, user_properties={"plan": "free"})
+    world.restart()
+    letters = world.read_for(5)
+    identities = [from_text(each.identity or "") for each in letters if isinstance(each, DeadLetter)]
+    assert identities == [None, Identity("ios", {}, properties={"plan": "pro"}), None]
 
 
 def test_what_the_engine_stores_is_small(tmp_path: Path) -> None:
