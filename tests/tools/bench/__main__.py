@@ -6,6 +6,7 @@ profile    a flame graph of the stream under load
 sender    the HTTP half alone against bare libcurl
 slices     two slices on two cores against one
 latency    what the stream adds at 30 % load
+collector  events per CPU-second from an upload to its durability
 """
 
 import argparse
@@ -16,7 +17,7 @@ from typing import Final
 
 from rich.console import Console
 
-from tests.tools.bench import compare, cores, latency, profile, sender, slices, stages
+from tests.tools.bench import collector, compare, cores, latency, profile, sender, slices, stages
 from tests.tools.bench.broker import BrokerError
 from tests.tools.bench.endpoint import EndpointError
 from tests.tools.bench.measure import ContestantError
@@ -29,6 +30,7 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "sender": sender,
     "slices": slices,
     "latency": latency,
+    "collector": collector,
 }
 
 
