@@ -69,6 +69,44 @@ def sent_alone(port: int, body: dict[str, Any], timeout_seconds: float = 10) -> 
         connection.close()
 
 
+def test_requests_for_erasure_are_taken_followed_and_canceled() -> None:
+    """AppsFlyer, OpenAPI of the OpenDSR API; its test routes keep requests of their own. No event is counted."""
+    body = {
+        "subject_request_id": "3bfa3fab-4670-4d29-a28e-207d4e20d55f",
+        "subject_request_type": "erasure",
+        "submitted_time": "2026-11-29T16:00:00Z",
+        "subject_identities": [
+            {"identity_type": "appsflyer_id", "identity_value": "1700000000000-1111111", "identity_format": "raw"}
+        ],
+        "property_id": APP,
+    }
+    path, headers = "/api/gdpr/v1/opendsr_requests", {"authorization": f"Bearer {KEY}"}
+    with SandboxServer.in_thread(keys=(KEY,)) as sandbox:
+        connection = connect(sandbox.port)
+
+        def asked(method: str, path: str, content: bytes = b"", **more: str) -> tuple[int, str]:
+            return ask(connection, method, path, content, **{**headers, "content-type": "application/json", **more})[:2]
+
+        one = f"{path}/{body['subject_request_id']}"
+        assert asked("GET", one)[1].count("e214") == 1
+        for route in (path, "/api/gdpr/v1/stub"):
+            status, text = asked("POST", route, orjson.dumps(body))
+            assert (status, orjson.loads(text)["subject_request_id"]) == (201, body["subject_request_id"])
+            assert "e213" in asked("POST", route, orjson.dumps(body))[1]
+        assert [each["status"] for each in sandbox.erasures] == ["pending"]
+        assert orjson.loads(asked("GET", one)[1])["request_status"] == "pending"
+        assert asked("DELETE", one)[0] == 202
+        assert orjson.loads(asked("GET", one)[1])["request_status"] == "canceled"
+        assert "e211" in asked("DELETE", one)[1]
+        assert asked("GET", one, authorization="Bearer another")[0] == 401
+        assert (asked("PUT", path)[0], asked("PUT", one)[0], asked("GET", "/api/gdpr/v1/nothing")[0]) == (405, 405, 404)
+        assert [each["status"] for each in orjson.loads(asked("GET", "/control/erasures")[1])] == ["canceled"]
+        assert sandbox.summary()["requests"] == 0
+        assert asked("POST", "/control/reset")[0] == 204
+        assert sandbox.erasures == []
+        connection.close()
+
+
 def test_many_requests_share_a_connection_and_are_kept_in_order() -> None:
     with SandboxServer.in_thread() as sandbox:
         connection = connect(sandbox.port)
