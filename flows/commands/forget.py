@@ -140,5 +140,8 @@ def _said_of_appsflyer(settings: Settings, people: list[Person], asked: AskedApp
 def _line(outcome: Outcome) -> str:
     note, answer = outcome.note, outcome.answer
     expected = f", expected by {note.expected_time}" if note.is_open and note.expected_time else ""
-    said = "not asked" if answer is None else answer.meaning
+    if answer is not None:
+        said = answer.meaning
+    else:
+        said = "not sent yet" if note.is_waiting else f"{note.progress} when last asked"
     return f"{note.app_id} {note.identity_type}: {said}{expected} (request {note.id})"
