@@ -34,8 +34,9 @@ from connectors.state.user_segments import erase, stored_records
 from flows.domain.decode import decode
 from flows.domain.event import Event, Position, Record
 from flows.domain.profile import devices_of_first_user
+from flows.domain.stored_user import read_user
 from flows.operations.erasure import note_requests, user_identity
-from flows.operators.user_store import read_state, shard_of
+from flows.operators.user_store import shard_of
 from flows.settings.model import Settings
 
 
@@ -123,7 +124,7 @@ def identities(directory: Path, people: Sequence[Person]) -> set[SubjectIdentity
     for log in _logs_of(directory, keys):
         for key, state in stored_records(log):
             if state is not None and key in keys:
-                found |= identities_of(read_state(state)[0].devices)
+                found |= identities_of(read_user(state)[0].devices)
     return found
 
 
@@ -136,7 +137,7 @@ def _keys_of(directory: Path, people: Sequence[Person]) -> set[str]:
     for log in user_logs_below(directory):
         for key, state in stored_records(log):
             if state is not None and key in keys and key.startswith("u:"):
-                keys |= {f"d:{device_id}" for device_id in devices_of_first_user(read_state(state)[0].devices)}
+                keys |= {f"d:{device_id}" for device_id in devices_of_first_user(read_user(state)[0].devices)}
     return keys
 
 

@@ -10,8 +10,8 @@ from connectors.state.step_states import USERS, ShardState
 from connectors.state.user_segments import StoredUser, UserLogError, read_log
 from flows.domain.logins import Logins
 from flows.domain.packed_user import pack, unpack
+from flows.domain.stored_user import read_user
 from flows.domain.user_state import UserState
-from flows.operators.user_store import read_state
 
 _TRIES: Final = 5
 
@@ -64,7 +64,7 @@ def _read(layout: Layout) -> dict[str, bytes]:
         if stored is None:
             everybody.pop(key, None)
         else:
-            state, partition = read_state(stored)
+            state, partition = read_user(stored)
             everybody[key] = pack(state._replace(held=()), partition)
 
     for step, _, state in read_store(layout.recovery):

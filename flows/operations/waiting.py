@@ -15,7 +15,7 @@ from connectors.state.spill import count
 from connectors.state.step_states import SINK, USERS, WINDOW, ShardState, SinkState, unpacked_window
 from connectors.state.user_segments import StoredUser, read_log
 from flows.domain.held_state import StoredHeld, held_events
-from flows.operators.user_store import read_state
+from flows.domain.stored_user import read_user
 
 
 def waiting(directory: Path, enabled: Collection[str]) -> Counter[str]:
@@ -76,7 +76,7 @@ def _held(layout: Layout, shard: ShardState) -> Counter[str]:
 
     def take(key: str, stored: StoredUser | None) -> None:
         held.pop(key, None)
-        if stored is not None and (events := held_events(read_state(stored)[0])):
+        if stored is not None and (events := held_events(read_user(stored)[0])):
             held[key] = events
 
     read_log(layout.user_log(shard.shard), shard.generation, take)

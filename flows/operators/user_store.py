@@ -8,24 +8,20 @@ import zlib
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from connectors.limited_log import LimitedLog
 from connectors.state.user_log import UserLog
 from connectors.state.user_segments import StoredUser
 from flows.domain.decision import GivenUp, Held
-from flows.domain.decode import Refused, decode
-from flows.domain.event import Position, Record
 from flows.domain.fate import SYNC_DISABLED_ERROR, DeadLetterReason
-from flows.domain.held_state import READ_VERSIONS, StoredHeld, current_state
+from flows.domain.held_state import current_state, held_events
 from flows.domain.identity_rules import IdentityRules
-from flows.domain.kept_properties import NO_PROPERTIES
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.packed_user import pack, unpack
-from flows.domain.select import SyncTarget
+from flows.domain.stored_user import read_held, read_user, stored_user
 from flows.domain.user import User
-from flows.domain.user_state import STATE_VERSION, UserState
 from flows.operators.forgetting import Forgetting
 from flows.operators.timers import Timers
 
@@ -94,7 +90,7 @@ class Users:
                 if packed is not None and self._logins is not None:
                     self._logins.forget(key, unpack(packed)[0].devices)
                 return
-            state, partition = read_state(stored)
+            state, partition = read_user(stored)
             if self._logins is not None:
                 self._logins.restore(key, state.devices, state.properties)
             if key not in self._resting:  # noted once: a timer that fires too early is set again
@@ -183,14 +179,7 @@ class Users:
 
         Who was not heard of since the snapshot before, and has no held events, is at rest from then on.
         """
-        records: list[tuple[str, StoredUser | None]] = []
-        for key in self._changed:
-            known = self._awake.get(key)
-            if known is None:
-                records.append((key, None))
-                continue
-            user, partition = known
-            records.append((key, stored_state(key, user.state(self._ledger.sync_names), partition)))
+        records = [(key, self.state_of(key)) for key in self._changed]
         generation = self._log.save(records, now_ms // 1000) if self._log is not None else 0
         for key in self._quiet - self._changed:
             known = self._awake.get(key)
@@ -225,16 +214,16 @@ class Users:
         return [*self._awake, *self._resting]
 
     def state_of(self, key: str) -> StoredUser | None:
-        """Return a user as they are stored: see `read_state`."""
+        """Return a user as they are stored; None if they are not remembered any more."""
         known = self._awake.get(key)
         if known is not None:
             user, partition = known
-            return stored_state(key, user.state(self._ledger.sync_names), partition)
+            return stored_user(key, user.state(self._ledger.sync_names), partition)
         packed = self._resting.get(key)
         if packed is None:
             return None
         state, partition = unpack(packed)
-        return stored_state(key, state, partition)
+        return stored_user(key, state, partition)
 
     def close(self) -> None:
         """Let go of the log."""
@@ -243,13 +232,13 @@ class Users:
 
     def _hold_again(self, key: str, stored: StoredUser, read_ms: int) -> None:
         """Take up a user whose events wait."""
-        earlier, partition = read_state(stored)
+        earlier, partition = read_user(stored)
         state = current_state(earlier, read_ms)
         if state is not earlier:
             self._changed.add(key)
         held: list[Held] = []
-        for packed in state.held:
-            each = _unpack_held(packed, self._ledger)
+        for waiting in held_events(state):
+            each = read_held(waiting, self._ledger)
             position = each.event.position
             self._ledger.arrivals.note((position.source, position.partition), position.offset, each.event.received_ms)
             for target in each.targets:
@@ -266,39 +255,3 @@ class Users:
         self._awake[key] = user, partition
         self.has_held(key, user)
         self._ledger.held(len(held), user.held_bytes)
-
-
-def stored_state(key: str, state: UserState, partition: int | None) -> StoredUser:
-    """Return a user as they are stored: their state, their key, and the partition that they were first heard of in."""
-    values = tuple(state) if state.properties else tuple(state)[:-1]
-    return (*values, key, partition)
-
-
-def read_state(stored: StoredUser) -> tuple[UserState, int | None]:
-    """Return a user's state as it was stored, and the partition that they were first heard of in.
-
-    Raises ValueError where another version has written it.
-    """
-    if stored[0] not in READ_VERSIONS:
-        raise ValueError(
-            f"the state directory holds users of version {stored[0]}; this is version {STATE_VERSION}: "
-            "start with a new state directory, from the group's committed offsets"
-        )
-    *state, _, partition = stored
-    return UserState(*state), partition
-
-
-def _unpack_held(packed: tuple[Any, ...], ledger: Ledger) -> Held:
-    """Return a held event as it was; only its bytes are stored, so it is decoded again."""
-    stored = StoredHeld(*packed)
-    position = Position(*stored.place)
-    record = Record(stored.raw, stored.key, position.source, position.partition, position.offset, stored.received_ms)
-    event = decode(record)[0]
-    known = tuple(SyncTarget(ledger.place_of(sync), copy, send_as) for sync, copy, send_as in stored.targets)
-    if isinstance(event, Refused):  # dropping it would leave it without an outcome
-        raise ValueError(  # noqa: TRY004 - it is the stored value that is wrong, not a type
-            f"the state directory holds an event ({position}) that this version cannot read: {event.error}; "
-            "go on with the version that wrote it, or start with a new state directory"
-        )
-    properties = stored.properties or NO_PROPERTIES
-    return Held(event._replace(position=position), known, stored.until_ms, stored.settling, None, properties)

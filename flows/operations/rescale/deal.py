@@ -27,7 +27,8 @@ from connectors.state.user_table import UserTable
 from flows.domain.event import Position
 from flows.domain.held_state import current_state, held_events, shifted
 from flows.domain.merging import merge_users
-from flows.operators.user_store import read_state, shard_of, stored_state
+from flows.domain.stored_user import read_user, stored_user
+from flows.operators.user_store import shard_of
 
 _FLUSH_FATES: Final = 10_000
 
@@ -180,7 +181,7 @@ class Dealer:
 
         Each slice counts its own time of reading, and the new ones begin at 0: what waits keeps the time that is left.
         """
-        state, partition = read_state(stored)
+        state, partition = read_user(stored)
         state = shifted(current_state(state, read_ms), -read_ms)
         self._dealt.users += 1
         self._dealt.held += len(state.held)
@@ -189,7 +190,7 @@ class Dealer:
         for each in held_events(state):
             held.setdefault(Position(*each.place).partition % self._after, []).append(each.stored())
         for home, waiting in held.items():
-            self._new[home].add_user(key, stored_state(key, state._replace(held=tuple(waiting)), partition))
+            self._new[home].add_user(key, stored_user(key, state._replace(held=tuple(waiting)), partition))
 
     def _deal_items(self, items: Iterable[PackedItem]) -> None:
         for item in items:
@@ -203,8 +204,8 @@ class Dealer:
 
 
 def _merge(one: StoredUser, other: StoredUser) -> StoredUser:
-    (state, partition), (added, _) = read_state(one), read_state(other)
-    return stored_state(one[-2], merge_users(state, added), partition)
+    (state, partition), (added, _) = read_user(one), read_user(other)
+    return stored_user(one[-2], merge_users(state, added), partition)
 
 
 def _check(layout: Layout) -> None:

@@ -29,8 +29,9 @@ from flows.domain.identity_rules import IdentityRules
 from flows.domain.kept_properties import KeptNames
 from flows.domain.ledger import Ledger
 from flows.domain.select import SyncTarget
+from flows.domain.stored_user import read_user
 from flows.operators.identify import IdentifyLogic, ShardContext
-from flows.operators.user_store import read_state, shard_of
+from flows.operators.user_store import shard_of
 from flows.operators.window import MicroBatch
 
 GOLDEN = (Path(__file__).parent / "golden" / "state-1.pickle").read_bytes()
@@ -160,7 +161,7 @@ def test_a_log_of_users_is_understood(tmp_path: Path) -> None:
     found: dict[str, StoredUser | None] = {}
     read_log(tmp_path, 2, found.__setitem__)
     assert found["u:gone"] is None
-    state, partition = read_state(found["u:u1"] or ())
+    state, partition = read_user(found["u:u1"] or ())
     assert partition == 3
     assert state.devices["itablet"][0] == 1_795_000_000_300
 
