@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import orjson
@@ -38,7 +39,7 @@ def test_the_trial_does_what_the_page_says(tmp_path: Path) -> None:
             time.sleep(0.2)
             answered = shell.run(post)
         assert is_like(answered.stdout, answer)
-        arrived: list[bytes] = []
+        arrived: list[dict[str, Any]] = []
         while not arrived and time.monotonic() < end:
             time.sleep(0.2)
             with urlopen(f"http://127.0.0.1:{sandbox_port}/control/requests", timeout=10) as page:
