@@ -17,6 +17,16 @@ class TakenEvent(NamedTuple):
     """The name and version of the client that made it, as it says itself, at most 64 characters; empty if not said."""
 
 
+class Waiting(NamedTuple):
+    """What is stored and has not met its fate."""
+
+    events: int
+    oldest_received_ms: int | None
+    """When the oldest of them arrived, in ms since the epoch; None where none waits."""
+    size_bytes: int
+    """What all that is stored takes."""
+
+
 class EventsNotStoredError(Exception):
     """Nothing says that the events are stored; it is safe to send them again. The text says why, without content."""
 
@@ -33,6 +43,10 @@ class EventWriter(Protocol):
     @property
     def blocked(self) -> str | None:
         """Why nothing can be stored now, as far as that is known."""
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What is stored and has not met its fate, as of some seconds ago; None where that is not known here."""
 
     async def close(self) -> None:
         """Store what was begun, and let go of files and connections. May be called more than once."""

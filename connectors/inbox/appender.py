@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from connectors.event_writer import TakenEvent
+from connectors.event_writer import TakenEvent, Waiting
 from connectors.inbox.checkpointer import Checkpointer
 from connectors.inbox.database import (
     ForeignFileError,
@@ -69,6 +69,12 @@ class Appender:
         self._next_id = 0
         self._next_look = 0.0
 
+    @property
+    def waiting(self) -> Waiting | None:
+        """What was stored and waited when it was looked at last. Any thread may ask."""
+        checkpointer = self._checkpointer
+        return None if checkpointer is None else checkpointer.waiting
+
     def append(self, uploads: Iterable[Sequence[TakenEvent]]) -> None:
         """Store all of them or none. Raises sqlite3.Error, OSError, ForeignFileError; then it may be called again."""
         if (now := time.monotonic()) >= self._next_look:
@@ -102,9 +108,7 @@ class Appender:
 
     def close(self) -> None:
         """Let go of the file and of the part. May be called more than once."""
-        if self._let_go() and self._path is not None:
-            with suppress(OSError):
-                unmark(self._path, OPEN)
+        self._let_go()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -177,19 +181,16 @@ class Appender:
         except sqlite3.Error:
             self._let_go()
 
-    def _let_go(self) -> bool:
-        """Close the file; return whether all went well, so that nothing is left in its log that it may need."""
+    def _let_go(self) -> None:
+        """Close the file."""
         if self._checkpointer is not None:
             self._checkpointer.close()
             self._checkpointer = None
         database, self._database = self._database, None
-        if database is None:
-            return False
-        try:
-            database.close()
-        except sqlite3.Error:
-            return False
-        return True
+        if database is not None and self._path is not None:
+            with suppress(sqlite3.Error, OSError):
+                database.close()
+                unmark(self._path, OPEN)
 
 
 def _statements(rows: list[Any]) -> Iterable[tuple[str, list[Any]]]:

@@ -1,20 +1,24 @@
 """The inbox: whether it can be read, how much waits in it, and what a sample of it holds."""
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
+from connectors.clock import now_ms
 from connectors.finding import Finding, Mark, count
-from connectors.inbox.database import ForeignFileError, connect, end_of, read_inbox
-from connectors.inbox.directory import inbox_file, problem_of
+from connectors.inbox.database import ForeignFileError, connect
+from connectors.inbox.directory import ASIDE, inbox_file, problem_of
+from connectors.inbox.measure import waiting
+from connectors.inbox.room import free_bytes
 from connectors.inbox.settings import InboxSource
 from connectors.ports import LookAt
 from connectors.sample import SAMPLE_RECORDS, sample_of
 from flows.domain.event import Record
 
-_LATEST = "SELECT id, key, received_ms, value FROM events ORDER BY id DESC LIMIT ?"
+_MS_PER_MINUTE: Final = 60_000
+_LATEST: Final = "SELECT id, key, received_ms, value FROM events ORDER BY id DESC LIMIT ?"
 
 
 def source_findings(source: InboxSource, look_at: LookAt) -> Iterator[Finding]:
@@ -25,6 +29,7 @@ def source_findings(source: InboxSource, look_at: LookAt) -> Iterator[Finding]:
         yield Finding(Mark.NOTE, f"source.directory: no inbox in {source.directory} yet", do)
         yield from look_at(sample_of((), "the inbox"))
         return
+    yield from _of_directory(source.directory)
     try:
         with closing(connect(path, busy_seconds=1.0)) as database:
             yield _of_size(path, database)
@@ -37,11 +42,23 @@ def source_findings(source: InboxSource, look_at: LookAt) -> Iterator[Finding]:
 
 
 def _of_size(path: Path, database: sqlite3.Connection) -> Finding:
-    inbox, end = read_inbox(database), end_of(database)
-    first = max(inbox.committed, inbox.first_id)
-    waiting = max(end - first, 0)
-    text = f"source.directory: {path}: {count(waiting, 'event')} of {end - inbox.first_id:,} not delivered yet"
-    oldest = database.execute("SELECT received_ms FROM events WHERE id >= ? ORDER BY id LIMIT 1", (first,)).fetchone()
-    if oldest is not None:
-        text = f"{text}, the oldest {max(time.time() - oldest[0] / 1000, 0) / 60:,.0f} minutes old"
+    found = waiting(database)
+    text = f"source.directory: {path} has {found.size_bytes / 1e6:,.1f} MB; {count(found.events, 'event')} wait"
+    if found.oldest_received_ms is not None:
+        minutes = max(now_ms() - found.oldest_received_ms, 0) // _MS_PER_MINUTE
+        text = f"{text}, the oldest for {count(minutes, 'minute')}"
     return Finding(Mark.FINE, text)
+
+
+def _of_directory(directory: Path) -> Iterator[Finding]:
+    """Yield what is wrong around the inbox."""
+    aside = sorted(each.name for each in directory.glob(f"*{ASIDE}"))
+    if aside:
+        do = "look at them with sqlite3's .recover, then remove them"
+        yield Finding(Mark.NOTE, f"source.directory: damaged files were set aside: {', '.join(aside)}", do)
+    free, needed = free_bytes(directory)
+    if free < needed:
+        text = (
+            f"source.directory: the disk has {free / 1e6:,.0f} MB free; below {needed / 1e6:,.0f} MB no event is taken"
+        )
+        yield Finding(Mark.FAILED, text, "make room on that disk, or give it more")

@@ -5,14 +5,20 @@ SQLite would do it within a commit, and all who wait for that commit would wait 
 
 import sqlite3
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from threading import Event, Thread
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from connectors.inbox.database import ForeignFileError, connect, is_damage
 from connectors.inbox.directory import SUSPECT, is_marked, problem_of
+from connectors.inbox.measure import waiting
+
+if TYPE_CHECKING:
+    from connectors.event_writer import Waiting
 
 _EVERY_SECONDS: Final = 0.25
+_MEASURED_TURNS: Final = 8
 _LONG_LOG_PAGES: Final = 4096
 """A log this long is to be written from its beginning again, which needs a moment in which nothing is added."""
 
@@ -24,6 +30,8 @@ class Checkpointer:
         self._path = path
         self.damage: str | None = None
         """What is wrong with the file, once it is known not to be whole."""
+        self.waiting: Waiting | None = None
+        """What waited when it was looked at last."""
         self.is_long = False
         """Whether the log is long, and nearly all of it is in the table."""
         self.looked = Event()
@@ -46,9 +54,13 @@ class Checkpointer:
                 if is_marked(self._path, SUSPECT):
                     self.damage = "the stream cannot read all of it"
                 self.looked.set()
-                while not self._is_over.wait(_EVERY_SECONDS):
+                for turn in count():
+                    if self._is_over.wait(_EVERY_SECONDS):
+                        break
                     with suppress(sqlite3.OperationalError):  # the disk is full, or another process does the same
                         self._move(database)
+                        if not turn % _MEASURED_TURNS:
+                            self.waiting = waiting(database)
                     if is_marked(self._path, SUSPECT):
                         self.damage = "the stream cannot read all of it"
         except (sqlite3.Error, OSError, ForeignFileError) as error:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from connectors.clock import now_ms
-from connectors.inbox.database import ForeignFileError, Inbox, connect, read_inbox
+from connectors.inbox.database import ForeignFileError, Inbox, connect, give_back, read_inbox
 from connectors.inbox.directory import inbox_file, problem_of
 from connectors.inbox.position import Place
 from connectors.inbox.room import free_bytes
@@ -153,7 +153,7 @@ class Cleaner:
             free, needed = free_bytes(self._directory)
             if not unused or (free >= needed and (unused < _LEAST_FREE_PAGES or 2 * unused < pages)):
                 return
-            database.execute(f"PRAGMA incremental_vacuum({_STEP_PAGES})").fetchall()
+            give_back(database, _STEP_PAGES)
             self._is_over.wait(_REST_SECONDS)
 
     def _say(self, error: Exception) -> None:

@@ -131,6 +131,11 @@ def end_of(database: sqlite3.Connection) -> int:
     return max(-1 if last is None else last, read_inbox(database).next_id - 1) + 1
 
 
+def give_back(database: sqlite3.Connection, pages: int = 0) -> None:
+    """Give back to the disk what the file has free, or so many pages of it. Raises sqlite3.Error."""
+    database.executescript(f"PRAGMA incremental_vacuum({pages});")  # `execute` would give back one page alone
+
+
 def checksum(key: bytes | None, received_ms: int, value: bytes) -> int:
     """Return what tells a row that is not as it was written: SQLite itself does not notice."""
     return zlib.crc32(value, zlib.crc32(key or b"", received_ms & 0xFFFF_FFFF))

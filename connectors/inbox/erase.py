@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors.dead_letters import StoredBytes
-from connectors.inbox.database import ForeignFileError, checksum, connect
+from connectors.inbox.database import ForeignFileError, checksum, connect, give_back
 from connectors.inbox.directory import READER_LOCK, InUseError, inbox_file, lock, problem_of
 
 BLANK: Final = b'{"events":[]}'
@@ -38,7 +38,7 @@ def erase_events(directory: Path, is_theirs: Callable[[StoredBytes | bytes], boo
             database.execute("PRAGMA secure_delete = ON")
             blanked = sum(_blank(database, each) for each in _theirs(database, is_theirs))
             # What was deleted in the usual way stands in pages that are free, until something else does.
-            database.execute("PRAGMA incremental_vacuum").fetchall()
+            give_back(database)
             _empty_log(database)
             return blanked
     except (sqlite3.Error, ForeignFileError) as error:

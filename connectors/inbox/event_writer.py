@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Final, NamedTuple
 
-from connectors.event_writer import EventsNotStoredError, TakenEvent
+from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 from connectors.inbox.appender import Appender
 from connectors.inbox.database import ForeignFileError, is_damage
 from connectors.inbox.directory import InUseError, problem_of
@@ -69,6 +69,11 @@ class InboxEventWriter:
     def blocked(self) -> str | None:
         """Why nothing can be stored now, as far as that is known."""
         return self._blocked
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What is stored and has not met its fate, as of some seconds ago; None before that was looked at."""
+        return self._appender.waiting
 
     async def close(self) -> None:
         """Store what was begun, and let go of the file. May be called more than once."""

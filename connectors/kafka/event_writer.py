@@ -101,6 +101,10 @@ class KafkaEventWriter:
         is_known = self._problem and time.monotonic() - self._problem_at < _KNOWN_SECONDS
         return f"Kafka does not take events: {self._problem}" if is_known else None
 
+    @property
+    def waiting(self) -> None:
+        """None: the group's lag tells it, which the stream has."""
+
     async def close(self) -> None:
         """Store what was begun, and let go of the connection. May be called more than once."""
         self._is_closed = True

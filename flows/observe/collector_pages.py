@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from connectors.collector.counts import Counts
+from connectors.event_writer import Waiting
 from flows.observe.page_server import Page, PagesByPath, json_page
 
 
@@ -32,6 +33,10 @@ class CollectorView(Protocol):
     @property
     def blocked(self) -> str | None:
         """Why nothing can be stored now."""
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What is stored and has not met its fate, as of some seconds ago; None where the collector does not know."""
 
     @property
     def is_closing(self) -> bool:
@@ -82,6 +87,8 @@ class CollectorPages:
             "throttled_events": counts.throttled_events,
             "in_flight_requests": counts.in_flight,
         }
+        if (waiting := self._view.waiting) is not None:
+            content["waiting"] = waiting._asdict()
         if child is not None:
             content["stream"] = {
                 "is_running": child.is_running,

@@ -16,7 +16,7 @@ from connectors.collector.counts import Counts
 from connectors.collector.intake import Intake
 from connectors.collector.protocol import MOST_BODY_BYTES, Rules
 from connectors.collector.server import CollectorServer
-from connectors.event_writer import EventsNotStoredError, TakenEvent
+from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 
 KEY = "0123456789abcdef0123456789abcdef"
 EVENT = {"event_type": "tap", "user_id": "user-1", "insert_id": "i-1", "time": 1_790_000_000_000}
@@ -31,6 +31,7 @@ class Writer:
         self.gate = asyncio.Event()
         self.gate.set()
         self.blocked: str | None = None
+        self.waiting: Waiting | None = None
         self.is_closed = False
 
     async def write(self, events: Sequence[TakenEvent]) -> None:

@@ -11,7 +11,7 @@ from connectors.collector.intake import Intake
 from connectors.collector.rules import RulesOfSettings
 from connectors.collector.server import CollectorServer
 from connectors.collector.settings import CollectorSettings
-from connectors.event_writer import EventWriter
+from connectors.event_writer import EventWriter, Waiting
 from connectors.kinds import source_of
 from connectors.ports import SetupError
 from connectors.secrets import SecretError
@@ -51,6 +51,11 @@ class Collector:
     def blocked(self) -> str | None:
         """Why nothing can be stored now."""
         return self._writer.blocked
+
+    @property
+    def waiting(self) -> Waiting | None:
+        """What is stored and has not met its fate, as of some seconds ago."""
+        return self._writer.waiting
 
     @property
     def is_closing(self) -> bool:

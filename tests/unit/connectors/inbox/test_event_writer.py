@@ -1,0 +1,183 @@
+"""The inbox as the collector writes it, when something is in its way."""
+
+import asyncio
+import errno
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.event_writer import EventsNotStoredError
+from connectors.inbox import appender, event_writer
+from connectors.inbox.database import connect
+from connectors.inbox.directory import inbox_file
+from connectors.inbox.event_writer import InboxEventWriter
+from connectors.pace import wait
+from connectors.ports import SetupError
+from tests.fixtures.inbox import ids, read_all, reader, taken, write
+
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    return tmp_path / "inbox"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appender, "BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(event_writer, "_TRY_SECONDS", 0.02)
+
+
+@contextmanager
+def no_file_longer_than(size_bytes: int) -> Iterator[None]:
+    """Stand in for a full disk: this process's files cannot grow beyond a size."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def _until(writer: InboxEventWriter, *, is_blocked: bool) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (writer.blocked is not None) != is_blocked:
+            await asyncio.to_thread(wait, 0.005)
+
+
+def test_a_full_disk_refuses_events_loses_none_and_it_goes_on_by_itself(inbox: Path) -> None:
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        await writer.write(taken(5))
+        with no_file_longer_than(100_000):
+            with pytest.raises(EventsNotStoredError, match=r"the inbox in .* cannot be written to"):
+                await writer.write(taken(1, 5, size_bytes=400_000))
+            assert writer.blocked is not None
+        await _until(writer, is_blocked=False)
+        await writer.write(taken(5, 5))
+        await writer.close()
+
+    asyncio.run(use())
+    records = read_all(reader(inbox))
+    assert [each.value for each in records] == [each.value for each in taken(10)]
+    assert ids(inbox) == list(range(10))
+
+
+def test_it_refuses_events_before_the_disk_is_full_and_goes_on_when_there_is_room(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream whose disk is full reads nothing, so that nothing would ever be deleted."""
+    is_full = [False]
+
+    def require(_: Path) -> None:
+        if is_full[0]:
+            raise OSError(errno.ENOSPC, "the disk is nearly full: 1 MB are free, and 512 MB stay free")
+
+    monkeypatch.setattr(appender, "_ROOM_SECONDS", 0.0)
+    monkeypatch.setattr(appender.Appender.__init__, "__defaults__", (require,))
+
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        await writer.write(taken(5))
+        is_full[0] = True
+        with pytest.raises(EventsNotStoredError, match="nearly full"):
+            await writer.write(taken(1, 5))
+        assert writer.blocked is not None
+        is_full[0] = False
+        await _until(writer, is_blocked=False)
+        await writer.write(taken(1, 5))
+        await writer.close()
+
+    asyncio.run(use())
+    assert ids(inbox) == list(range(6))
+
+
+def test_a_process_that_keeps_the_inbox_for_long_makes_uploads_wait_and_fails_none(inbox: Path) -> None:
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        await writer.write(taken(1))
+        path = inbox_file(inbox)
+        assert path is not None
+        other = connect(path)
+        other.execute("BEGIN IMMEDIATE")
+        uploads = [asyncio.ensure_future(writer.write(taken(1, number))) for number in range(1, 5)]
+        given_up = asyncio.ensure_future(writer.write(taken(1, 77)))
+        await asyncio.wait(uploads, timeout=0.3)
+        assert not any(each.done() for each in uploads)
+        given_up.cancel()
+        other.execute("ROLLBACK")
+        other.close()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await asyncio.gather(*uploads)
+        await writer.close()
+
+    asyncio.run(use())
+    values = {each.value for each in read_all(reader(inbox))}
+    assert values >= {each.value for each in taken(5)}
+    assert ids(inbox) == list(range(len(values)))
+
+
+def test_one_collector_writes_to_an_inbox(inbox: Path) -> None:
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        with pytest.raises(SetupError, match=r"source\.directory: another collector writes to"):
+            InboxEventWriter(inbox)
+        await writer.close()
+        again = InboxEventWriter(inbox)
+        await again.close()
+
+    asyncio.run(use())
+
+
+def test_a_directory_that_cannot_be_made_is_said_before_anything_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SetupError, match=r"source\.directory: .* cannot be used"):
+        InboxEventWriter(tmp_path / "file" / "inbox")
+
+
+def test_a_file_that_is_damaged_while_it_is_written_to_is_replaced_and_the_upload_stored(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever SQLite says of the first file, whoever waits is answered when the events are in the second."""
+    problem = sqlite3.DatabaseError("database disk image is malformed")
+    problem.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    problems: list[sqlite3.DatabaseError] = []
+    real = appender._statements
+
+    def statements(rows: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+        if problems:
+            raise problems.pop()
+        yield from real(rows)
+
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        await writer.write(taken(5))
+        monkeypatch.setattr(appender, "_statements", statements)
+        problems.append(problem)
+        await writer.write(taken(5, 5))
+        assert writer.blocked is None
+        await writer.close()
+
+    asyncio.run(use())
+    assert inbox_file(inbox) == inbox / "events-000002.sqlite"
+    assert ids(inbox) == list(range(10))
+
+
+def test_uploads_of_one_moment_share_a_sync(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[int] = []
+    real = appender.Appender.append
+
+    def append(self: appender.Appender, uploads: list[list[object]]) -> None:
+        groups.append(len(uploads))
+        real(self, uploads)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(appender.Appender, "append", append)
+    asyncio.run(write(inbox, *(taken(10, 10 * number) for number in range(50))))
+    assert sum(groups) == 50
+    assert len(groups) < 10
