@@ -17,6 +17,7 @@ from connectors.limited_log import LimitedLog
 _PATIENCE_SECONDS: Final = 5.0
 """Most stalls are shorter, and clients give up after ten. A late 200 is better than a 429 (measured with clients)."""
 _RETRY_SECONDS: Final = 0.2
+_MOST_KEPT_PER_MINUTE: Final = 100
 _LARGE_BYTES: Final = 262_144
 """A body from here on is read in a thread, so that the others are not held up; so is gzip, which may be any size."""
 
@@ -33,6 +34,7 @@ class Intake:
         self.writer = writer
         self._patience_seconds = patience_seconds
         self._log = LimitedLog()
+        self._minute, self._kept = 0, 0
         self._large = ThreadPoolExecutor(1, "large bodies")
 
     async def answer(self, request: Request) -> Answer:
@@ -43,7 +45,7 @@ class Intake:
             counts.refused[taken.why] += 1
             if taken.why is RefusalReason.UNKNOWN_API_KEY:
                 self._say_unknown(taken.api_key)
-            if taken.raw is not None:
+            if taken.raw is not None and self._may_keep(taken.raw):
                 await self._store([taken.raw])  # what its client is told does not depend on it
             return taken.answer
         if not taken.events:
@@ -62,6 +64,14 @@ class Intake:
         """Let go of the writer."""
         self._large.shutdown(wait=False)
         await self.writer.close()
+
+    def _may_keep(self, raw: TakenEvent) -> bool:
+        """Whether one more body that nobody can read is kept: anybody may send some, and there is no key in them."""
+        minute = raw.received_ms // 60_000
+        if minute != self._minute:
+            self._minute, self._kept = minute, 0
+        self._kept += 1
+        return self._kept <= _MOST_KEPT_PER_MINUTE
 
     def _say_unknown(self, masked: str) -> None:
         self.counts.unknown_api_key(masked)

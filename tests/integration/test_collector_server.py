@@ -184,6 +184,17 @@ def test_every_refusal_names_events(data: bytes, status: int) -> None:
     _with(test)
 
 
+def test_bodies_that_nobody_can_read_are_kept_up_to_a_number_a_minute() -> None:
+    """Each becomes a dead letter, so that its sender can be found; whoever sends many fills no disk."""
+
+    async def test(rig: Rig) -> None:
+        assert {(await rig.post(b"{,}"))[0] for _ in range(250)} == {400}
+        assert 100 <= len(rig.writer.stored) <= 200  # a minute may end in between
+        assert {each.value for each in rig.writer.stored} == {b"{,}"}
+
+    _with(test)
+
+
 def test_a_failure_of_our_own_is_answered_429_and_logged_without_what_was_sent(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
