@@ -136,6 +136,21 @@ def test_the_whole_tree_of_processes_ends_with_a_kill_of_its_root(serving: Servi
     serving.wait_until(lambda: 1 in serving.delivered())
 
 
+def test_ctrl_c_at_a_terminal_stops_the_stream_cleanly(serving: Serving) -> None:
+    """A terminal sends SIGINT to all of its processes. The stream is told once: a second signal would break it off."""
+    serving.configure(delivery={"endpoint": serving.sandbox.url, "max_in_flight": 1})
+    serving.sandbox.set_faults({"rule": [{"delay_ms": 300.0}]})
+    lead = "import os, sys; os.setsid(); os.execv(sys.executable, [sys.executable, '-m', 'flows', 'serve'])"
+    run = serving.start("-c", lead)
+    for number in range(5):
+        serving.post_order(number)
+    serving.wait_until(lambda: len(serving.delivered()) >= 1)
+    os.killpg(run.process.pid, signal.SIGINT)
+    assert run.wait() == 0
+    assert run.summary["read"] == 5  # who is broken off writes none
+    assert sorted(serving.delivered()) == [*range(5)]
+
+
 def test_it_speaks_tls_and_takes_a_renewed_certificate(serving: Serving, tmp_path: Path) -> None:
     server_context(tmp_path / "tls", "127.0.0.1")
     pem = sorted(each for each in (tmp_path / "tls").iterdir() if each.name != CA_FILE)

@@ -110,6 +110,7 @@ class Supervisor:
             env=dict(self._environment),
             stdin=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for the parent, which asks the child once; a second signal ends it at once
         )
         if self._stopping.is_set():
             child.terminate()
