@@ -7,6 +7,8 @@ import orjson
 from connectors.appsflyer.sandbox.app import SandboxServer
 from tests.end_to_end.test_explain_state import _explain
 from tests.end_to_end.test_forget import _everything, _forget
+from tests.fixtures.events import appsflyer_id, order
+from tests.fixtures.serving import Serving
 from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import Run, Stream
 
@@ -54,3 +56,20 @@ def test_raw_events_pass_filters_by_what_an_identify_taught_before_a_restart(str
         done = _forget(stream, *(argument for each in users for argument in ("--user", each)))
         assert done.returncode == 0, done.stdout + done.stderr
         assert b"consent" not in _everything(stream.directory / "state" / "users")
+
+
+def test_an_sdk_tells_a_property_once_and_its_later_events_are_sent_with_it(serving: Serving) -> None:
+    """Taken in by HTTP: of two users' orders, that of the one who has the plan; and the copy of an addition is none."""
+    pro = {"property": "user.plan", "is": "pro"}
+    mapped = {"content_type": "user_properties.visits"}
+    serving.configure(sync_table(event=[{"name": "Order", "where": [pro]}], fields=mapped))
+    serving.start()
+    for number, plan in ((1, "free"), (2, "pro")):
+        teaches = {"$set": {"appsflyer_id": appsflyer_id(number), "plan": plan}, "$add": {"visits": 1}}
+        identify = order(number, event_type="$identify", insert_id=f"identify-{number}", user_properties=teaches)
+        for _ in range(2):
+            assert serving.post(identify)[0] == 200
+    assert serving.post(order(1, user_properties=None), order(2, user_properties=None))[0] == 200
+    serving.wait_until(lambda: serving.delivered() == [2])
+    value = orjson.loads(serving.sandbox.requests[0]["body"]["eventValue"])
+    assert (value["plan"], value["visits"], value["af_content_type"]) == ("pro", 1, "1")
