@@ -120,8 +120,8 @@ def parse(stored: StoredLetter) -> Letter:
 def headers(letter: DeadLetter) -> Mapping[str, str]:
     """Return the letter's headers; those that do not apply are left out.
 
-    Apart from `identity`, which holds the device's identifiers and the kept properties that stood behind the event, none
-    holds a value of the event.
+    Apart from `identity`, which holds the device's identifiers and the kept properties that stood behind the event,
+    none holds a value of the event.
     """
     every = {
         "reason": letter.reason.value,
