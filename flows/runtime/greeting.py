@@ -1,6 +1,7 @@
 """Greeting: what a stream says to the person before whose terminal it starts, who would see nothing for a minute."""
 
 import sys
+from collections.abc import Sequence
 
 from connectors.kinds import source_of
 from flows.domain.printable import printable
@@ -12,8 +13,28 @@ def greet(settings: Settings, health_url: str | None) -> None:
 
     Nothing where standard error is no terminal, or where the stream soon ends by itself, with its summary.
     """
-    if sys.stderr.isatty() and not source_of(settings.source).ends:
-        sys.stderr.write("".join(f"{printable(line)}\n" for line in greeting(settings, health_url)))
+    if not source_of(settings.source).ends:
+        _say(greeting(settings, health_url))
+
+
+def greet_operator_of(url: str, settings: Settings) -> None:
+    """Say where clients send their events to; nothing where standard error is no terminal."""
+    _say(collector_greeting(url, settings))
+
+
+def collector_greeting(url: str, settings: Settings) -> list[str]:
+    """Return the lines, as `greeting` does."""
+    syncs = ", ".join(each.name for each in settings.enabled_syncs)
+    return [
+        f"clients send to {url}/2/httpapi; docs/send-events.md says what changes in each",
+        f"their events go to {source_of(settings.source).title}, and on to AppsFlyer for {syncs or 'no sync yet'}",
+        "Ctrl-C stops it cleanly",
+    ]
+
+
+def _say(lines: Sequence[str]) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
 
 
 def greeting(settings: Settings, health_url: str | None) -> list[str]:

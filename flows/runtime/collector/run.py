@@ -16,6 +16,7 @@ from flows.observe.page_server import PageServer
 from flows.refusal import ExitCode
 from flows.runtime.collector.supervisor import Supervisor
 from flows.runtime.collector.wiring import Collector
+from flows.runtime.greeting import greet_operator_of
 from flows.settings import SettingsError, load
 from flows.settings.model import Settings
 
@@ -54,6 +55,7 @@ class _Run:
         certificate = collector.certificate
         await collector.server.start(collector.listening, certificate.context if certificate is not None else None)
         log.info("events are taken in", url=f"{collector.url}/2/httpapi", into=self._settings.source.kind)
+        greet_operator_of(collector.url, self._settings)
         self._start_stream()
         watching = asyncio.create_task(self._watch(collector))
         await self._asked_to_stop.wait()

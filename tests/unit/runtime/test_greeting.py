@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.runtime.greeting import greet, greeting
+from flows.runtime.greeting import collector_greeting, greet, greet_operator_of, greeting
 from flows.settings.file import parse
 
 SYNC = '[[sync]]\nname = "production"\nios_app_id = "id1"\ns2s_key = "env:KEY"\nevents = "all"\n'
@@ -39,3 +39,15 @@ def test_where_nobody_sits_before_it_nothing_is_said(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr("sys.stderr", stream)
         greet(parse(source + SYNC, Path("/srv/stream.toml")), None)
         assert len(stream.getvalue().splitlines()) == lines
+
+
+def test_a_collector_says_where_clients_send_and_what_becomes_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox = parse('[source]\nkind = "inbox"\n[collector]\n' + SYNC, Path("/srv/stream.toml"))
+    said = " ".join(collector_greeting("http://127.0.0.1:8090", inbox))
+    for word in ("http://127.0.0.1:8090/2/httpapi", "/srv/inbox", "production", "Ctrl-C"):
+        assert word in said
+    without = parse('[source]\nkind = "inbox"\n[collector]\n', Path("/srv/stream.toml"))
+    assert "no sync yet" in " ".join(collector_greeting("http://127.0.0.1:8090", without))
+    monkeypatch.setattr("sys.stderr", pipe := io.StringIO())
+    greet_operator_of("http://127.0.0.1:8090", inbox)
+    assert pipe.getvalue() == ""
