@@ -1,50 +1,13 @@
-"""The pages of a collector: /livez, /readyz and /status."""
+"""The pages of a collector: /livez, /readyz, /status and /metrics."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
-from connectors.collector.counts import Counts
-from connectors.event_writer import Waiting
+from flows.observe.collector_view import CollectorView
+from flows.observe.metrics.collector import read_collector
+from flows.observe.metrics.registry import Metrics
 from flows.observe.page_server import Page, PagesByPath, json_page
-
-
-class Child(Protocol):
-    """The stream that runs beside a collector."""
-
-    starts: int
-    """How many times it was started."""
-    exit_code: int | None
-    """How it ended last."""
-    last_words: Sequence[str]
-    """Its last lines at that time."""
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it runs."""
-
-
-class CollectorView(Protocol):
-    """What the pages are made of."""
-
-    @property
-    def counts(self) -> Counts:
-        """What was counted."""
-
-    @property
-    def blocked(self) -> str | None:
-        """Why nothing can be stored now."""
-
-    @property
-    def waiting(self) -> Waiting | None:
-        """What is stored and has not met its fate, as of some seconds ago; None where the collector does not know."""
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether it stops."""
-
-    @property
-    def child(self) -> Child | None:
-        """The stream, where it runs beside the collector and a sync is enabled."""
 
 
 class CollectorPages:
@@ -52,10 +15,12 @@ class CollectorPages:
 
     def __init__(self, view: CollectorView) -> None:
         self._view = view
+        self._metrics = Metrics(partial(read_collector, view=view))
         self.by_path: PagesByPath = {
             "/livez": lambda _: json_page({"alive": True}),
             "/readyz": self._readyz,
             "/status": self._status,
+            "/metrics": lambda accept: Page(*self._metrics.page(accept)),
         }
 
     def look(self) -> None:
@@ -79,11 +44,13 @@ class CollectorPages:
         content: dict[str, Any] = {
             "why_not_ready": list(self._why_not_ready()),
             "requests": [
-                {"path": path, "status": status, "count": count} for (path, status), count in counts.answers.items()
+                {"path": path, "status": status, "count": count}
+                for (path, status), count in counts.answers.copy().items()
             ],
             "events_by_library": dict(counts.events),
             "invalid_events": dict(counts.invalid),
             "refused_requests": dict(counts.refused),
+            "unknown_api_keys": dict(counts.unknown_api_keys),
             "throttled_events": counts.throttled_events,
             "in_flight_requests": counts.in_flight,
         }

@@ -1,6 +1,9 @@
 """The pages of a flow that runs: /livez, /readyz, /status and /metrics."""
 
+from functools import partial
+
 from flows.observe.liveness import hindrances, parts_alive
+from flows.observe.metrics.flow import read_flow
 from flows.observe.metrics.registry import Metrics
 from flows.observe.page_server import Page, PagesByPath, json_page
 from flows.observe.parts import Parts
@@ -14,7 +17,7 @@ class FlowPages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._metrics = Metrics(parts)
+        self._metrics = Metrics(partial(read_flow, parts=parts))
         self._recent = Recent(parts)
         self.by_path: PagesByPath = {
             "/livez": self._livez,

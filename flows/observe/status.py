@@ -14,7 +14,7 @@ from flows.observe.liveness import circuit_trouble, hindrances, parts_alive
 from flows.observe.metrics.answers import status_label
 from flows.observe.metrics.events import oldest_seconds
 from flows.observe.metrics.lag import lag_seconds
-from flows.observe.metrics.vocabulary import PACKAGE
+from flows.observe.metrics.metric import PACKAGE
 from flows.observe.parts import App, Parts
 from flows.observe.readiness import checks
 from flows.observe.recent import Recent

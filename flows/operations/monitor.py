@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 
 from flows.domain.printable import printable_json
-from flows.observe.metrics.vocabulary import PACKAGE
+from flows.observe.metrics.metric import PACKAGE
 
 _SECONDS: Final = 5.0
 _LARGEST_BYTES: Final = 4 << 20

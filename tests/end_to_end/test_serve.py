@@ -11,7 +11,9 @@ import psutil
 import pytest
 
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
+from flows.observe.metrics import collector_vocabulary as v
 from tests.fixtures.events import appsflyer_id, order
+from tests.fixtures.scrape import scrape
 from tests.fixtures.serving import API_KEY, Serving
 from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import Run, Stream
@@ -121,6 +123,28 @@ def test_a_restart_goes_on_where_it_was(serving: Serving) -> None:
     serving.wait_until(lambda: len(set(serving.delivered())) == 21)
     assert run.stop() == 0
     assert sorted(serving.delivered()) == [*range(1, 22)]
+
+
+def test_what_came_in_is_scraped_and_what_waits_with_it(serving: Serving) -> None:
+    """Two uploads are taken, one has an unknown API key; the stream has delivered all, and notes it."""
+    serving.configure()
+    run = serving.start()
+    assert serving.post(order(1), order(2))[0] == serving.post(order(3))[0] == 200
+    assert serving.post(order(4), key="f" * 32)[0] == 400
+    serving.wait_until(lambda: sorted(serving.delivered()) == [1, 2, 3])
+    serving.wait_until(lambda: not scrape(serving.health_port).one(v.WAITING_EVENTS.name))
+    found = scrape(serving.health_port)
+    answers = found.by(v.REQUESTS.name, "path", "status")
+    assert answers == {("/2/httpapi", "200"): 2, ("/2/httpapi", "400"): 1}
+    assert found.total(v.EVENTS.name) == 3
+    assert found.one(f"{v.DURABLE_SECONDS.name}_count") == 2
+    ((key,),) = found.by(v.UNKNOWN_API_KEYS.name, "api_key")
+    assert key
+    assert "f" * 10 not in key
+    assert found.one(v.STREAM_RUNNING.name) == found.one(v.STREAM_STARTS.name) == 1
+    assert found.one(v.OLDEST_WAITING.name) == found.one(v.BLOCKED.name) == found.one(v.IN_FLIGHT.name) == 0
+    assert found.one(v.INBOX_BYTES.name) > 4096
+    assert run.stop() == 0
 
 
 def test_the_whole_tree_of_processes_ends_with_a_kill_of_its_root(serving: Serving) -> None:

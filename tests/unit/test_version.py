@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -10,8 +11,9 @@ import pytest
 import yaml
 
 from flows.commands.main import main
+from flows.observe.metrics.flow import read_flow
+from flows.observe.metrics.metric import PACKAGE
 from flows.observe.metrics.registry import Metrics
-from flows.observe.metrics.vocabulary import PACKAGE
 from flows.observe.recent import Recent
 from flows.observe.status import status
 from tests.fixtures.process import MakeProcess
@@ -49,7 +51,7 @@ def test_the_command_says_it(capsys: pytest.CaptureFixture[str]) -> None:
 def test_status_and_metrics_of_a_process_say_it(make_process: MakeProcess) -> None:
     parts = make_process().parts
     assert status(parts, Recent(parts))["versions"]["package"] == VERSION
-    page, _ = Metrics(parts).page("text/plain")
+    page, _ = Metrics(partial(read_flow, parts=parts)).page("text/plain")
     assert Scrape(page.decode()).one("appsflyer_stream_build_info", version=VERSION) == 1
 
 

@@ -20,6 +20,7 @@ from deploy.monitoring.dashboard.panel import (
 )
 from flows.observe.metrics import vocabulary as v
 from flows.observe.metrics.amplitude_figures import figures
+from flows.observe.metrics.metric import Metric
 
 _DEAD: Final = 'outcome="dead_lettered"'
 _FILTERED: Final = 'outcome="filtered"'
@@ -197,7 +198,7 @@ HAPPENED: Final = Row(
 )
 
 
-def _share(metric: v.Metric, label: str, *of: str) -> str:
+def _share(metric: Metric, label: str, *of: str) -> str:
     part, whole = rate(metric, *of, label, window="1h"), rate(v.REQUESTS_BUILT, *of, window="1h")
     return f"{part} / on ({', '.join(of)}) group_left () {whole}"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from deploy.monitoring.dashboard.panel import Panel, Query, Row, State
+from flows.observe.metrics.collector_vocabulary import BLOCKED
 from flows.observe.metrics.vocabulary import BUILD_INFO, PENDING
 
 UID: Final = "appsflyer-stream"
@@ -44,8 +45,9 @@ def dashboard(rows: Iterable[Row]) -> Json:
 
 def _variables() -> Iterator[Json]:
     yield {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
-    for label, metric in (("namespace", BUILD_INFO), ("job", BUILD_INFO), ("sync", PENDING)):
-        query = f"label_values({metric.name}, {label})"
+    ours = f'{{__name__=~"{BUILD_INFO.name}|{BLOCKED.name}"}}'
+    for label, metric in (("namespace", ours), ("job", ours), ("sync", PENDING.name)):
+        query = f"label_values({metric}, {label})"
         yield {
             "name": label,
             "label": label,

@@ -2,7 +2,8 @@
 
 from typing import Final, Literal, NamedTuple
 
-from flows.observe.metrics.vocabulary import BUILD_INFO, Metric
+from flows.observe.metrics.metric import Metric
+from flows.observe.metrics.vocabulary import BUILD_INFO
 
 Kind = Literal["lines", "areas", "number", "states", "table"]
 """`areas` are stacked; `states` shows which of few values holds when."""

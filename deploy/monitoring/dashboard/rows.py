@@ -2,11 +2,13 @@
 
 from typing import Final
 
+from deploy.monitoring.dashboard.collector import COLLECTOR
 from deploy.monitoring.dashboard.delivery import ANSWERS, HINDRANCES
 from deploy.monitoring.dashboard.events import GLANCE, HAPPENED, KEEPING_UP, LACK
 from deploy.monitoring.dashboard.panel import Panel, Query, Row, quantiles, rate, series
 from deploy.monitoring.dashboard.process import PROCESS, STATE
-from flows.observe.metrics.vocabulary import GROUPS, Metric
+from flows.observe.metrics.metric import Metric
+from flows.observe.metrics.vocabulary import GROUPS
 
 
 def standard_panel(metric: Metric) -> Panel:
@@ -29,4 +31,4 @@ def completed(rows: tuple[Row, ...], groups: tuple[tuple[str, tuple[Metric, ...]
     )
 
 
-ROWS: Final = completed((GLANCE, KEEPING_UP, HAPPENED, LACK, ANSWERS, HINDRANCES, STATE, PROCESS), GROUPS)
+ROWS: Final = completed((GLANCE, KEEPING_UP, HAPPENED, LACK, ANSWERS, HINDRANCES, STATE, PROCESS, COLLECTOR), GROUPS)

@@ -5,7 +5,8 @@ Amplitude, «Event Streaming Metrics Summary API»: the names of its answer's fi
 
 from typing import Final, NamedTuple
 
-from flows.observe.metrics.vocabulary import DELIVERIES, DELIVERY_AGE, OUTCOMES, REFUSED, Metric
+from flows.observe.metrics.metric import Metric
+from flows.observe.metrics.vocabulary import DELIVERIES, DELIVERY_AGE, OUTCOMES, REFUSED
 
 HOUR: Final = "1h"
 

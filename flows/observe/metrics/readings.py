@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric as Family
 
 from flows.domain.histogram import Histogram
-from flows.observe.metrics.vocabulary import Metric
+from flows.observe.metrics.metric import Metric
 
 
 class Readings:

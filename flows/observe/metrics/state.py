@@ -6,6 +6,7 @@ from platform import python_version
 
 from flows.observe.metrics import vocabulary as v
 from flows.observe.metrics.memory_limit import memory_limit_bytes
+from flows.observe.metrics.metric import PACKAGE
 from flows.observe.metrics.readings import Readings
 from flows.observe.parts import Parts
 
@@ -37,7 +38,7 @@ def _read_disk(to: Readings, parts: Parts) -> None:
 
 def read_process(to: Readings, parts: Parts) -> None:
     """Put what runs, and whether it goes on."""
-    labels = (version(v.PACKAGE), version("bytewax"), python_version(), str(parts.part.index), str(parts.part.count))
+    labels = (version(PACKAGE), version("bytewax"), python_version(), str(parts.part.index), str(parts.part.count))
     to.put(v.BUILD_INFO, 1, *labels)
     to.put(v.SLICES, parts.part.count)
     to.put(v.SETTINGS_TAKEN, parts.reload is None or parts.reload.ok)

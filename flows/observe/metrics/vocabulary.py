@@ -1,67 +1,20 @@
 """The vocabulary of metrics: every name, its unit and labels, what it means, and what to do when it moves.
 
 Nothing that is not here can be emitted: `readings.py` takes a `Metric`, and nobody else knows prometheus_client.
-docs/metrics.md is made of this file. No label ever holds an identifier of a user or a device.
+docs/metrics.md is made of this file, and of the collector's. No label ever holds an identifier of a user or a device.
 """
 
-from typing import Final, Literal, NamedTuple
+from typing import Final
 
 from connectors.delivery.stats import AGE_BOUNDS, REQUEST_BOUNDS
-
-Label = Literal[
-    "attempt",
-    "bytewax",
-    "caution",
-    "check",
-    "circuit",
-    "class",
-    "identifier",
-    "outcome",
-    "part",
-    "partition",
-    "platform",
-    "python",
-    "reason",
-    "slice",
-    "slices",
-    "status",
-    "sync",
-    "version",
-]
-"""Every label takes few values: they come from closed sets, the settings, or the topic's partitions."""
-
-PACKAGE: Final = "amplitude-appsflyer-stream"
-PREFIX: Final = "appsflyer_stream_"
-
-
-class Metric(NamedTuple):
-    """One metric."""
-
-    name: str
-    """As it is scraped."""
-    kind: Literal["counter", "gauge", "histogram"]
-    unit: str
-    labels: tuple[Label, ...]
-    meaning: str
-    do: str
-    """What to do when it moves."""
-    bounds: tuple[float, ...] = ()
-    """A histogram's upper bounds."""
-
-
-def _counter(name: str, unit: str, labels: tuple[Label, ...], meaning: str, do: str) -> Metric:
-    return Metric(f"{PREFIX}{name}_total", "counter", unit, labels, meaning, do)
-
-
-def _gauge(name: str, unit: str, labels: tuple[Label, ...], meaning: str, do: str) -> Metric:
-    return Metric(f"{PREFIX}{name}", "gauge", unit, labels, meaning, do)
-
+from flows.observe.metrics.collector_vocabulary import COLLECTOR
+from flows.observe.metrics.metric import PREFIX, Metric, counter, gauge
 
 BATCH_BOUNDS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 # Is it keeping up?
 
-EVENTS_READ: Final = _counter(
+EVENTS_READ: Final = counter(
     "events_read",
     "events",
     (),
@@ -69,7 +22,7 @@ EVENTS_READ: Final = _counter(
     "No growth while there is lag: look at «What holds deliveries up?», because the source waits when too much is "
     "pending.",
 )
-LAG_EVENTS: Final = _gauge(
+LAG_EVENTS: Final = gauge(
     "lag_events",
     "records",
     ("partition",),
@@ -77,7 +30,7 @@ LAG_EVENTS: Final = _gauge(
     "topic with transactions may never come below 1.",
     "Growing for minutes: producers are faster than the deliveries. See «What holds deliveries up?»; else add slices.",
 )
-LAG_SECONDS: Final = _gauge(
+LAG_SECONDS: Final = gauge(
     "lag_seconds",
     "seconds",
     ("partition",),
@@ -85,7 +38,7 @@ LAG_SECONDS: Final = _gauge(
     "Before the first record it is the time since the start; the real age is then at least as high.",
     "As for the lag in records. This metric says how late deliveries are.",
 )
-COMMITTED_LAG: Final = _gauge(
+COMMITTED_LAG: Final = gauge(
     "committed_lag_events",
     "records",
     ("partition",),
@@ -96,7 +49,7 @@ COMMITTED_LAG: Final = _gauge(
     "Growing for longer than hold_seconds while the lag is small: one event gets no outcome. See the dead letters' "
     "place and the circuits.",
 )
-SENT_AGAIN: Final = _gauge(
+SENT_AGAIN: Final = gauge(
     "sent_again_if_state_lost_records",
     "records",
     ("partition",),
@@ -106,28 +59,28 @@ SENT_AGAIN: Final = _gauge(
     "Far above the deliveries of 5 seconds: more events wait than the metadata can name. Do not remove the state "
     "before they are delivered; see the oldest waiting event.",
 )
-ROOM: Final = _gauge(
+ROOM: Final = gauge(
     "room_events",
     "events",
     (),
     "How many more events the stream may read now: max_pending minus the pending events. Held events take no room.",
     "0 or less for long: deliveries are slower than the source. See «What holds deliveries up?».",
 )
-SOURCE_CONNECTED: Final = _gauge(
+SOURCE_CONNECTED: Final = gauge(
     "source_connected",
     "0 or 1",
     (),
     "Whether Kafka answers; always 1 for files.",
     "0: Kafka cannot be reached. Nothing is lost; the log says why.",
 )
-PARTITIONS: Final = _gauge(
+PARTITIONS: Final = gauge(
     "topic_partitions",
     "partitions",
     (),
     "How many partitions the topic has, over all slices. Absent before Kafka has answered.",
     "More than the series of the lag: a slice is missing, or the slices were started with another number.",
 )
-PARTITION_DAMAGED: Final = _gauge(
+PARTITION_DAMAGED: Final = gauge(
     "partition_damaged",
     "0 or 1",
     ("partition",),
@@ -147,7 +100,7 @@ DELIVERY_AGE: Final = Metric(
 
 # What happened to events?
 
-OUTCOMES: Final = _counter(
+OUTCOMES: Final = counter(
     "outcomes",
     "entries",
     ("sync", "outcome", "reason"),
@@ -156,42 +109,42 @@ OUTCOMES: Final = _counter(
     "dead_lettered grows: read the reason in the runbook; you can replay dead letters. filtered grows more than you "
     "expect: check the sync's events with `python -m flows explain`.",
 )
-REFUSED: Final = _counter(
+REFUSED: Final = counter(
     "refused",
     "events",
     ("reason",),
     "Events that decode refused and that are dead letters now. They belong to no sync.",
     "A producer sends records that are not events of Amplitude. The dead letters hold the bytes and the reason.",
 )
-REFUSALS_PENDING: Final = _gauge(
+REFUSALS_PENDING: Final = gauge(
     "refusals_pending",
     "events",
     (),
     "Events that decode refused and whose dead letters are not stored yet.",
     "Above 0 for long: the dead letters cannot be stored.",
 )
-COPIES: Final = _counter(
+COPIES: Final = counter(
     "copies",
     "entries",
     ("sync",),
     "Entries in addition to one per event: further names that a sync sends it under, and entries of an earlier run.",
     "Nothing. It makes the sums add up.",
 )
-RESUMED: Final = _counter(
+RESUMED: Final = counter(
     "resumed",
     "entries",
     ("sync",),
     "The copies that an earlier run had read and left pending.",
     "Nothing. It changes at a start only.",
 )
-PENDING: Final = _gauge(
+PENDING: Final = gauge(
     "pending",
     "entries",
     ("sync",),
     "Entries without a final outcome: read - refused + copies - outcomes.",
     "High and not falling: see «What holds deliveries up?».",
 )
-DAMAGED_INPUTS: Final = _counter(
+DAMAGED_INPUTS: Final = counter(
     "damaged_inputs",
     "places",
     (),
@@ -201,14 +154,14 @@ DAMAGED_INPUTS: Final = _counter(
 
 # What do requests lack?
 
-REQUESTS_BUILT: Final = _counter(
+REQUESTS_BUILT: Final = counter(
     "requests_built",
     "requests",
     ("sync", "platform"),
     "Requests that the stream has built for AppsFlyer.",
     "Nothing. Other metrics are shares of it.",
 )
-MISSING_IDENTIFIERS: Final = _counter(
+MISSING_IDENTIFIERS: Final = counter(
     "missing_identifiers",
     "requests",
     ("sync", "platform", "identifier"),
@@ -216,7 +169,7 @@ MISSING_IDENTIFIERS: Final = _counter(
     "self-reporting networks, and rules of Audiences that need one fail.",
     "The share jumps: a release of the app stopped sending the identifier, or asks users for consent again.",
 )
-WARNINGS: Final = _counter(
+WARNINGS: Final = counter(
     "warnings",
     "requests",
     ("sync", "caution"),
@@ -226,7 +179,7 @@ WARNINGS: Final = _counter(
 
 # What does AppsFlyer answer?
 
-ANSWERS: Final = _counter(
+ANSWERS: Final = counter(
     "answers",
     "answers",
     ("sync", "platform", "status", "class"),
@@ -246,7 +199,7 @@ REQUEST_SECONDS: Final = Metric(
     "Rising: AppsFlyer or the network is slow. If throughput falls with it, see the limits in force.",
     REQUEST_BOUNDS,
 )
-DELIVERIES: Final = _counter(
+DELIVERIES: Final = counter(
     "deliveries",
     "requests",
     ("sync", "platform", "attempt"),
@@ -254,7 +207,7 @@ DELIVERIES: Final = _counter(
     "also counts events that an earlier run has delivered, and that were read again after a crash.",
     "A growing share of retries: see the answers.",
 )
-LAST_DELIVERY: Final = _gauge(
+LAST_DELIVERY: Final = gauge(
     "last_delivery_timestamp_seconds",
     "seconds since the epoch",
     ("sync", "platform"),
@@ -264,7 +217,7 @@ LAST_DELIVERY: Final = _gauge(
 
 # What holds deliveries up?
 
-CIRCUIT: Final = _gauge(
+CIRCUIT: Final = gauge(
     "circuit",
     "0 or 1",
     ("sync", "platform", "circuit"),
@@ -274,7 +227,7 @@ CIRCUIT: Final = _gauge(
     "paused: correct the key, the app id or the plan, or clear the way; nothing is lost. open: AppsFlyer's or the "
     "network's trouble.",
 )
-RATE_LIMIT: Final = _gauge(
+RATE_LIMIT: Final = gauge(
     "rate_limit_requests_per_second",
     "requests per second",
     ("sync", "platform"),
@@ -283,42 +236,42 @@ RATE_LIMIT: Final = _gauge(
     "Lag while the rate of answers is at this limit: raise max_requests_per_second if that is the lowest, and if "
     "AppsFlyer allows more. The other limits rise without help.",
 )
-CONCURRENCY_LIMIT: Final = _gauge(
+CONCURRENCY_LIMIT: Final = gauge(
     "concurrency_limit_requests",
     "requests",
     ("sync", "platform"),
     "How many requests to the app may be in flight at a time, as the answers allow.",
     "Low: AppsFlyer answers slowly, with 429 or 5xx. It rises again without help.",
 )
-IN_FLIGHT: Final = _gauge(
+IN_FLIGHT: Final = gauge(
     "requests_in_flight",
     "requests",
     ("sync", "platform"),
     "Requests in flight.",
     "At the concurrency limit for long: answers are slow.",
 )
-WAITING: Final = _gauge(
+WAITING: Final = gauge(
     "requests_waiting",
     "requests",
     ("sync", "platform"),
     "Requests that wait for the circuit, the rate or the concurrency.",
     "Growing: one of these three limits deliveries.",
 )
-RETRIES_WAITING: Final = _gauge(
+RETRIES_WAITING: Final = gauge(
     "retries_waiting",
     "requests",
     (),
     "Requests that failed and wait for their next attempt.",
     "Growing: see the answers of the class retry.",
 )
-SET_ASIDE: Final = _gauge(
+SET_ASIDE: Final = gauge(
     "set_aside_requests",
     "requests",
     ("sync", "platform"),
     "Requests of an app in trouble that are on disk, so that they take no room from other apps.",
     "Above 0: the app's circuit is or was not closed. The requests go out when it is closed.",
 )
-OLDEST_WAITING: Final = _gauge(
+OLDEST_WAITING: Final = gauge(
     "oldest_waiting_seconds",
     "seconds",
     ("sync",),
@@ -327,14 +280,14 @@ OLDEST_WAITING: Final = _gauge(
     "Up to hold_seconds is usual when events wait for their AppsFlyer id. Above it: see the circuits, whether the "
     "settings pause the sync, and the dead letters' place.",
 )
-HELD: Final = _gauge(
+HELD: Final = gauge(
     "held_events",
     "events",
     (),
     "Events that wait in their user's state, because of a missing AppsFlyer id or of settle_seconds.",
     "The share grows: the app tells the AppsFlyer id late or never.",
 )
-WINDOW_ITEMS: Final = _gauge(
+WINDOW_ITEMS: Final = gauge(
     "window_items",
     "requests and dead letters",
     (),
@@ -350,35 +303,35 @@ WINDOW_BATCHES: Final = Metric(
     "Nearly all at max_events: there is much to do. Nearly all at 1: events come one by one, each max_wait_ms late.",
     BATCH_BOUNDS,
 )
-UNFINISHED: Final = _gauge(
+UNFINISHED: Final = gauge(
     "unfinished_items",
     "requests and dead letters",
     (),
     "Requests and dead letters without an outcome that the sink holds in memory.",
     "At max_pending for long: see the circuit and the dead letters' place.",
 )
-BRAKE: Final = _gauge(
+BRAKE: Final = gauge(
     "brake_on",
     "0 or 1",
     (),
     "1: too many of the last events were refused; nothing more is read or sent until a restart.",
     "Read the dead letters' reasons, correct the cause, start again. Waiting events are not lost.",
 )
-JOURNAL_BLOCKED: Final = _gauge(
+JOURNAL_BLOCKED: Final = gauge(
     "journal_blocked",
     "0 or 1",
     (),
     "1: the stream cannot write its journal, and therefore sends nothing.",
     "The disk of [state] directory is full or broken.",
 )
-LETTERS_WAITING: Final = _gauge(
+LETTERS_WAITING: Final = gauge(
     "dead_letters_waiting",
     "dead letters",
     (),
     "Dead letters that wait to be stored.",
     "Growing: their place is slow or missing.",
 )
-LETTERS_BLOCKED: Final = _gauge(
+LETTERS_BLOCKED: Final = gauge(
     "dead_letters_blocked",
     "0 or 1",
     (),
@@ -386,7 +339,7 @@ LETTERS_BLOCKED: Final = _gauge(
     "The log and /status say why: a disk, a topic, a broker.",
 )
 
-READY: Final = _gauge(
+READY: Final = gauge(
     "ready",
     "0 or 1",
     ("check",),
@@ -396,49 +349,49 @@ READY: Final = _gauge(
 
 # State and memory
 
-USERS: Final = _gauge(
+USERS: Final = gauge(
     "users_remembered",
     "users",
     (),
     "Users and anonymous devices in memory.",
     "Memory grows with it: lower remember_days, or add slices.",
 )
-SNAPSHOTS: Final = _counter(
+SNAPSHOTS: Final = counter(
     "snapshots",
     "snapshots",
     (),
     "Snapshots of the sink's state. There is none while no item comes to the sink.",
     "No growth while requests are built: the flow is stuck; see /livez.",
 )
-SNAPSHOT_AGE: Final = _gauge(
+SNAPSHOT_AGE: Final = gauge(
     "snapshot_age_seconds",
     "seconds",
     (),
     "Time since the first item came to the sink that no snapshot holds; 0 if none came since the last snapshot.",
     "Far above epoch_seconds: snapshots are late, and the stream reads more again after a crash.",
 )
-SNAPSHOT_INTERVAL: Final = _gauge(
+SNAPSHOT_INTERVAL: Final = gauge(
     "snapshot_interval_seconds",
     "seconds",
     (),
     "The time between two snapshots: [state] epoch_seconds.",
     "Nothing.",
 )
-SNAPSHOT_SECONDS: Final = _gauge(
+SNAPSHOT_SECONDS: Final = gauge(
     "snapshot_duration_seconds",
     "seconds",
     (),
     "How long the sink's part of the last snapshot took. The flow waits for it.",
     "Above a second: max_pending is high for this disk, or the disk is slow.",
 )
-JOURNAL_AGE: Final = _gauge(
+JOURNAL_AGE: Final = gauge(
     "journal_unflushed_seconds",
     "seconds",
     (),
     "Time since the journal was last written, while it has unwritten entries; else 0.",
     "Above 1: a crash now would send that much again. The disk is slow or full.",
 )
-JOURNAL_BYTES: Final = _gauge(
+JOURNAL_BYTES: Final = gauge(
     "journal_bytes",
     "bytes",
     (),
@@ -446,28 +399,28 @@ JOURNAL_BYTES: Final = _gauge(
     "Growing without end: snapshots are missing, or an old partition is not read again.",
 )
 
-STATE_DISK_FREE: Final = _gauge(
+STATE_DISK_FREE: Final = gauge(
     "state_disk_free_bytes",
     "bytes",
     (),
     "Free space of the disk of [state] directory.",
     "Near the reserve: make room, or give the disk more.",
 )
-STATE_DISK_RESERVE: Final = _gauge(
+STATE_DISK_RESERVE: Final = gauge(
     "state_disk_reserve_bytes",
     "bytes",
     (),
     "How much space must be free: with less, the stream reads nothing.",
     "Nothing.",
 )
-STATE_DISK_FULL: Final = _gauge(
+STATE_DISK_FULL: Final = gauge(
     "state_disk_full",
     "0 or 1",
     (),
     "1: the stream reads nothing until the state disk has room again.",
     "Make room on the disk of [state] directory, or enlarge it. The stream then continues, and nothing is lost.",
 )
-MEMORY_LIMIT: Final = _gauge(
+MEMORY_LIMIT: Final = gauge(
     "memory_limit_bytes",
     "bytes",
     (),
@@ -477,42 +430,42 @@ MEMORY_LIMIT: Final = _gauge(
 
 # The process
 
-BUILD_INFO: Final = _gauge(
+BUILD_INFO: Final = gauge(
     "build_info",
     "1",
     ("version", "bytewax", "python", "slice", "slices"),
     "Always 1; its labels say what runs.",
     "More than one version: a roll-out is under way, or stopped half-way.",
 )
-SLICES: Final = _gauge(
+SLICES: Final = gauge(
     "slices",
     "slices",
     (),
     "The number of slices that this process was started with.",
     "Above the number of processes: one is missing. Different values: slices of two numbers run at the same time.",
 )
-ALIVE: Final = _gauge(
+ALIVE: Final = gauge(
     "alive",
     "0 or 1",
     ("part",),
     "The answer of /livez, by the parts of the process: 0 means that the part does not move.",
     "0: the part is stuck. A restart loses nothing; a liveness probe of /livez does it.",
 )
-SETTINGS_TAKEN: Final = _gauge(
+SETTINGS_TAKEN: Final = gauge(
     "settings_taken",
     "0 or 1",
     (),
     "0: the last reload was refused; the process continues with its old settings.",
     "The log names each problem. Correct them and send SIGHUP again.",
 )
-PROGRESS_AGE: Final = _gauge(
+PROGRESS_AGE: Final = gauge(
     "progress_age_seconds",
     "seconds",
     ("part",),
     "Time since a part of the process last completed a round of its loop. The part courier is the sender.",
     "Above a minute /livez fails, and the process should be restarted.",
 )
-STOPPING: Final = _gauge("stopping", "0 or 1", (), "1: a stop was asked for, and the process drains.", "Nothing.")
+STOPPING: Final = gauge("stopping", "0 or 1", (), "1: a stop was asked for, and the process drains.", "Nothing.")
 
 PROCESS_MEMORY: Final = Metric(
     "process_resident_memory_bytes",
@@ -623,6 +576,7 @@ GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
             PROCESS_MAX_FDS,
         ),
     ),
+    ("Does it take events in?", COLLECTOR),
 )
 """Every metric, by the question that it answers."""
 

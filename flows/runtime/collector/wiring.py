@@ -15,7 +15,7 @@ from connectors.event_writer import EventWriter, Waiting
 from connectors.kinds import source_of
 from connectors.ports import SetupError
 from connectors.secrets import SecretError
-from flows.observe.collector_pages import Child
+from flows.observe.collector_view import Child
 from flows.observe.page_server import listen
 from flows.refusal import Refusal, refusing
 from flows.runtime.restart import cannot_listen

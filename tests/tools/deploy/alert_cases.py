@@ -10,6 +10,7 @@ from flows.domain.fate import DeadLetterReason
 
 A, B = "10.0.0.1:9464", "10.0.0.2:9464"
 SLICES: Final = {A: "0", B: "1"}
+COLLECTOR: Final = "10.0.0.3:9463"
 HOUR: Final = 60
 
 
@@ -120,7 +121,30 @@ def healthy(steps: int, every_minutes: int = 1, pace: float = 1.0, instances: It
         rates[name_of("delivery_age_seconds_count", instance, sync="main")] = 60
         found |= {name: level((value, steps)) for name, value in levels.items()}
         found |= {name: count((rate * minute, steps)) for name, rate in rates.items()}
-    return found
+    return found | _taking_in(steps, minute)
+
+
+def collector(metric: str, **labels: str) -> str:
+    """Return the name of a series of the collector."""
+    return name_of(metric, COLLECTOR, job="collector", **labels)
+
+
+def _taking_in(steps: int, minute: float) -> dict[str, str]:
+    """Return every series of a collector that has nothing to complain of."""
+    levels = {
+        collector("collector_blocked"): 0,
+        collector("collector_stream_running"): 1,
+        collector("inbox_oldest_waiting_seconds"): 2,
+    }
+    rates = {
+        collector("collector_requests_total", path="/2/httpapi", status="200"): 120.0,
+        collector("collector_requests_total", path="/2/httpapi", status="400"): 0.5,
+        collector("collector_unknown_api_key_requests_total", api_key="0123…cdef"): 0.5,
+        collector("collector_throttled_events_total"): 0.0,
+        collector("collector_stream_starts_total"): 0.0,
+    }
+    found = {name: level((value, steps)) for name, value in levels.items()}
+    return found | {name: count((rate * minute, steps)) for name, rate in rates.items()}
 
 
 def both(metric: str, samples: str | None, **labels: str) -> dict[str, str | None]:
@@ -319,6 +343,84 @@ CASES: Final = (
         "there is no limit to memory",
         (),
         both("memory_limit_bytes", None) | both("process_resident_memory_bytes", level((9e10, 180))),
+    ),
+    # The way in
+    Case(
+        "the only collector ends and stays away",
+        ("StreamCollectorAbsent",),
+        {name: gone(samples, 60) for name, samples in _taking_in(60, 1).items()},
+        70,
+        (59, 63),
+    ),
+    Case("a stream without a collector", (), dict.fromkeys(_taking_in(1, 1))),
+    Case(
+        "the inbox's disk is full",
+        ("StreamCollectorBlocked",),
+        {collector("collector_blocked"): level((0, 60), (1, 60), (0, 60))}
+        | {collector("collector_throttled_events_total"): count((0, 60), (300, 60), (0, 60))},
+        65,
+        (59, 61, 122, 135),
+    ),
+    Case(
+        "Kafka takes no events for a minute",
+        (),
+        {collector("collector_blocked"): level((0, 60), (1, 1), (0, 119))}
+        | {collector("collector_throttled_events_total"): count((0, 60), (300, 1), (0, 119))},
+        61,
+        (62, 70, 75),
+    ),
+    Case(
+        "an app's release has a key that is not in the settings",
+        ("StreamCollectorUnknownApiKey",),
+        {collector("collector_unknown_api_key_requests_total", api_key="fedc…3210"): f"_x60 {count((20, 120))}"},
+        75,
+        (59, 60),
+    ),
+    Case(
+        "the stream beside it cannot start",
+        ("StreamBesideCollectorDown",),
+        {collector("collector_stream_running"): level((1, 60), (0, 60), (1, 60))}
+        | {collector("collector_stream_starts_total"): count((0, 60), (1, 60), (0, 60))},
+        70,
+        (59, 62, 125),
+    ),
+    Case(
+        "the stream beside it runs for some minutes each time",
+        ("StreamBesideCollectorDown",),
+        {collector("collector_stream_running"): f"{level((1, 60))} " + " ".join(["0 1 1"] * 20) + f" {level((1, 60))}"}
+        | {collector("collector_stream_starts_total"): count((0, 60), (0.34, 60), (0, 60))},
+        90,
+        (59, 65, 160),
+    ),
+    Case(
+        "the stream beside it is started again once",
+        (),
+        {collector("collector_stream_running"): level((1, 60), (0, 1), (1, 119))}
+        | {collector("collector_stream_starts_total"): count((0, 60), (1, 1), (0, 119))},
+        61,
+        (62, 66),
+    ),
+    Case(
+        "the disk is too slow for what comes in",
+        ("StreamCollectorThrottles",),
+        {collector("collector_throttled_events_total"): count((0, 60), (20, 60), (0, 60))},
+        75,
+        (59, 65, 135),
+    ),
+    Case(
+        "no sync is enabled, and events wait",
+        ("StreamInboxBehind",),
+        {collector("inbox_oldest_waiting_seconds"): "2+0x59 2+60x119"}
+        | dict.fromkeys((collector("collector_stream_running"), collector("collector_stream_starts_total"))),
+        140,
+        (59, 110, 128),
+    ),
+    Case(
+        "after two hours the inbox is read at four times the speed",
+        (),
+        {collector("inbox_oldest_waiting_seconds"): "2+0x59 7200-180x39 2+0x79"},
+        75,
+        (61, 65, 90),
     ),
     # Keeping up
     Case("Kafka is away", ("StreamKafkaUnreachable",), _flag("source_connected", 0, good=1), 67, (59, 63, 122)),

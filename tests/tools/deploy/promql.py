@@ -7,13 +7,16 @@ from typing import Final
 import promql_parser as pq
 
 from connectors.appsflyer.answers import Verdict
+from connectors.collector.normal import InvalidReason
+from connectors.collector.upload import RefusalReason
 from connectors.delivery.breaker import Circuit
 from connectors.delivery.stats import FIRST, RETRY
 from flows.domain.event import PLATFORMS
 from flows.domain.fate import DeadLetterReason, FilterReason, Outcome
 from flows.domain.identifiers import PLATFORM_IDENTIFIERS
 from flows.domain.warning import EventWarning
-from flows.observe.metrics.vocabulary import EVERY, Metric
+from flows.observe.metrics.metric import Metric
+from flows.observe.metrics.vocabulary import EVERY
 
 GIVEN_BY_PROMETHEUS: Final = frozenset({"namespace", "job", "instance", "pod"})
 CHECKS: Final = frozenset({"settings", "source", "keys", "apps", "dead_letters", "journal", "disk", "brake", "running"})
@@ -28,7 +31,11 @@ VALUES: Final[dict[str, frozenset[str]]] = {
     "outcome": frozenset(Outcome),
     "part": PARTS,
     "platform": frozenset(PLATFORMS),
-    "reason": frozenset(DeadLetterReason) | frozenset(FilterReason) | {""},
+    "reason": frozenset(DeadLetterReason)
+    | frozenset(FilterReason)
+    | frozenset(InvalidReason)
+    | frozenset(RefusalReason)
+    | {""},
 }
 """The labels whose values are known beforehand."""
 _FIRING: Final = Metric("ALERTS", "gauge", "1", (), "Made by Prometheus for each alert that is pending or fires.", "")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psutil
 
-from flows.observe.metrics.vocabulary import PACKAGE
+from flows.observe.metrics.metric import PACKAGE
 from flows.settings.model import Settings
 from tests.tools.load.broker import Broker, find_broker, new_topic
 from tests.tools.load.children import Child, python

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 
 from flows.observe.metrics.amplitude_figures import figures
-from flows.observe.metrics.vocabulary import GROUPS, Metric
+from flows.observe.metrics.metric import Metric
+from flows.observe.metrics.vocabulary import GROUPS
 
 _INTRODUCTION = """\
 # Metrics
@@ -14,9 +15,12 @@ _INTRODUCTION = """\
 Each process serves its own, for Prometheus and whatever reads its format, at `/metrics` of the `[health]` address: by
 default <http://127.0.0.1:9464/metrics>, slice i at port 9464 + i. Beside it are `/livez`, `/readyz` and `/status`.
 
-- The numbers are those that the flow keeps anyway, read when somebody asks: a scrape costs the flow nothing in between.
+- A process that takes events in (`serve`, `collect`) serves those of [the last table](#does-it-take-events-in) at
+  `[collector] health_port`: <http://127.0.0.1:9463/metrics>. The stream beside `serve` has an address of its own.
+- The numbers are those that a process keeps anyway, read when somebody asks: a scrape costs nothing in between.
 - Counters begin at 0 with each start of a process. Every series of a closed set is there from the start, with 0.
-- Labels come from closed sets, the settings and the topic's partitions. None holds a value of an event.
+- Labels come from closed sets, the settings and the topic's partitions. None holds a value of an event. What clients
+  say of themselves, their library's name and an unknown API key (first and last characters), is bounded in number.
 - [The dashboard](dashboard.svg) and the alerts are made of them: deploy/monitoring, and [runbook.md](runbook.md).
 - For each sync, at any scrape: read - refused - refusals pending + copies = outcomes + pending.
 """

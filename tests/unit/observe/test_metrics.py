@@ -1,5 +1,6 @@
 """The vocabulary and its reader: one name for one thing, documented, and nothing emitted that is not in it."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +14,10 @@ from flows.domain.fate import DeadLetterReason, FilterReason
 from flows.domain.histogram import Histogram
 from flows.observe.liveness import hindrances, parts_alive
 from flows.observe.metrics import vocabulary as v
+from flows.observe.metrics.flow import read_flow
 from flows.observe.metrics.memory_limit import memory_limit_bytes
 from flows.observe.metrics.readings import Readings
-from flows.observe.metrics.registry import Metrics, PartsCollector
+from flows.observe.metrics.registry import Metrics, Scraped
 from flows.observe.readiness import checks
 from flows.runtime.stream import Stream
 from tests.fixtures.process import MakeProcess
@@ -30,6 +32,10 @@ FAMILIES = {each.name.removesuffix("_total"): each for each in v.EVERY}
 @pytest.fixture
 def process(make_process: MakeProcess) -> Stream:
     return make_process(sync_table("one", android_app_id="com.example"), sync_table("two", ios_app_id="id987654321"))
+
+
+def _scraped(process: Stream) -> Scrape:
+    return Scrape(Metrics(partial(read_flow, parts=process.parts)).page("")[0].decode())
 
 
 def test_the_document_is_made_of_the_vocabulary() -> None:
@@ -52,14 +58,14 @@ def test_every_metric_has_one_name_one_meaning_and_says_what_to_do() -> None:
 
 def test_what_is_read_is_in_the_vocabulary_with_exactly_its_labels(process: Stream) -> None:
     """Before anything was read: every series of a closed set is there, with 0, so that its first growth is seen."""
-    found = {each.name: each for each in PartsCollector(process.parts).collect()}
+    found = {each.name: each for each in Scraped(partial(read_flow, parts=process.parts)).collect()}
     for name, family in found.items():
         assert family.documentation == FAMILIES[name].meaning
         assert family.type == FAMILIES[name].kind
         for sample in family.samples:
             labels = set(sample.labels) - ({"le"} if isinstance(family, HistogramMetricFamily) else set())
             assert labels == set(FAMILIES[name].labels), name
-    outcomes = Scrape(Metrics(process.parts).page("")[0].decode())
+    outcomes = _scraped(process)
     for sync in ("one", "two"):
         series = outcomes.select(v.OUTCOMES.name, sync=sync)
         reasons = {labels["reason"] for labels, value in series if value == 0}
@@ -69,7 +75,7 @@ def test_what_is_read_is_in_the_vocabulary_with_exactly_its_labels(process: Stre
 
 
 def test_what_livez_and_readyz_say_can_be_read_as_numbers(process: Stream) -> None:
-    found = Scrape(Metrics(process.parts).page("")[0].decode())
+    found = _scraped(process)
     said = {each.name: float(each.is_alive) for each in parts_alive(process.parts)}
     assert {labels["part"]: value for labels, value in found.select(v.ALIVE.name)} == said
     asked = {each.name: float(each.why_not is None) for each in checks(process.parts)}
@@ -80,7 +86,7 @@ def test_what_livez_and_readyz_say_can_be_read_as_numbers(process: Stream) -> No
 
 def test_a_key_that_is_gone_shows(process: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("APPSFLYER_S2S_KEY")
-    assert Scrape(Metrics(process.parts).page("")[0].decode()).one(v.READY.name, check="keys") == 0
+    assert _scraped(process).one(v.READY.name, check="keys") == 0
 
 
 def test_a_state_disk_without_room_shows(process: Stream) -> None:
@@ -93,7 +99,7 @@ def test_a_state_disk_without_room_shows(process: Stream) -> None:
     assert not process.parts.disk.has_room()
     assert [each for each in hindrances(process.parts) if "the state disk is nearly full" in each]
     assert all(each.is_alive for each in parts_alive(process.parts))
-    found = Scrape(Metrics(process.parts).page("")[0].decode())
+    found = _scraped(process)
     assert found.one(v.READY.name, check="disk") == 0
     assert found.one(v.STATE_DISK_FULL.name) == 1
     assert found.one(v.STATE_DISK_FREE.name) == 1000
@@ -103,7 +109,7 @@ def test_a_state_disk_without_room_shows(process: Stream) -> None:
 def test_stopping_shows(process: Stream) -> None:
     assert isinstance(process.parts.shutdown, Shutdown)
     process.parts.shutdown.request()
-    found = Scrape(Metrics(process.parts).page("")[0].decode())
+    found = _scraped(process)
     assert found.one(v.STOPPING.name) == 1
     assert found.one(v.READY.name, check="running") == 0
 

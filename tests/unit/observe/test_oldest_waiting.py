@@ -1,5 +1,7 @@
 """How long the oldest event waits for each sync: as old as it is, also where an earlier run had read it."""
 
+from functools import partial
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from flows.domain.fate import FilterReason
 from flows.domain.ledger import Ledger
 from flows.domain.warm_up import WarmUp
 from flows.observe.metrics import vocabulary as v
+from flows.observe.metrics.flow import read_flow
 from flows.observe.metrics.registry import Metrics
 from flows.operators.stages import decode_records
 from tests.fixtures.process import MakeProcess
@@ -98,7 +101,9 @@ def test_the_metric_says_it_in_seconds(make_process: MakeProcess) -> None:
     process.parts.now_ms = lambda: 100_000
 
     def scraped() -> float:
-        return Scrape(Metrics(process.parts).page("")[0].decode()).one(v.OLDEST_WAITING.name, sync="one")
+        return Scrape(Metrics(partial(read_flow, parts=process.parts)).page("")[0].decode()).one(
+            v.OLDEST_WAITING.name, sync="one"
+        )
 
     assert scraped() == 0
     list(decode_records(process.ledger, WarmUp())([record(1, 40_000)]))

@@ -1,0 +1,48 @@
+"""Whether events are taken in: read off a collector's counts, and off the writer that stores them."""
+
+from collections import Counter
+from typing import Final
+
+from connectors.clock import now_ms
+from connectors.collector.normal import InvalidReason
+from connectors.collector.upload import RefusalReason
+from connectors.event_writer import Waiting
+from flows.observe.collector_view import CollectorView
+from flows.observe.metrics import collector_vocabulary as v
+from flows.observe.metrics.readings import Readings
+
+_JSON_PATHS: Final = ("/2/httpapi", "/batch")
+
+
+def read_collector(to: Readings, view: CollectorView) -> None:
+    """Put what was asked for, taken and refused, and whether it goes on."""
+    counts = view.counts
+    answers = Counter({(path, 200): 0 for path in _JSON_PATHS})
+    answers.update(counts.answers.copy())
+    for (path, status), requests in answers.items():
+        to.put(v.REQUESTS, requests, path, str(status))
+    for library, events in counts.events.copy().items():
+        to.put(v.EVENTS, events, library)
+    invalid, refused = counts.invalid.copy(), counts.refused.copy()
+    for reason in InvalidReason:
+        to.put(v.INVALID_EVENTS, invalid[reason], reason.value)
+    for why in RefusalReason:
+        to.put(v.REFUSED_REQUESTS, refused[why], why.value)
+    for api_key, requests in counts.unknown_api_keys.copy().items():
+        to.put(v.UNKNOWN_API_KEYS, requests, api_key)
+    to.put(v.THROTTLED_EVENTS, counts.throttled_events)
+    to.put_histogram(v.DURABLE_SECONDS, counts.durable)
+    to.put(v.IN_FLIGHT, counts.in_flight)
+    to.put(v.BLOCKED, view.blocked is not None)
+    if (child := view.child) is not None and child.starts:
+        to.put(v.STREAM_RUNNING, child.is_running)
+        to.put(v.STREAM_STARTS, child.starts)
+    if (waiting := view.waiting) is not None:
+        _put_waiting(to, waiting)
+
+
+def _put_waiting(to: Readings, waiting: Waiting) -> None:
+    to.put(v.WAITING_EVENTS, waiting.events)
+    since_ms = waiting.oldest_received_ms
+    to.put(v.OLDEST_WAITING, 0.0 if since_ms is None else max(now_ms() - since_ms, 0) / 1000)
+    to.put(v.INBOX_BYTES, waiting.size_bytes)

@@ -1,0 +1,137 @@
+"""What a collector tells of itself: as metrics, and as pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import orjson
+import pytest
+
+from connectors.collector.counts import OTHER, Counts
+from connectors.event_writer import Waiting
+from flows.observe.collector_pages import CollectorPages
+from flows.observe.metrics import collector_vocabulary as v
+from flows.observe.metrics.collector import read_collector
+from flows.observe.metrics.registry import Scraped
+from tests.fixtures.scrape import Scrape
+
+FAMILIES = {each.name.removesuffix("_total"): each for each in v.COLLECTOR}
+
+
+@dataclass
+class Stream:
+    """Implements `Child`."""
+
+    starts: int = 1
+    is_running: bool = True
+    exit_code: int | None = None
+    last_words: Sequence[str] = ()
+
+
+@dataclass
+class View:
+    """Implements `CollectorView`."""
+
+    counts: Counts = field(default_factory=Counts)
+    blocked: str | None = None
+    is_closing: bool = False
+    child: Stream | None = field(default_factory=Stream)
+    waiting: Waiting | None = None
+
+
+def scraped(view: View) -> Scrape:
+    return Scrape(CollectorPages(view).by_path["/metrics"]("").body.decode())
+
+
+def ready(view: View) -> tuple[int, list[str]]:
+    page = CollectorPages(view).by_path["/readyz"]("")
+    return page.status, orjson.loads(page.body)["why"]
+
+
+@pytest.fixture
+def view() -> View:
+    view = View(waiting=Waiting(3, 1_700_000_000_000, 4096))
+    counts = view.counts
+    counts.answers["/2/httpapi", 200] += 2
+    counts.answers["/webhook", 401] += 1
+    counts.refused["wrong_token"] += 1
+    counts.unknown_api_key("abcd…wxyz")
+    counts.stored("amplitude-ts/2.11.0", 20)
+    counts.invalid["missing_id"] += 1
+    counts.throttled_events = 7
+    counts.durable.add(0.004)
+    return view
+
+
+def test_every_metric_of_a_collector_is_read_with_exactly_its_labels(view: View) -> None:
+    found = {each.name: each for each in Scraped(partial(read_collector, view=view)).collect()}
+    assert set(found) == set(FAMILIES)
+    for name, family in found.items():
+        assert (family.documentation, family.type) == (FAMILIES[name].meaning, FAMILIES[name].kind)
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(FAMILIES[name].labels), name
+
+
+def test_what_was_counted_is_what_is_scraped(view: View) -> None:
+    found = scraped(view)
+    assert found.by(v.REQUESTS.name, "path", "status") == {("/2/httpapi", "200"): 2, ("/webhook", "401"): 1}
+    assert found.by(v.EVENTS.name, "library") == {("amplitude-ts/2.11.0",): 20}
+    assert found.by(v.INVALID_EVENTS.name, "reason") == {("missing_id",): 1}
+    assert found.by(v.REFUSED_REQUESTS.name, "reason") == {("wrong_token",): 1}
+    assert found.by(v.UNKNOWN_API_KEYS.name, "api_key") == {("abcd…wxyz",): 1}
+    assert found.one(v.THROTTLED_EVENTS.name) == 7
+    assert (
+        found.one(f"{v.DURABLE_SECONDS.name}_count") == found.one(f"{v.DURABLE_SECONDS.name}_bucket", le="0.005") == 1
+    )
+    assert (found.one(v.WAITING_EVENTS.name), found.one(v.INBOX_BYTES.name)) == (3, 4096)
+    assert found.one(v.OLDEST_WAITING.name) > 0
+
+
+def test_a_closed_set_is_there_before_anything_came() -> None:
+    """So that the first growth of each series is seen."""
+    found = scraped(View())
+    assert len(found.samples[v.INVALID_EVENTS.name]) > 5
+    assert len(found.samples[v.REFUSED_REQUESTS.name]) > 5
+    assert found.one(v.REQUESTS.name, path="/2/httpapi", status="200") == 0
+
+
+def test_clients_cannot_make_more_than_so_many_series() -> None:
+    view = View()
+    for number in range(500):
+        view.counts.unknown_api_key(f"k{number:03}…0000")
+        view.counts.stored(f"library/{number}", 1)
+    found = scraped(view)
+    assert found.total(v.UNKNOWN_API_KEYS.name) == found.total(v.EVENTS.name) == 500
+    assert len(found.samples[v.UNKNOWN_API_KEYS.name]) < len(found.samples[v.EVENTS.name]) < 60
+    assert found.one(v.EVENTS.name, library=OTHER) > 400
+
+
+def test_whether_the_stream_runs_is_told_where_it_is_to_run() -> None:
+    names = {v.STREAM_RUNNING.name, v.STREAM_STARTS.name}
+    assert not names & set(scraped(View(child=None)).samples)
+    assert not names & set(scraped(View(child=Stream(starts=0, is_running=False))).samples)
+    found = scraped(View(child=Stream(starts=4, is_running=False)))
+    assert (found.one(v.STREAM_RUNNING.name), found.one(v.STREAM_STARTS.name)) == (0, 4)
+
+
+def test_where_another_system_keeps_events_nothing_is_told_of_an_inbox() -> None:
+    assert not {v.WAITING_EVENTS.name, v.OLDEST_WAITING.name, v.INBOX_BYTES.name} & set(scraped(View()).samples)
+
+
+def test_an_inbox_without_waiting_events_has_no_oldest() -> None:
+    assert scraped(View(waiting=Waiting(0, None, 4096))).one(v.OLDEST_WAITING.name) == 0
+
+
+def test_what_cannot_be_stored_is_not_ready_and_is_scraped() -> None:
+    view = View(blocked="the disk is full")
+    assert ready(view) == (503, ["nothing can be stored: the disk is full"])
+    assert scraped(view).one(v.BLOCKED.name) == 1
+    view.blocked = None
+    assert ready(view) == (200, [])
+    assert scraped(view).one(v.BLOCKED.name) == 0
+
+
+def test_the_status_has_unknown_keys_masked_and_the_inbox(view: View) -> None:
+    status = orjson.loads(CollectorPages(view).by_path["/status"]("").body)
+    assert status["unknown_api_keys"] == {"abcd…wxyz": 1}
+    assert (status["waiting"]["events"], status["waiting"]["size_bytes"]) == (3, 4096)
