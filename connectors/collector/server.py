@@ -4,6 +4,7 @@ No answer is aiohttp's own: a client that finds no list of events in a 4xx may s
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 import time
@@ -12,7 +13,6 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
-import structlog
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 from typing_extensions import override
@@ -23,8 +23,9 @@ from connectors.collector.body_budget import BodyBudget
 from connectors.collector.client_address import Network, client_address
 from connectors.collector.intake import Intake
 from connectors.collector.protocol import MOST_BODY_BYTES, Request, path_name
+from connectors.limited_log import LimitedLog
 
-log = structlog.get_logger()
+_log = LimitedLog()
 
 _MOST_BODIES_BYTES: Final = 128 << 20
 _BODY_SECONDS: Final = 60.0
@@ -158,15 +159,14 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        if request.writer.output_size > 0:
-            raise ConnectionError("an answer has begun")
-        if exc is not None and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if request.writer.output_size > 0 or isinstance(exc, ConnectionError):
+            raise ConnectionError("there is nobody to answer, or an answer has begun")
+        is_ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(exc, web.RequestPayloadError)
+        if is_ours and exc is not None:
             # Without the error's own text, which may hold what was sent.
             at = [f"{each.filename}:{each.lineno}" for each in traceback.extract_tb(exc.__traceback__)[-3:]]
-            log.error("a request failed", error=type(exc).__name__, at=at)
-        response = _response(
-            answers.busy_whatever_it_holds() if status >= HTTPStatus.INTERNAL_SERVER_ERROR else answers.no_http()
-        )
+            _log.say(logging.ERROR, "a request failed", error=type(exc).__name__, at=at)
+        response = _response(answers.busy_whatever_it_holds() if is_ours else answers.no_http())
         response.force_close()
         return response
 

@@ -167,6 +167,7 @@ def test_an_unknown_api_key_is_answered_in_amplitudes_words_and_counted_by_its_e
         (b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
         (b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{,}", 400),
         (b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 400),
+        (b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
     ],
 )
 def test_every_refusal_names_events(data: bytes, status: int) -> None:
@@ -300,3 +301,24 @@ def test_a_thousand_idle_connections_keep_nobody_out() -> None:
             writer.close()
 
     _with(test)
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_failure_of_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Phones do so all the time; and nothing of what they began is stored."""
+
+    async def test(rig: Rig) -> None:
+        for body in (b"half", _upload()[:-5]):
+            _, writer = await asyncio.open_connection("127.0.0.1", rig.port)
+            writer.write(b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n" + body)
+            await writer.drain()
+            await rig.until_in_flight(1)
+            writer.close()
+            while rig.counts.in_flight:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        assert (await rig.post(_upload()))[0] == 200
+        assert len(rig.writer.stored) == 1
+
+    _with(test)
+    assert "a request failed" not in "".join(capsys.readouterr())
