@@ -25,7 +25,7 @@ class Reception(StrEnum):
     """Never, for this identity."""
 
 
-class Progress(StrEnum):
+class ErasureStatus(StrEnum):
     """How far AppsFlyer is with a request: its `request_status`, and what stands in its place."""
 
     PENDING = "pending"
@@ -48,11 +48,11 @@ class DsrAnswer(NamedTuple):
     """Any other request would get the same now."""
     expected_time: str | None = None
     """When AppsFlyer means to have done it, as it says so."""
-    progress: Progress | None = None
+    progress: ErasureStatus | None = None
     """None where the answer tells none."""
 
 
-_ACCEPTED: Final = DsrAnswer(Reception.ACCEPTED, "accepted", progress=Progress.PENDING)
+_ACCEPTED: Final = DsrAnswer(Reception.ACCEPTED, "accepted", progress=ErasureStatus.PENDING)
 _AGAIN_LATER: Final = "Run the command again later; it sends the same request."
 _AGAIN_CORRECTED: Final = "Then run the command again; it sends the same request."
 
@@ -73,12 +73,12 @@ _APP: Final = "Correct the app id of the sync: it must be as AppsFlyer's dashboa
 _NOT_US: Final = "Look at erasure.endpoint, delivery.proxy, and what else is between here and AppsFlyer."
 _CODES: Final = {
     "e212": _correct("AppsFlyer does not permit the request (e212)", _CREDENTIALS, is_general=True),
-    "e213": DsrAnswer(Reception.ACCEPTED, "AppsFlyer has this request already (e213)", progress=Progress.PENDING),
+    "e213": DsrAnswer(Reception.ACCEPTED, "AppsFlyer has this request already (e213)", progress=ErasureStatus.PENDING),
     "e214": DsrAnswer(
         Reception.LATER,
         "AppsFlyer has no such request any more (e214)",
         "It keeps them for 60 days.",
-        progress=Progress.GONE,
+        progress=ErasureStatus.GONE,
     ),
     "e215": _later(
         "another open request at AppsFlyer has this identity (e215)",
@@ -141,7 +141,9 @@ def judge_status(status: int, text: str, *, is_html: bool = False) -> DsrAnswer:
     if status != _OK:
         return _judge_failure(status, content)
     said = content.get("request_status")
-    progress = next((each for each in Progress if each == str(said).replace("_", "-") and each != Progress.GONE), None)
+    progress = next(
+        (each for each in ErasureStatus if each == str(said).replace("_", "-") and each != ErasureStatus.GONE), None
+    )
     if progress is None:
         return _later("AppsFlyer's answer names no status that it documents")
     return DsrAnswer(Reception.ACCEPTED, progress.value, expected_time=_expected_time(content), progress=progress)

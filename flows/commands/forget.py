@@ -26,7 +26,7 @@ from connectors.kinds import source_of, store_of
 from connectors.state.engine_store import StoreError
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
-from flows.operations.erasure import AskedAppsFlyer, Outcome, api_token, ask_appsflyer, reads_own_user_ids
+from flows.operations.erasure import AskedAppsFlyer, AskedRequest, api_token, ask_appsflyer, reads_own_user_ids
 from flows.operations.forget import Forgotten, Person, forget
 from flows.refusal import ExitCode, Refusal
 from flows.settings import load
@@ -137,7 +137,7 @@ def _said_of_appsflyer(settings: Settings, people: list[Person], asked: AskedApp
     return lines
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: AskedRequest) -> str:
     note, answer = outcome.note, outcome.answer
     expected = f", expected by {note.expected_time}" if note.is_open and note.expected_time else ""
     if answer is not None:

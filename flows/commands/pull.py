@@ -22,7 +22,7 @@ from connectors.export_api.hours import name_of, parse_hour
 from connectors.finding import count
 from connectors.state.private import keep_private
 from flows.domain.printable import printable
-from flows.operations.pull import HourDone, HourOutcome, PullPlan, Receiving, Waiting, plan_pull, pull
+from flows.operations.pull import HourDone, HourOutcome, Pause, PullPlan, Receiving, plan_pull, pull
 from flows.refusal import ExitCode
 from flows.runtime.bar import bar_of_counts
 from flows.settings import load
@@ -81,13 +81,13 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def step(self, step: HourDone | Receiving | Waiting) -> None:
+    def step(self, step: HourDone | Receiving | Pause) -> None:
         """Show one step."""
         match step:
             case Receiving(hour, size_bytes):
                 how_far = _megabytes(size_bytes) if size_bytes else "asked for"
                 self._bar.update(self._task, now=f"{name_of(hour)}: {how_far}")
-            case Waiting(hour, why, seconds):
+            case Pause(hour, why, seconds):
                 self._bar.update(self._task, now=f"{name_of(hour)}: waiting")
                 self._say(f"{name_of(hour)}: {why}; asked again in {seconds:g} s")
             case HourDone():

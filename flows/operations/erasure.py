@@ -22,7 +22,7 @@ from connectors.appsflyer.opendsr import (
     request_body,
     wanted,
 )
-from connectors.appsflyer.opendsr_answers import DsrAnswer, Progress, Reception, judge_request, judge_status
+from connectors.appsflyer.opendsr_answers import DsrAnswer, ErasureStatus, Reception, judge_request, judge_status
 from connectors.delivery.engines.ask import ask
 from connectors.ports import Endpoint
 from connectors.secrets import Secret, SecretError
@@ -34,10 +34,10 @@ from flows.domain.sync import Sync
 from flows.refusal import Refusal, refusing
 from flows.settings.model import Settings
 
-_ENDED: Final = frozenset({Progress.COMPLETED, Progress.CANCELED, Progress.GONE})
+_ENDED: Final = frozenset({ErasureStatus.COMPLETED, ErasureStatus.CANCELED, ErasureStatus.GONE})
 
 
-class Outcome(NamedTuple):
+class AskedRequest(NamedTuple):
     """What came of one request."""
 
     note: ErasureNote
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
 class AskedAppsFlyer(NamedTuple):
     """What came of all requests that are not ended."""
 
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[AskedRequest]
     ended_before: int
     """So many were ended when this began."""
 
@@ -59,7 +59,7 @@ class AskedAppsFlyer(NamedTuple):
         return all(
             not each.note.is_waiting
             and (each.answer is None or each.answer.reception is Reception.ACCEPTED)
-            and each.note.progress != Progress.CANCELED
+            and each.note.progress != ErasureStatus.CANCELED
             for each in self.outcomes
         )
 
@@ -133,7 +133,7 @@ def ask_appsflyer(settings: Settings, token: str) -> AskedAppsFlyer:
     """
     directory = erasures_directory(settings.state.directory)
     url = settings.erasure.endpoint + PATH
-    outcomes: list[Outcome] = []
+    outcomes: list[AskedRequest] = []
     with _locked(settings):
         note_requests(settings, ())  # the apps may be other ones since
         notes = read_notes(directory)
@@ -142,7 +142,7 @@ def ask_appsflyer(settings: Settings, token: str) -> AskedAppsFlyer:
             if not (note.is_waiting or note.is_open):
                 continue
             if stopped:
-                outcomes.append(Outcome(note, None))
+                outcomes.append(AskedRequest(note, None))
                 continue
             if note.is_waiting:
                 body = request_body(note.id, note.app_id, _identity(note), note.submitted_time)
@@ -154,7 +154,7 @@ def ask_appsflyer(settings: Settings, token: str) -> AskedAppsFlyer:
             after = noted_after(note, answer)
             if after != note:
                 write_note(directory, after)
-            outcomes.append(Outcome(after, answer))
+            outcomes.append(AskedRequest(after, answer))
             stopped = answer.is_general
     return AskedAppsFlyer(outcomes, sum(not (note.is_waiting or note.is_open) for note in notes))
 

@@ -48,7 +48,7 @@ class Receiving(NamedTuple):
     size_bytes: int = 0
 
 
-class Waiting(NamedTuple):
+class Pause(NamedTuple):
     """A pause before an hour is asked for again."""
 
     hour: datetime
@@ -56,7 +56,7 @@ class Waiting(NamedTuple):
     seconds: float
 
 
-OnStep = Callable[[HourDone | Receiving | Waiting], None]
+OnStep = Callable[[HourDone | Receiving | Pause], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ class _Pulling:
             pause = pause_seconds(failures, exported.retry_after_seconds)
             if pause is None:
                 return self._given_up(hour, exported)
-            self._on_step(Waiting(hour, _said(exported), pause))
+            self._on_step(Pause(hour, _said(exported), pause))
             self._sleep(pause)
 
     def _fetch(self, hour: datetime) -> tuple[Exported, bool]:

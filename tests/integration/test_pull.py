@@ -20,7 +20,7 @@ from connectors.export_api.client import ExportClient
 from connectors.export_api.hours import name_of, parse_hour
 from connectors.export_api.sandbox import ExportSandbox
 from connectors.export_api.settings import EXPORT_PATH
-from flows.operations.pull import HourDone, HourOutcome, PullPlan, Waiting, plan_pull, pull
+from flows.operations.pull import HourDone, HourOutcome, Pause, PullPlan, plan_pull, pull
 from flows.refusal import ExitCode, Refusal
 from flows.settings.file import parse
 from tests.fixtures.events import order
@@ -40,7 +40,7 @@ class Puller:
 
     directory: Path
     endpoint: str
-    waits: list[Waiting] = field(default_factory=list)
+    waits: list[Pause] = field(default_factory=list)
 
     def plan(self, first: str = HOURS[0], last: str | None = HOURS[-1]) -> PullPlan:
         text = f"""
@@ -66,7 +66,7 @@ class Puller:
 
     def pulled(self, first: str = HOURS[0], last: str = HOURS[-1]) -> tuple[HourDone, ...]:
         def on_step(step: object) -> None:
-            if isinstance(step, Waiting):
+            if isinstance(step, Pause):
                 self.waits.append(step)
 
         return pull(self.plan(first, last), on_step, sleep=lambda _: None)

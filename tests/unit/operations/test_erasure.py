@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.appsflyer.opendsr import SubjectApp, SubjectIdentity, wanted
-from connectors.appsflyer.opendsr_answers import DsrAnswer, Progress, Reception
+from connectors.appsflyer.opendsr_answers import DsrAnswer, ErasureStatus, Reception
 from connectors.state.erasures import ErasureNote
 from flows.operations.erasure import merged, noted_after
 
@@ -30,9 +30,9 @@ APPS = st.lists(
     max_size=3,
 )
 ANSWERS = st.builds(
-    DsrAnswer, st.sampled_from(Reception), st.just("said"), progress=st.none() | st.sampled_from(Progress)
+    DsrAnswer, st.sampled_from(Reception), st.just("said"), progress=st.none() | st.sampled_from(ErasureStatus)
 )
-ACCEPTED = DsrAnswer(Reception.ACCEPTED, "accepted", progress=Progress.PENDING)
+ACCEPTED = DsrAnswer(Reception.ACCEPTED, "accepted", progress=ErasureStatus.PENDING)
 
 
 def noted(requests: list[tuple[str, SubjectIdentity]]) -> list[ErasureNote]:
@@ -59,7 +59,7 @@ def test_a_repetition_notes_nothing_twice_whether_taken_or_not(
 def test_a_request_that_has_ended_is_made_anew(identities: set[SubjectIdentity], apps: list[SubjectApp]) -> None:
     """AppsFlyer may have learned of the person again."""
     new, _ = merged([], identities, apps)
-    for progress in (Progress.COMPLETED, Progress.CANCELED, Progress.GONE):
+    for progress in (ErasureStatus.COMPLETED, ErasureStatus.CANCELED, ErasureStatus.GONE):
         ended = [noted_after(noted_after(each, ACCEPTED), ACCEPTED._replace(progress=progress)) for each in noted(new)]
         assert merged(ended, identities, apps)[0] == new
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.appsflyer.opendsr_answers import Progress, Reception, judge_request, judge_status
+from connectors.appsflyer.opendsr_answers import ErasureStatus, Reception, judge_request, judge_status
 from connectors.appsflyer.sandbox.opendsr_checks import MESSAGES, error
 
 PERSON = "u-17-of-the-person"
@@ -90,7 +90,7 @@ def test_a_status_that_is_not_known_ends_nothing() -> None:
 
 
 def test_a_request_that_appsflyer_no_longer_has_is_gone() -> None:
-    assert judge_status(400, coded("e214")).progress is Progress.GONE
+    assert judge_status(400, coded("e214")).progress is ErasureStatus.GONE
 
 
 @given(STATUSES, st.sampled_from(["", PERSON, *map(coded, MESSAGES)]) | st.text(max_size=50), st.booleans())
@@ -99,7 +99,9 @@ def test_whatever_is_answered_nothing_of_it_is_repeated(status: int, text: str, 
     for judge in (judge_request, judge_status):
         answer = judge(status, text, is_html=is_html)
         assert PERSON not in str(answer)
-        assert answer.progress is None or answer.reception is Reception.ACCEPTED or answer.progress is Progress.GONE
+        assert (
+            answer.progress is None or answer.reception is Reception.ACCEPTED or answer.progress is ErasureStatus.GONE
+        )
 
 
 @given(st.recursive(st.none() | st.text(max_size=5) | st.integers(0, 999), lambda inner: st.lists(inner, max_size=3)
