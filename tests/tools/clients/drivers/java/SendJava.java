@@ -53,7 +53,10 @@ public class SendJava {
     Event member = event("$identify").addGroup("company", "acme");
     member.userProperties = new JSONObject(Map.of("$set", Map.of("company", "acme")));
     client.logEvent(member);
-    waiting.await(plan.getInt("patience_s"), TimeUnit.SECONDS);
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(plan.getInt("patience_s"));
+    while (!waiting.await(plan.getInt("flush_ms"), TimeUnit.MILLISECONDS) && System.nanoTime() < end) {
+      client.flushEvents(); // what is logged while an upload begins waits for the next one
+    }
     System.exit(0);
   }
 
