@@ -102,12 +102,12 @@ def stored_keys(directory: Path, step: str) -> list[str]:
     return list(found)
 
 
-def stored_snapshot(directory: Path) -> Snapshot | None:
-    """Return which snapshot a start would resume; None where there is none, or 0.1.0's.
+def stored_snapshot(states: Iterable[StoredStep]) -> Snapshot | None:
+    """Return which snapshot the states of a store are of; None where there is none, or 0.1.0's.
 
-    Raises as `read_store` does, and ValueError where another version has written it.
+    Raises ValueError where another version has written it.
     """
-    sinks = (SinkState.unpacked(each.state) for each in read_store(directory) if each.step.endswith(ANY_SINK))
+    sinks = (SinkState.unpacked(each.state) for each in states if each.step.endswith(ANY_SINK))
     return next((each.snapshot for each in sinks if each.snapshot is not None), None)
 
 

@@ -23,7 +23,15 @@ from connectors.pace import Pace
 from connectors.secrets import Secret
 from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk, await_room
-from connectors.state.engine_store import StoreError, check_store, guard_store, read_store, stored_keys, stored_snapshot
+from connectors.state.engine_store import (
+    StoredStep,
+    StoreError,
+    check_store,
+    guard_store,
+    read_store,
+    stored_keys,
+    stored_snapshot,
+)
 from connectors.state.journal import Journal
 from connectors.state.layout import Layout
 from connectors.state.lock import lock_directory, sign
@@ -54,22 +62,24 @@ class StateDirectory:
         """
         self.directory = directory
         self.layout = Layout(directory)
-        self.recovery = recovery
         self.has_recovery = recovery is not None
         await_room(directory)
         self._lock = lock_directory(directory)
         sign(self._lock)
         self.disk = StateDisk(directory)
-        stored = None
         self.earlier_parts: list[str] = []
         """The keys of the source's parts that the store knows."""
+        self.stored: list[StoredStep] = []
+        """The states that the run goes on from, until they are taken up."""
+        snapshot = None
         if recovery is not None:
             try:
                 check_store(recovery)
-                self.earlier_parts, stored = stored_keys(recovery, SOURCE), stored_snapshot(recovery)
+                self.earlier_parts, self.stored = stored_keys(recovery, SOURCE), list(read_store(recovery))
+                snapshot = stored_snapshot(self.stored)
             except (StoreError, ValueError) as problem:  # the latter: another version's
                 raise StoreError(f"the recovery store in {recovery} cannot be read ({problem})") from problem
-        self.manifest = Manifest(directory, stored, has_recovery=self.has_recovery)
+        self.manifest = Manifest(directory, snapshot, has_recovery=self.has_recovery)
         self.journal = Journal(self.layout.journal, self.manifest)
         self.overflow = Overflow(self.layout.overflow, self.disk)
         if recovery is not None:
@@ -142,8 +152,9 @@ class Delivering:
         The flow goes on with them. Exits with 2 where one of them is not what was written.
         """
         unfinished = None
+        stored, self._state.stored = self._state.stored, []
         with refusing_state():
-            for each in read_store(self._state.recovery) if self._state.recovery is not None else ():
+            for each in stored:
                 if each.step.endswith(ANY_USERS):
                     self._taken_up[ShardState.unpacked(each.state)] = IdentifyLogic(each.state, self._around)
                 elif each.step.endswith(ANY_WINDOW):

@@ -159,7 +159,7 @@ def test_a_journal_that_lacks_a_file_is_not_dealt_out(home: Path, capsys: pytest
     """Once it was dealt out, nobody could tell any more that a file was missing."""
     state = home / "state"
     segment = next(path for path in sorted((state / "journal").glob("*.journal")) if path.stat().st_size)
-    listed = Manifest(state, stored_snapshot(state / "recovery"))
+    listed = Manifest(state, stored_snapshot(read_store(state / "recovery")))
     listed.next_snapshot()
     listed.write({segment.name: Listed(segment.stat().st_size, zlib.crc32(segment.read_bytes()), is_closed=True)})
     taken = segment.read_bytes()

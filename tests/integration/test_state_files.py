@@ -90,7 +90,8 @@ def _take_up(state: Path) -> TakenUp:
     stored, states = None, []
     if has_store:
         check_store(recovery)
-        stored, states = stored_snapshot(recovery), sorted(read_store(recovery), key=lambda each: (each.step, each.key))
+        states = sorted(read_store(recovery), key=lambda each: (each.step, each.key))
+        stored = stored_snapshot(states)
     manifest = Manifest(state, stored)
     Journal(state / "journal", manifest).close()
     fates = [fate for path in sorted(state.glob("journal/*.journal")) for fate in read_segment(path)]

@@ -211,7 +211,7 @@ def _merge(one: StoredUser, other: StoredUser) -> StoredUser:
 def _check(layout: Layout) -> None:
     """Check whether a slice's state is what a start would go on from. Raises DamagedStateError, OSError, StoreError."""
     check_store(layout.recovery)
-    files = Manifest(layout.path, stored_snapshot(layout.recovery)).files
+    files = Manifest(layout.path, stored_snapshot(read_store(layout.recovery))).files
     check_listed(layout.journal, layout.segments, files, SEND_AGAIN)
     for segment in layout.segments:
         read_listed(segment, files, SEND_AGAIN)

@@ -65,6 +65,17 @@ def test_a_store_that_another_version_has_written_is_refused_with_its_name(
     assert "as another version stores it; go on with the program that wrote it" in said
 
 
+def test_the_recovery_store_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the wiring; what the flow goes on from is of that reading, and is let go when it is taken up."""
+    _store(tmp_path, USERS, SHARD, ShardState(SHARD, 0).packed())
+    stream = _stream(tmp_path)
+    monkeypatch.setattr("connectors.state.engine_store.load_plain", None)
+    assert [each.step for each in stream.state.stored] == [USERS]
+    stream.delivering.take_up()
+    assert not stream.state.stored
+    stream.journal.close()
+
+
 def test_the_users_of_a_shard_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the wiring; the engine gets those who were read when it begins."""
     first = _stream(tmp_path)
