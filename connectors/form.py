@@ -20,6 +20,8 @@ class Form(NamedTuple):
     """The class that implements the port, `module:name`; it is imported where it is used."""
     broken: Callable[[Draft], Iterator[Broken]] = no_rules
     """Yields which rules between several keys a settings file breaks."""
+    read_anew: str | None = None
+    """What a start of such a source without a recovery store reads again from its beginning."""
 
 
 class SourceSettings(Protocol):

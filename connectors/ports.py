@@ -96,10 +96,6 @@ class Source(Protocol):
         """Why slices cannot divide it."""
 
     @property
-    def read_anew(self) -> str | None:
-        """What a start without a recovery store reads again from its beginning."""
-
-    @property
     def out_of_reach(self) -> str | None:
         """What `erase` does not reach, and what becomes of it; None where that is nothing."""
 

@@ -23,7 +23,6 @@ class ArchiveSource:
     """Archives of Amplitude's Export API. Implements `Source`."""
 
     unsliceable = "slices divide Kafka's partitions, files have none"
-    read_anew = "the archives"
     out_of_reach = "archives: not in reach; with a new state directory they are read again"
 
     def __init__(self, settings: FilesSource) -> None:

@@ -62,5 +62,10 @@ class FileDeadLettersTable(Table):
         return FileDeadLetters(base / self.directory)
 
 
-SOURCE: Final = Form(FilesSourceTable, own_keys=("paths", "follow"), connector="connectors.files.kind:ArchiveSource")
+SOURCE: Final = Form(
+    FilesSourceTable,
+    own_keys=("paths", "follow"),
+    connector="connectors.files.kind:ArchiveSource",
+    read_anew="every file",
+)
 DEAD_LETTERS: Final = Form(FileDeadLettersTable, own_keys=("directory",), connector="connectors.files.kind:LetterFiles")

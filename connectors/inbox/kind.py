@@ -22,7 +22,6 @@ class EventInbox:
 
     ends = False
     unsliceable = "slices divide Kafka's partitions, and an inbox is one; for more than one process, collect into Kafka"
-    read_anew = None
 
     def __init__(self, settings: InboxSource) -> None:
         self._settings = settings

@@ -28,7 +28,6 @@ class TopicSource:
 
     ends = False
     unsliceable = None
-    read_anew = None
 
     def __init__(self, settings: KafkaSource) -> None:
         self._settings = settings

@@ -21,7 +21,6 @@ class SourceInMemory:
 
     ends = True
     unsliceable = "slices divide partitions, and a source in memory has one"
-    read_anew = "all values"
     out_of_reach = "events in memory: gone when the process ends"
 
     def __init__(self, settings: MemorySource) -> None:

@@ -1,6 +1,6 @@
 """Restart: whether a running stream would come up again with other settings, found out before it ends."""
 
-from connectors.kinds import source_of, store_of
+from connectors.kinds import SOURCES, source_of, store_of
 from flows.domain.slice import ALL, Slice
 from flows.observe.page_server import why_not_listen
 from flows.runtime.obstacles import nothing_to_read, obstacles
@@ -16,7 +16,7 @@ def obstacles_here(new: Settings, part: Slice, own_port: int, *, has_recovery: b
     """
     problems = obstacles(new, new.path, part if part != ALL else None)
     further = [nothing_to_read(new), _unavailable(new.health, part.index, own_port)]
-    if (anew := source_of(new.source).read_anew) is not None and not has_recovery:
+    if (anew := SOURCES[new.source.kind].read_anew) is not None and not has_recovery:
         further.append(f"source: without a recovery store a restart would read {anew} again; start it anew by hand")
     return problems + [f"{new.path}: {each}" for each in further if each is not None]
 

@@ -7,7 +7,7 @@ import structlog
 from connectors.clock import now_ms
 from connectors.delivery.outbox import Outbox
 from connectors.hearing import Hearing
-from connectors.kinds import source_of
+from connectors.kinds import SOURCES, source_of
 from connectors.opening import Opening, Stored
 from flows.domain.brake import Brake
 from flows.domain.ledger import Ledger
@@ -49,7 +49,7 @@ class Stream:
         self._part = part
         self.state = state = state or StateDirectory(settings.state.slice_directory(part))
         self.journal = state.journal
-        if source_of(settings.source).read_anew is not None and not state.has_recovery:
+        if SOURCES[settings.source.kind].read_anew is not None and not state.has_recovery:
             self.journal.forget()  # what it holds is read again from the beginning
         delivery = settings.delivery
         self.ledger = Ledger(

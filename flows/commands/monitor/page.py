@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from connectors.kinds import SOURCES
 from flows.commands.monitor.apps import Apps
 from flows.commands.monitor.file_words import about_file
 from flows.commands.monitor.lines import Lines
@@ -46,8 +47,9 @@ def _head(url: str, status: dict[str, Any], wrong: Sequence[Problem]) -> list[tu
 
 def _cost_of_loss(source: dict[str, Any]) -> str | None:
     """Say what would go out twice if the state directory were lost now; None where it is not known."""
-    if source.get("kind") == "files":
-        return "if it were lost, every file would be read and sent again"
+    form = SOURCES.get(source.get("kind", ""))  # None: the slice is of another version
+    if form is not None and form.read_anew is not None:
+        return f"if it were lost, {form.read_anew} would be read and sent again"
     records = source.get("sent_again_if_state_lost")
     if records is None:
         return None

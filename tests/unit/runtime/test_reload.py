@@ -179,7 +179,7 @@ def test_what_would_keep_a_start_from_coming_up_is_found_before(
 
 def test_archives_are_not_read_again_without_a_recovery_store(problems: Problems) -> None:
     assert problems(has_recovery=False) == [
-        "source: without a recovery store a restart would read the archives again; start it anew by hand"
+        "source: without a recovery store a restart would read every file again; start it anew by hand"
     ]
 
 
