@@ -91,20 +91,14 @@ class FileLetterWriter:
             _log.warning("dead letter file left with a torn line", problem=error.strerror, next_part=self._part)
 
 
-def read_letters(directory: Path, on_damage: Callable[[Damage], None] = lambda _: None) -> Iterator[StoredLetter]:
-    """Yield the letters in a directory, oldest file first, exactly as they were.
-
-    A line that is no letter, such as the torn last one of a crash, is logged, given to `on_damage`, and skipped. Raises
-    OSError if a file cannot be read.
-    """
-    for path in sorted(directory.glob(PATTERN)):
-        yield from read_file(path, on_damage)
-
-
 def read_file(
     path: Path, on_damage: Callable[[Damage], None], first_line: int = 1, size_bytes: int | None = None
 ) -> Iterator[StoredLetter]:
-    """Yield the letters of one file as `read_letters` does: of lines from `first_line` on, that begin before a size."""
+    """Yield the letters of one file, exactly as they were: of lines from `first_line` on, that begin before a size.
+
+    A line that is no letter, such as the torn last one of a crash, is logged, given to `on_damage`, and skipped. Raises
+    OSError if the file cannot be read.
+    """
     offset = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):

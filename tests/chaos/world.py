@@ -13,9 +13,9 @@ from typing import Any, Final
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from connectors.appsflyer.sandbox.app import Options, SandboxServer
-from connectors.files.dead_letters import read_letters
 from tests.chaos.oracle import Letter, Verdict, judge, read_record
 from tests.chaos.produced import introductions, is_wanted, messages, tells_its_id
+from tests.fixtures.letters import read_letters
 from tests.fixtures.settings import Table, kafka_source, settings_text, sync_table
 from tests.fixtures.stream import KEY, Run, Stream
 

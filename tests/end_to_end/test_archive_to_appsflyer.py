@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from connectors.files.dead_letters import read_letters
 from examples.sample_archive import generate, settings_text
+from tests.fixtures.letters import read_letters
 from tests.fixtures.stream import KEY, Stream
 
 AddsUp = Callable[[dict[str, Any]], None]

@@ -13,8 +13,8 @@ import orjson
 import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
-from connectors.files.dead_letters import read_letters
 from examples.sample_archive import Sample, generate, settings_text
+from tests.fixtures.letters import read_letters
 from tests.fixtures.needs import is_missing
 from tests.fixtures.stream import KEY, Stream
 

@@ -11,9 +11,9 @@ import orjson
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.event_writer import TakenEvent
-from connectors.files.dead_letters import read_letters
 from connectors.inbox.event_writer import InboxEventWriter
 from flows.operations.remembered import Remembered
+from tests.fixtures.letters import read_letters
 from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import Run, Stream
 

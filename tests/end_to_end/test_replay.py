@@ -12,10 +12,10 @@ from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.dead_letters import Letter, parse
-from connectors.files.dead_letters import read_letters
 from connectors.kinds import store_of
 from examples.sample_archive import generate, settings_text
 from flows.settings import load
+from tests.fixtures.letters import read_letters
 from tests.fixtures.stream import KEY, Run, Stream
 
 AddsUp = Callable[[dict[str, Any]], None]

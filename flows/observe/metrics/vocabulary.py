@@ -581,5 +581,3 @@ GROUPS: Final[tuple[tuple[str, tuple[Metric, ...]], ...]] = (
 """Every metric, by the question that it answers."""
 
 EVERY: Final = tuple(metric for _, metrics in GROUPS for metric in metrics)
-STANDARD: Final = tuple(each for each in EVERY if not each.name.startswith(PREFIX))
-"""Those that prometheus_client reads off the process itself."""

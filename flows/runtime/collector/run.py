@@ -42,7 +42,6 @@ class _Run:
         )
         self._supervision: asyncio.Task[None] | None = None
         self._asked_to_stop = asyncio.Event()
-        self._at_once = False
         self._reload = asyncio.Event()
         self._stamp = self._stamp_now()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.dead_letters import Letter, LettersUnreadableError, StoredLetter, headers, parse
 from connectors.delivery.throttle import Limiter
-from connectors.files.dead_letters import FileLetterWriter, read_letters
+from connectors.files.dead_letters import FileLetterWriter
 from connectors.files.letter_reader import FileLetterReader, count_lines, file_ends
 from connectors.pace import AT_ONCE, Pace
 from connectors.shutdown import Shutdown
@@ -18,7 +18,7 @@ from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 from flows.domain.identity import Identity, as_text, from_text
 from flows.operators.letter_source import LetterInput, LetterPartition
-from tests.fixtures.letters import letter
+from tests.fixtures.letters import letter, read_letters
 
 if TYPE_CHECKING:
     from flows.domain.identifiers import Value

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from connectors.dead_letters import LettersUnavailableError, headers
 from connectors.files.damage import Damage
-from connectors.files.dead_letters import FileLetterWriter, read_letters
+from connectors.files.dead_letters import FileLetterWriter
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetter, DeadLetterReason, Stage
 from tests.fixtures.examples import examples
+from tests.fixtures.letters import read_letters
 
 
 def letter(value: bytes = b"{}", key: bytes | None = None, error: str = "no JSON") -> DeadLetter:
