@@ -34,7 +34,7 @@ class DeadLetterQueue:
         """When it last began or ended to write."""
         self.error: BaseException | None = None
         """What ended the thread, if anything did."""
-        self._thread = Thread(target=self._run, name="postbox", daemon=True)
+        self._thread = Thread(target=self._run, name="dead-letter queue", daemon=True)
         self._thread.start()
 
     @property
@@ -64,7 +64,7 @@ class DeadLetterQueue:
                 self._is_busy = False
         except BaseException as problem:  # raised again where the flow can see it
             self.error = problem
-            log.exception("postbox stopped")
+            log.exception("dead-letter queue stopped")
         finally:
             self._writer.close()
 

@@ -73,7 +73,7 @@ class Sender:
         self.error: BaseException | None = None
         """What ended the thread, if anything did."""
         outbox.wake_sender = engine.wake
-        self._runner = Thread(target=self._run, name="courier", daemon=True)
+        self._runner = Thread(target=self._run, name="sender", daemon=True)
         self._runner.start()
 
     def pause(self, syncs: Iterable[str]) -> None:
@@ -137,7 +137,7 @@ class Sender:
                 self._round()
         except BaseException as problem:
             self.error = problem
-            log.exception("courier stopped")
+            log.exception("sender stopped")
         finally:
             self._engine.close()
 

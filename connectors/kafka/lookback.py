@@ -15,7 +15,7 @@ from connectors.shutdown import Shutdown
 from flows.domain.warm_up import begin_at, since_ms
 
 _POLL_SECONDS: Final = 0.1
-_PATIENCE_SECONDS: Final = 20.0
+_TIMEOUT_SECONDS: Final = 20.0
 """For one record of each partition. What has not come by then is taken to be of now."""
 
 
@@ -51,7 +51,7 @@ def _timestamps(settings: KafkaSource, shutdown: Shutdown, offsets: Mapping[int,
     consumer = Consumer({**consumer_properties(settings), "enable.partition.eof": "true", "fetch.wait.max.ms": "10"})
     missing = set(offsets)
     found: dict[int, int] = {}
-    until = time.monotonic() + _PATIENCE_SECONDS
+    until = time.monotonic() + _TIMEOUT_SECONDS
     try:
         consumer.assign([TopicPartition(settings.topic, each, offset) for each, offset in offsets.items()])
         while missing and not shutdown.requested and time.monotonic() < until:

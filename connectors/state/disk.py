@@ -25,7 +25,7 @@ _RESERVE_SHARE, _BALLAST_SHARE, _LEAST_SHARE = 4, 8, 16
 """Of a small disk, at most this part of the whole."""
 _LOOK_SECONDS: Final = 0.1
 _REMINDER_SECONDS: Final = 60.0
-_PATIENCE_SECONDS: Final = 0.5
+_RETRY_SECONDS: Final = 0.5
 
 
 class Space(Protocol):
@@ -156,4 +156,4 @@ def await_room(directory: Path, sleep: Callable[[float], None] = time.sleep) -> 
     directory.mkdir(parents=True, exist_ok=True)
     disk = StateDisk(directory)
     while not disk.may_start():
-        sleep(_PATIENCE_SECONDS)
+        sleep(_RETRY_SECONDS)

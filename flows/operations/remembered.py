@@ -33,7 +33,7 @@ class Remembered:
             raise NothingRememberedError(f"no recovery store below {directory}; it is made by `python -m flows run`")
         self._packed: dict[str, bytes] = {}
         for store in stores:
-            for key, packed in _read_with_patience(store).items():
+            for key, packed in _read_while_written(store).items():
                 other = self._packed.get(key)  # as where a topic is not keyed by user
                 if other is None or unpack(other)[0].touched_s < unpack(packed)[0].touched_s:
                     self._packed[key] = packed
@@ -50,7 +50,7 @@ class Remembered:
         return None if packed is None else unpack(packed)[0]
 
 
-def _read_with_patience(layout: Layout) -> dict[str, bytes]:
+def _read_while_written(layout: Layout) -> dict[str, bytes]:
     for _ in range(_TRIES - 1):
         with suppress(FileNotFoundError, UserLogError):  # a running stream may just have written its log anew
             return _read(layout)
