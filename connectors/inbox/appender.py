@@ -85,7 +85,8 @@ class Appender:
         rows: list[Any] = []
         for upload in uploads:
             for value, key, received_ms, library in upload:
-                rows += (next_id, key, received_ms, library, checksum(key, received_ms, value), value)
+                client = library if library.isascii() else library.encode(errors="replace").decode()
+                rows += (next_id, key, received_ms, client, checksum(key, received_ms, value), value)
                 next_id += 1
         self._write(database, _statements(rows))
         self._next_id = next_id

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _EVERY_SECONDS: Final = 0.25
 _MEASURED_TURNS: Final = 8
+_STEPS: Final = 100_000
+"""How often the look asks whether it is to end, in steps of SQLite's own."""
 _LONG_LOG_PAGES: Final = 4096
 """A log this long is to be written from its beginning again, which needs a moment in which nothing is added."""
 
@@ -46,28 +48,40 @@ class Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
-        try:
-            with closing(connect(self._path)) as database:
-                database.set_progress_handler(self._is_over.is_set, 100_000)
-                (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-                self.damage = None if found == "ok" else str(found)
-                if is_marked(self._path, SUSPECT):
-                    self.damage = "the stream cannot read all of it"
+        while not self._is_over.is_set() and self.damage is None:
+            try:
+                with closing(connect(self._path)) as database:
+                    self._look(database)
+                    self._work(database)
+            except (sqlite3.Error, OSError, ForeignFileError) as error:
+                if isinstance(error, ForeignFileError) or (isinstance(error, sqlite3.Error) and is_damage(error)):
+                    self.damage = problem_of(error)
+                self._is_over.wait(_EVERY_SECONDS)
+            finally:
                 self.looked.set()
-                for turn in count():
-                    if self._is_over.wait(_EVERY_SECONDS):
-                        break
-                    with suppress(sqlite3.OperationalError):  # the disk is full, or another process does the same
-                        self._move(database)
-                        if not turn % _MEASURED_TURNS:
-                            self.waiting = waiting(database)
-                    if is_marked(self._path, SUSPECT):
-                        self.damage = "the stream cannot read all of it"
-        except (sqlite3.Error, OSError, ForeignFileError) as error:
-            if not (isinstance(error, sqlite3.Error) and not is_damage(error)):
-                self.damage = problem_of(error)
-        finally:
-            self.looked.set()
+
+    def _look(self, database: sqlite3.Connection) -> None:
+        """Look whether the file is whole."""
+        if not self.looked.is_set():
+            database.set_progress_handler(self._is_over.is_set, _STEPS)
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            database.set_progress_handler(None, 0)
+            self.damage = None if found == "ok" else str(found)
+        if is_marked(self._path, SUSPECT):
+            self.damage = "the stream cannot read all of it"
+        self.looked.set()
+
+    def _work(self, database: sqlite3.Connection) -> None:
+        for turn in count():
+            if self._is_over.wait(_EVERY_SECONDS):
+                return
+            with suppress(sqlite3.OperationalError):  # the disk is full, or another process does the same
+                self._move(database)
+                if not turn % _MEASURED_TURNS:
+                    self.waiting = waiting(database)
+            if is_marked(self._path, SUSPECT):
+                self.damage = "the stream cannot read all of it"
+                return
 
     def _move(self, database: sqlite3.Connection) -> None:
         _, pages, moved = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

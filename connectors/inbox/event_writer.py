@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 from connectors.inbox.appender import Appender
-from connectors.inbox.database import ForeignFileError, is_damage
+from connectors.inbox.database import is_damage
 from connectors.inbox.directory import InUseError, problem_of
 from connectors.limited_log import LimitedLog
 from connectors.ports import SetupError
@@ -111,7 +111,7 @@ class InboxEventWriter:
         """Store them, or none; tell those who wait. Without any it tries whether events can be stored."""
         try:
             self._append(uploads)
-        except (sqlite3.Error, OSError, ForeignFileError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told, and the thread goes on
             problem = f"the inbox in {self._directory} cannot be written to: {problem_of(error)}"
             self._log.say(logging.ERROR, "events cannot be stored; clients keep them meanwhile", problem=problem)
             self._blocked = problem
@@ -145,7 +145,7 @@ class InboxEventWriter:
     def _tend(self) -> None:
         try:
             self._appender.tend()
-        except (sqlite3.Error, OSError, ForeignFileError) as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._log.say(logging.ERROR, "the inbox cannot be tended; trying again", problem=problem_of(error))
 
     def _tell(self, uploads: Sequence[_Upload], problem: str | None) -> None:

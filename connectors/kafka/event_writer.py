@@ -138,7 +138,7 @@ class KafkaEventWriter:
         """Give an event to librdkafka; `cut` is how often less of it was tried."""
         value, key, received_ms, library = event
         headers: list[tuple[str, str | bytes | None]] = [
-            ("library", library.encode()),
+            ("library", library.encode(errors="replace")),
             ("received_ms", b"%d" % received_ms),
         ]
         if size_bytes < len(value):

@@ -114,6 +114,20 @@ def test_each_event_comes_back_as_it_was_given(kind: Kind) -> None:
     assert len(kind.stored()) == len(given)
 
 
+def test_what_utf_8_cannot_say_in_the_librarys_name_costs_no_event(kind: Kind) -> None:
+    """JSON can: a client's text may hold half of a character."""
+
+    async def use(writer: EventWriter) -> None:
+        await asyncio.gather(
+            writer.write([TakenEvent(b"{}", b"u", TIME_MS, "half \ud83d")]), writer.write(events("v", 3))
+        )
+
+    with_writer(kind, use)
+    stored = {each.key: each for each in kind.stored()}
+    assert stored[b"u"].library == "half ?"
+    assert len(kind.stored()) == 4
+
+
 def test_the_order_of_a_user_is_kept_within_and_over_uploads(kind: Kind) -> None:
     async def use(writer: EventWriter) -> None:
         for first in range(0, 50, 10):

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from connectors.event_writer import EventsNotStoredError
-from connectors.inbox import appender, event_writer
+from connectors.inbox import appender, checkpointer, event_writer
 from connectors.inbox.database import connect
 from connectors.inbox.directory import inbox_file
 from connectors.inbox.event_writer import InboxEventWriter
 from connectors.pace import wait
 from connectors.ports import SetupError
-from tests.fixtures.inbox import ids, read_all, reader, taken, write
+from tests.fixtures.inbox import TIME_MS, ids, read_all, reader, taken, write
 
 PATIENCE_SECONDS = 20.0
 
@@ -167,6 +167,47 @@ def test_a_file_that_is_damaged_while_it_is_written_to_is_replaced_and_the_uploa
     asyncio.run(use())
     assert inbox_file(inbox) == inbox / "events-000002.sqlite"
     assert ids(inbox) == list(range(10))
+
+
+def test_what_nobody_has_thought_of_is_said_to_who_waits_and_ends_nothing(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = appender.Appender.append
+    problems: list[Exception] = [MemoryError(), RuntimeError("never thought of")]
+
+    def append(self: appender.Appender, uploads: Any) -> None:
+        if problems:
+            raise problems.pop()
+        real(self, uploads)
+
+    monkeypatch.setattr(appender.Appender, "append", append)
+
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        for problem in ("never thought of", "MemoryError"):
+            with pytest.raises(EventsNotStoredError, match=problem):
+                await writer.write(taken(3))
+        await writer.write(taken(3))
+        await writer.close()
+
+    asyncio.run(use())
+    assert ids(inbox) == [0, 1, 2]
+
+
+def test_it_tells_what_waits(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpointer, "_EVERY_SECONDS", 0.01)
+
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        await writer.write(taken(3))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (found := writer.waiting) is None or found.events < 3:  # noqa: ASYNC110 - another thread measures
+                await asyncio.sleep(0.01)
+        assert found.oldest_received_ms == TIME_MS
+        assert found.size_bytes > 0
+        await writer.close()
+
+    asyncio.run(use())
 
 
 def test_uploads_of_one_moment_share_a_sync(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
