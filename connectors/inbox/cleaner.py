@@ -23,11 +23,14 @@ STEP_ROWS: Final = 500
 _STEP_PAGES: Final = 500
 _REST_SECONDS: Final = 0.01
 _BUSY_SECONDS: Final = 0.5
+_TRY_SECONDS: Final = 0.001
+_TRIES: Final = 2000
 _MS_PER_HOUR: Final = 3_600_000
 _MOST_PENDING: Final = 50_000
 """Of more than so many it is not noted which are final beyond the first that is not."""
 _LEAST_FREE_PAGES: Final = 4096
 """So much of the file, 16 MB, stays for what comes next, if the disk has room."""
+_SIZES: Final = ("page_count", "freelist_count")
 _FIRST: Final = "SELECT id, received_ms FROM events ORDER BY id LIMIT ?"
 _COMMIT: Final = "UPDATE inbox SET committed = ?, read_to = ?, pending = ?"
 _DELETED: Final = "UPDATE inbox SET first_id = max(first_id, ?1), next_id = max(next_id, ?1)"
@@ -73,6 +76,8 @@ class Cleaner:
         self._noted: tuple[Path, KnownFates] | None = None
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inbox-cleaner", daemon=True)
+        self.noted: KnownFates | None = None
+        """What the inbox certainly has of it, if this run has noted anything."""
         self.committed: Place | None = None
         """What the inbox certainly has as the place where a start without state begins."""
 
@@ -96,6 +101,7 @@ class Cleaner:
                 inbox = read_inbox(database)
                 if fates is not None and fates.name == inbox.name:
                     self._commit(path, database, fates, inbox)
+                database.execute("PRAGMA busy_timeout = 0")
                 if needed is not None and needed.name == inbox.name:
                     self._delete(database, min(read_inbox(database).committed, needed.next_id))
                 self._shrink(database)
@@ -112,11 +118,11 @@ class Cleaner:
 
     def _commit(self, path: Path, database: sqlite3.Connection, fates: KnownFates, inbox: Inbox) -> None:
         if self._noted != (path, fates) and fates.lowest >= inbox.committed:
-            is_short = len(fates.pending) <= _MOST_PENDING
-            read_to = fates.read_to if is_short else fates.lowest
-            pending = orjson.dumps(fates.pending if is_short else []).decode()
-            database.execute(_COMMIT, (fates.lowest, read_to, pending))
-            self._noted = (path, fates)
+            noted = fates
+            if len(fates.pending) > _MOST_PENDING:
+                noted = fates._replace(read_to=fates.lowest, pending=[])
+            database.execute(_COMMIT, (noted.lowest, noted.read_to, orjson.dumps(noted.pending).decode()))
+            self._noted, self.noted = (path, fates), noted
         self.committed = Place(inbox.name, max(fates.lowest, inbox.committed))
 
     def _delete(self, database: sqlite3.Connection, below: int) -> None:
@@ -133,7 +139,7 @@ class Cleaner:
                 last = number
             if last is None:
                 return
-            database.execute("BEGIN IMMEDIATE")
+            self._begin(database)
             try:
                 database.execute("DELETE FROM events WHERE id <= ?", (last,))
                 database.execute(_DELETED, (last + 1,))
@@ -144,17 +150,32 @@ class Cleaner:
             has_more = len(rows) == STEP_ROWS and last == rows[-1][0]
             self._is_over.wait(_REST_SECONDS)
 
+    def _begin(self, database: sqlite3.Connection) -> None:
+        """Begin to write, in the moment between two groups of uploads. SQLite itself would look for it too seldom."""
+        for _ in range(_TRIES):
+            try:
+                database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or self._is_over.wait(_TRY_SECONDS):
+                    raise
+            else:
+                return
+        database.execute("BEGIN IMMEDIATE")
+
     def _shrink(self, database: sqlite3.Connection) -> None:
         """Give back to the disk what the file has free, where that is most of it or the disk is nearly full."""
-        while not self._is_over.is_set():
-            (pages,), (unused,) = (
-                database.execute(f"PRAGMA {each}").fetchone() for each in ("page_count", "freelist_count")
-            )
-            free, needed = free_bytes(self._directory)
-            if not unused or (free >= needed and (unused < _LEAST_FREE_PAGES or 2 * unused < pages)):
-                return
+        is_smaller = False
+        while not self._is_over.is_set() and self._is_mostly_free(database):
             give_back(database, _STEP_PAGES)
+            is_smaller = True
             self._is_over.wait(_REST_SECONDS)
+        if is_smaller:  # before the log is in the file, the file has its size
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def _is_mostly_free(self, database: sqlite3.Connection) -> bool:
+        (pages,), (unused,) = (database.execute(f"PRAGMA {each}").fetchone() for each in _SIZES)
+        free, needed = free_bytes(self._directory)
+        return bool(unused and (free < needed or (unused >= _LEAST_FREE_PAGES and 2 * unused >= pages)))
 
     def _say(self, error: Exception) -> None:
         self._log.say(logging.ERROR, "nothing is deleted from the inbox at the moment", problem=problem_of(error))

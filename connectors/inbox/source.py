@@ -72,8 +72,11 @@ class InboxInput(FixedPartitionedSource[Record, StoredPosition]):
         return (PartitionProgress(0, place.next_id, known, end, part.last_record_ms),)
 
     def sent_again(self) -> Mapping[int, int]:
-        """Return how many events would be sent again at the most: those beyond the lowest without a fate."""
-        return {each.partition: each.next_offset - each.committed for each in self.progress() if each.committed}
+        """Return how many events have met their fate since that was noted in the inbox."""
+        fates, noted = self._final(), self._cleaner.noted
+        if fates is None or noted is None or fates.name != noted.name:
+            return {}
+        return {0: fates.read_to - noted.read_to + len(noted.pending) - len(fates.pending)}
 
     def released(self) -> dict[tuple[str, int], int]:
         """Return the ids below which no start reads again; of a file that is not the inbox any more, all are."""

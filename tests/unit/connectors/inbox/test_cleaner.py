@@ -182,6 +182,7 @@ def test_uploads_are_stored_while_it_deletes(inbox: Path, monkeypatch: pytest.Mo
 
 def test_while_another_keeps_the_inbox_it_does_it_the_next_time(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleaner_module, "_BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(cleaner_module, "_TRIES", 3)
     appender = Appender(inbox)
     appender.append([taken(10)])
     path = inbox_file(inbox)
