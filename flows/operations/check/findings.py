@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from connectors.finding import Finding, Mark
+from connectors.finding import WHOLE_FILE, Finding, Mark
 from connectors.kinds import source_of, store_of
 from flows.operations.check.appsflyer import appsflyer
 from flows.operations.check.directories import directories
@@ -22,7 +22,7 @@ def findings(path: Path) -> Iterator[Finding]:
     try:
         settings = load(path)
     except SettingsError as error:
-        yield from (Finding(Mark.WRONG, str(problem)) for problem in error.problems)
+        yield from (Finding(Mark.WRONG, str(problem), of=problem.key or WHOLE_FILE) for problem in error.problems)
         return
     if names := ignored():
         yield Finding(

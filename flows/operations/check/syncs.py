@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from connectors.appsflyer.mapped import BUNDLE_ID
-from connectors.finding import Finding, Mark
+from connectors.finding import WHOLE_FILE, Finding, Mark
 from connectors.secrets import Secret, SecretError, SecretRef
 from flows.domain.sync import Sync
 from flows.settings.model import Settings, SyncSettings
@@ -13,7 +13,7 @@ from flows.settings.model import Settings, SyncSettings
 def syncs(settings: Settings, path: Path) -> Iterator[Finding]:
     """Yield what is found of the settings as a whole, and of each sync."""
     enabled = len(settings.enabled_syncs)
-    yield Finding(Mark.FINE, f"{path}: valid; {enabled} of {len(settings.syncs)} syncs enabled")
+    yield Finding(Mark.FINE, f"{path}: valid; {enabled} of {len(settings.syncs)} syncs enabled", of=WHOLE_FILE)
     if not enabled:
         yield Finding(Mark.NOTE, "no sync is enabled, so nothing would be sent", "set enabled = true when all is fine")
     for each in settings.syncs:

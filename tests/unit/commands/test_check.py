@@ -318,3 +318,28 @@ def test_variables_that_are_ignored_are_named_without_their_values(
     assert "ignored" in said
     assert "delivery.proxy" in said
     assert "secret" not in said
+
+
+def test_as_json_each_finding_has_a_line_and_the_exit_code_is_the_same(
+    appsflyer: Listener, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("stream.toml").write_text(FILES + SYNC + delivery(f"http://127.0.0.1:{appsflyer.port}"))
+    assert main(["check"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert main(["check", "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    signs = {each.name.lower(): each.value[0] for each in Mark}
+    assert [f"{signs[each['mark']]} " + "; ".join(filter(None, (each["text"], each["do"]))) for each in found] == shown
+    assert {"settings", "sync[production]", "sync[production].s2s_key", "source.paths", "delivery.endpoint"} <= {
+        each["key"] for each in found
+    }
+
+
+def test_as_json_a_mistake_of_the_settings_names_its_key(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("stream.toml").write_text(FILES + SYNC.replace("ios_bundle_id", "ios_bundel_id"))
+    assert main(["check", "--json"]) == 2
+    (found,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (found["mark"], found["key"]) == ("wrong", "sync[production].ios_bundel_id")
+    Path("stream.toml").write_text("[source")
+    assert main(["check", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["key"] == "settings"
