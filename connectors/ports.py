@@ -111,6 +111,13 @@ class Source(Protocol):
     def check(self, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
         """Yield what is found of it, and of a sample of what it holds. Takes seconds."""
 
+    def latest(self, limit: int | None, on_damage: Callable[[str], None]) -> Iterator[Record]:
+        """Yield the newest records that it holds, up to `limit`; None: all. Of archives, as many from all over them.
+
+        It changes nothing, and no start reads less for it. What cannot be read is told to `on_damage`, in words.
+        Raises SampleError.
+        """
+
     def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> int | None:
         """Erase what it keeps of a person while nothing reads it, and return how many records; None: none is in reach.
 

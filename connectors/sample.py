@@ -1,4 +1,4 @@
-"""A sample of what a source holds, for `check`: what it is, and how it is told."""
+"""A sample of what a source holds, for `check` and `inspect`: what it is, and how it is told."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,10 @@ from flows.domain.decode import Refused, decode, wrappings_of
 from flows.domain.event import Event, Record
 
 SAMPLE_RECORDS: Final = 1000
+
+
+class SampleError(Exception):
+    """A source cannot be looked at. The text names the key, says why, and what to do."""
 
 
 class Sample(NamedTuple):

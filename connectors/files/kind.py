@@ -11,11 +11,13 @@ from connectors.files.dead_letters import FileLetterWriter
 from connectors.files.erase import erase_letters
 from connectors.files.intake import any_file
 from connectors.files.letter_reader import FileLetterReader, count_lines, file_ends
+from connectors.files.sample import all_lines, sample_archives
 from connectors.files.settings import FileDeadLetters, FilesSource
 from connectors.files.source import FilesInput
 from connectors.finding import Finding
 from connectors.opening import Opening
 from connectors.ports import LookAt
+from flows.domain.event import Record
 from flows.domain.slice import Slice
 
 
@@ -56,6 +58,16 @@ class ArchiveSource:
     def check(self, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
         """Yield what is found of each pattern, and in a sample of what they name."""
         return source_findings(self._settings, state_directory, look_at)
+
+    def latest(self, limit: int | None, on_damage: Callable[[str], None]) -> Iterator[Record]:
+        """Yield the first lines of some of the archives, from the first to the last; of all of them, all lines."""
+        if limit is None:
+            yield from all_lines(self._settings, on_damage)
+            return
+        archives = sample_archives(self._settings, limit)
+        for problem in archives.unreadable:
+            on_damage(problem)
+        yield from archives.records
 
     def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> None:
         """Return None: archives are somebody else's files."""

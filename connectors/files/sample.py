@@ -1,14 +1,14 @@
-"""A sample of the archives: the first lines of some of them, from the first to the last."""
+"""A sample of the archives: the first lines of some of them, from the first to the last; or all lines."""
 
 import glob
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from connectors.clock import now_ms
-from connectors.files.archive import Skipped, read_archive
+from connectors.files.archive import Line, Skipped, read_archive
 from connectors.files.damage import UnreadableError
 from connectors.files.natural import natural_key
 from connectors.files.settings import FilesSource
@@ -33,7 +33,7 @@ class Archives(NamedTuple):
 
 def sample_archives(source: FilesSource, limit: int) -> Archives:
     """Read up to `limit` lines of up to ten files, evenly spread; takes some seconds at the most."""
-    paths = sorted({path for pattern in source.paths for path in matches(pattern)}, key=natural_key)
+    paths = _in_order(source)
     step = max(1, (len(paths) - 1) / (_MOST_FILES - 1))
     chosen = list(dict.fromkeys(paths[round(place * step)] for place in range(min(len(paths), _MOST_FILES))))
     deadline = time.monotonic() + _MOST_SECONDS
@@ -48,12 +48,40 @@ def sample_archives(source: FilesSource, limit: int) -> Archives:
                     is_whole = False
                     break
                 if not isinstance(line, Skipped):
-                    records.append(Record(line.value, None, path, 0, line.number, now_ms()))
+                    records.append(_record(path, line))
         except UnreadableError as error:
-            unreadable.append(f"{Path(path).name}: {error}")
+            unreadable.append(_unreadable(path, error))
             is_whole = False
     lines = len(records) if is_whole else _estimated(records, paths)
     return Archives(records, is_whole, len(paths), unreadable, lines)
+
+
+def all_lines(source: FilesSource, on_damage: Callable[[str], None]) -> Iterator[Record]:
+    """Yield every line of every file, from the first to the last; what cannot be read is told, and left out."""
+    for path in _in_order(source):
+
+        def report(member: str | None, number: int | None, problem: str, path: str = path) -> None:
+            place = "".join((f"!{member}" if member else "", f", line {number}" if number else ""))
+            on_damage(f"{Path(path).name}{place}: {problem}")
+
+        try:
+            for line in read_archive(path, report):
+                if not isinstance(line, Skipped):
+                    yield _record(path, line)
+        except UnreadableError as error:
+            on_damage(_unreadable(path, error))
+
+
+def _in_order(source: FilesSource) -> list[str]:
+    return sorted({path for pattern in source.paths for path in matches(pattern)}, key=natural_key)
+
+
+def _record(path: str, line: Line) -> Record:
+    return Record(line.value, None, path, 0, line.number, now_ms())
+
+
+def _unreadable(path: str, error: UnreadableError) -> str:
+    return f"{Path(path).name}: {error}"
 
 
 def _estimated(records: Sequence[Record], paths: Sequence[str]) -> int:

@@ -12,13 +12,12 @@ from connectors.inbox.database import ForeignFileError, connect
 from connectors.inbox.directory import ASIDE, inbox_file, problem_of
 from connectors.inbox.measure import waiting
 from connectors.inbox.room import free_bytes
+from connectors.inbox.sample import BUSY_SECONDS, latest_events
 from connectors.inbox.settings import InboxSource
 from connectors.ports import LookAt
 from connectors.sample import SAMPLE_RECORDS, sample_of
-from flows.domain.event import Record
 
 _MS_PER_MINUTE: Final = 60_000
-_LATEST: Final = "SELECT id, key, received_ms, value FROM events ORDER BY id DESC LIMIT ?"
 
 
 def source_findings(source: InboxSource, look_at: LookAt) -> Iterator[Finding]:
@@ -31,13 +30,12 @@ def source_findings(source: InboxSource, look_at: LookAt) -> Iterator[Finding]:
         return
     yield from _of_directory(source.directory)
     try:
-        with closing(connect(path, busy_seconds=1.0)) as database:
+        with closing(connect(path, busy_seconds=BUSY_SECONDS)) as database:
             yield _of_size(path, database)
-            rows = database.execute(_LATEST, (SAMPLE_RECORDS,)).fetchall()
+            records = list(latest_events(database, SAMPLE_RECORDS))
     except (sqlite3.Error, OSError, ForeignFileError) as error:
         yield Finding(Mark.FAILED, f"source.directory: {path} cannot be read: {problem_of(error)}")
         return
-    records = [Record(value, key, "inbox", 0, number, at) for number, key, at, value in reversed(rows)]
     yield from look_at(sample_of(records, f"the latest {count(len(records), 'event')} of the inbox"))
 
 

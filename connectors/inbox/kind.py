@@ -10,10 +10,12 @@ from connectors.inbox.check import source_findings
 from connectors.inbox.directory import ASIDE
 from connectors.inbox.erase import erase_events
 from connectors.inbox.event_writer import InboxEventWriter
+from connectors.inbox.sample import latest_of
 from connectors.inbox.settings import InboxSource
 from connectors.inbox.source import InboxInput
 from connectors.opening import Opening
 from connectors.ports import LookAt
+from flows.domain.event import Record
 from flows.domain.slice import Slice
 
 
@@ -57,6 +59,11 @@ class EventInbox:
         """Yield what is found of it, and of a sample of what it holds."""
         del state_directory
         return source_findings(self._settings, look_at)
+
+    def latest(self, limit: int | None, on_damage: Callable[[str], None]) -> Iterator[Record]:
+        """Yield the latest events, whether they have met their fate or not."""
+        del on_damage
+        return latest_of(self._settings.directory, limit)
 
     def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> int:
         """Blank what waits or is kept of a person. Raises OSError."""

@@ -27,7 +27,7 @@ def source_findings(source: KafkaSource, state_directory: Path, look_at: LookAt)
             partitions = probe.partitions(source.topic)
             yield Finding(Mark.FINE, f"source.bootstrap_servers: Kafka answers at {source.bootstrap_servers}")
             if partitions is None:
-                yield _no_topic("source.topic", source.topic)
+                yield no_topic("source.topic", source.topic)
                 return
             yield Finding(Mark.FINE, f"source.topic: {source.topic} has {count(len(partitions), 'partition')}")
             yield from same_topic(state_directory, source, partitions)
@@ -40,7 +40,7 @@ def source_findings(source: KafkaSource, state_directory: Path, look_at: LookAt)
             yield from wrappings(sample)
             yield from look_at(sample)
     except (ProbeError, SecretError) as error:
-        yield _unusable("source", source.bootstrap_servers, error)
+        yield unusable("source", source.bootstrap_servers, error)
 
 
 def of_topic(source: KafkaSource, backlog: Backlog, sample: Sample) -> Finding | None:
@@ -99,19 +99,21 @@ def dead_letters_findings(letters: KafkaDeadLetters) -> Iterator[Finding]:
         with probe_dead_letters(letters) as probe:
             partitions = probe.partitions(letters.topic)
     except (ProbeError, SecretError) as error:
-        yield _unusable("dead_letters", letters.bootstrap_servers, error)
+        yield unusable("dead_letters", letters.bootstrap_servers, error)
         return
     if partitions is None:
-        yield _no_topic("dead_letters.topic", letters.topic)
+        yield no_topic("dead_letters.topic", letters.topic)
     else:
         yield Finding(Mark.FINE, f"dead_letters.topic: {letters.topic} has {count(len(partitions), 'partition')}")
 
 
-def _no_topic(key: str, topic: str) -> Finding:
+def no_topic(key: str, topic: str) -> Finding:
+    """Return that the topic that a key names is not there."""
     return Finding(Mark.FAILED, f"{key}: there is no topic {topic}", f"create it, or correct {key}")
 
 
-def _unusable(table: str, servers: str, error: Exception) -> Finding:
+def unusable(table: str, servers: str, error: Exception) -> Finding:
+    """Return why Kafka cannot be used as a table of the settings says."""
     if isinstance(error, SecretError | PropertiesError):
         return Finding(Mark.WRONG, f"{table}.properties: {error}", "correct it")
     text = f"{table}.bootstrap_servers: no use of Kafka at {servers} ({error})"

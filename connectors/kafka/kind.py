@@ -13,6 +13,7 @@ from connectors.kafka.event_writer import KafkaEventWriter
 from connectors.kafka.letter_reader import KafkaLetterReader, letter_topic_id, topic_bounds
 from connectors.kafka.open_topic import OpenTopic
 from connectors.kafka.probe import Probe, ProbeError, probe_dead_letters, probe_source
+from connectors.kafka.sample import latest_of
 from connectors.kafka.settings import (
     KafkaDeadLetters,
     KafkaSource,
@@ -20,6 +21,7 @@ from connectors.kafka.settings import (
 from connectors.opening import Opening
 from connectors.ports import LookAt
 from connectors.secrets import SecretError, resolve_properties
+from flows.domain.event import Record
 from flows.domain.slice import ALL, Slice
 
 
@@ -59,6 +61,11 @@ class TopicSource:
     def check(self, state_directory: Path, look_at: LookAt) -> Iterator[Finding]:
         """Yield what is found of the topic and the group."""
         return source_findings(self._settings, state_directory, look_at)
+
+    def latest(self, limit: int | None, on_damage: Callable[[str], None]) -> Iterator[Record]:
+        """Yield the latest records; the group and its offsets are left alone."""
+        del on_damage
+        return latest_of(self._settings, limit)
 
     def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> None:
         """Return None: a record of a topic cannot be changed."""

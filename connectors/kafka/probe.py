@@ -143,6 +143,7 @@ class Probe:
                 error = message.error()
                 if error is None:
                     records.append(_record(topic, message))
+                    deadline = time.monotonic() + ANSWER_SECONDS
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 (librdkafka's public code)
                     outbox.discard(message.partition() or 0)
                 else:

@@ -1,6 +1,6 @@
 """The kind `memory`. It has no row in `kinds.py`, so that no settings file can name it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -48,8 +48,15 @@ class SourceInMemory:
         """Yield what is found in the first values."""
         del state_directory
         yield Finding(Mark.FINE, f"source: {self.title}")
-        records = [Record(each, None, "memory", 0, place, 0) for place, each in enumerate(self._settings.values)]
-        yield from look_at(sample_of(records[:SAMPLE_RECORDS], "the values"))
+        yield from look_at(sample_of(self._records()[:SAMPLE_RECORDS], "the values"))
+
+    def latest(self, limit: int | None, on_damage: Callable[[str], None]) -> Iterator[Record]:
+        """Yield the last values."""
+        del on_damage
+        yield from self._records()[-limit if limit else 0 :]
+
+    def _records(self) -> Sequence[Record]:
+        return [Record(each, None, "memory", 0, place, 0) for place, each in enumerate(self._settings.values)]
 
     def erase(self, is_theirs: Callable[[StoredBytes | bytes], bool]) -> None:
         """Return None: they are gone with the process."""

@@ -178,3 +178,21 @@ CANONICAL: Final[Mapping[str, Callable[[Any], Value | None]]] = {
     "app_set_id": _app_set_id,
 }
 """How each identifier gets AppsFlyer's form; None is what is none. IDFA and IDFV are upper-case there."""
+
+_NO_POSTBACK: Final = (
+    "self-reporting networks such as Facebook and Google Ads get no postback, and rules of Audiences that need it fail"
+)
+_NO_DEVICE: Final = "where there is no other identifier, postbacks go out without a device"
+WITHOUT: Final[Mapping[str, str]] = {
+    APPSFLYER_ID: "an event without it waits until its user tells it, then becomes a dead letter: nothing is sent",
+    "idfa": _NO_POSTBACK,
+    "idfv": "Meta's measurement of aggregated events needs it, and AppsFlyer does not fill it in from the install",
+    "att": "AppsFlyer does not know whether the user allows tracking",
+    "advertising_id": _NO_POSTBACK,
+    "oaid": f"for devices without Google Play: {_NO_DEVICE}",
+    "amazon_aid": f"for Amazon's devices: {_NO_DEVICE}",
+    "imei": _NO_DEVICE,
+    "app_set_id": _NO_DEVICE,
+}
+"""What the absence of each identifier costs. AppsFlyer, «About device identifiers» and S2S events API (`idfv`, `att`);
+Amplitude, «AppsFlyer event streaming»."""

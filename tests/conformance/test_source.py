@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ from connectors.memory.kind import SourceInMemory
 from connectors.memory.settings import MemorySource
 from connectors.pace import Pace
 from connectors.ports import OpenSource, Source
+from connectors.sample import SampleError
 from connectors.shutdown import Shutdown
 from flows.domain.decode import decode
 from flows.domain.event import Position, Record
@@ -243,6 +245,17 @@ def test_its_check_finds_nothing_wrong_and_a_sample(kind: Kind, tmp_path: Path) 
     assert kind.source.nothing_to_read() is None
     assert kind.source.title
     assert kind.source.out_of_reach or kind.source.erase(lambda _: False) == 0
+
+
+def test_its_latest_records_can_be_looked_at_and_stay_where_they_are(kind: Kind, start: Callable[[], Process]) -> None:
+    damages: list[str] = []
+    few = [record.value for record in kind.source.latest(40, damages.append)]
+    assert few in (VALUES[-40:], [*VALUES[:20], *VALUES[120:140]])  # of two archives, as many from each
+    assert [record.value for record in kind.source.latest(1000, damages.append)] == VALUES
+    with suppress(SampleError):  # a topic is not read as a whole
+        assert [record.value for record in kind.source.latest(None, damages.append)] == VALUES
+    assert damages == []
+    assert _values(_batches(start().part())) == VALUES
 
 
 def test_an_erasure_takes_what_is_asked_for_and_moves_nothing(kind: Kind, start: Callable[[], Process]) -> None:

@@ -11,14 +11,16 @@ from flows.operations.check.syncs import syncs_of
 from flows.operators.identity_rules import identity_rules
 from flows.settings.model import Settings
 
-_NAMES = {"ios": "iOS", "android": "Android", "other": "Web or other", None: "not stated"}
+PLATFORM_NAMES = {"ios": "iOS", "android": "Android", "other": "Web or other", None: "not stated"}
 
 
 def platforms(settings: Settings, sample: Sample) -> Iterator[Finding]:
     """Yield the platforms that are seen, and the syncs that none of them fits."""
     stated = identity_rules(settings).names.stated
     seen = Counter(stated(event) for event in sample.events)
-    text = ", ".join(f"{_NAMES[each]} {share(number, len(sample.events))}" for each, number in seen.most_common())
+    text = ", ".join(
+        f"{PLATFORM_NAMES[each]} {share(number, len(sample.events))}" for each, number in seen.most_common()
+    )
     text = f"platforms: {text} of {count(len(sample.events), 'event')}"
     if not seen.keys() - {"other"}:
         do = "stream what the apps send: AppsFlyer's in-app events are of iOS and Android only"
@@ -28,7 +30,7 @@ def platforms(settings: Settings, sample: Sample) -> Iterator[Finding]:
     for sync in syncs_of(settings):
         apps = [each for each in PLATFORMS if sync.app_id(each)]
         if not any(seen[each] for each in (*apps, None)):
-            names = " and ".join(_NAMES[each] for each in apps)
+            names = " and ".join(PLATFORM_NAMES[each] for each in apps)
             do = "add the app that they are of, or correct it"
             yield Finding(Mark.FAILED, f"sync[{sync.name}] has an app for {names} only, and no event is of it", do)
 

@@ -22,7 +22,7 @@ _ALIKE: Final = 0.8
 
 def mapped(settings: Settings, sample: Sample) -> Iterator[Finding]:
     """Yield which fields of each sync no event has a value for, and of which there are values that cannot be used."""
-    sent = list(with_kept(settings, sample))
+    sent = list(with_kept(settings, sample.events))
     for sync in syncs_of(settings):
         select = compile_select([sync])
         events = [event for event in sent if select(event)[0]]

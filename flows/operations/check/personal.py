@@ -27,7 +27,7 @@ def personal(settings: Settings, sample: Sample) -> Iterator[Finding]:
     found: dict[int, Counter[str]] = {place: Counter() for place in range(len(syncs))}
     user_id_of = [_customer_user_id(sync) for sync in syncs]
     user_ids = 0
-    for event in with_kept(settings, sample):
+    for event in with_kept(settings, sample.events):
         wanted = {target.sync for target in select(event).targets}
         user_ids += any(looks_personal(user_id_of[place](event)) for place in wanted)
         for place in wanted:
