@@ -1,7 +1,29 @@
 """The collector's own certificate, for connections without a proxy in front."""
 
 import ssl
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+
+
+def valid_until(certificate_file: Path, key_file: Path) -> datetime:
+    """Return when a certificate ends, as a client that trusts it reads it in a handshake without a network.
+
+    Raises OSError or ssl.SSLError where the pair cannot be used: ssl.SSLCertVerificationError where it has ended.
+    """
+    of_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    of_server.load_cert_chain(certificate_file, key_file)
+    of_client = ssl.create_default_context(cafile=str(certificate_file))
+    of_client.check_hostname = False
+    of_client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the file need not hold who signed it
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = of_server.wrap_bio(to_server, to_client, server_side=True)
+    client = of_client.wrap_bio(to_client, to_server)
+    for each in (client, server, client):
+        with suppress(ssl.SSLWantReadError):
+            each.do_handshake()
+    found = client.getpeercert() or {}
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(found["notAfter"])), UTC)
 
 
 class Certificate:

@@ -3,6 +3,7 @@
     python -m flows status                    the slice that the settings' [health] names; --slice 2 for another
     python -m flows status --url http://stream-0:9464
 
+With [collector] in the settings, some lines follow about what the collector takes in.
 Exit code 1 where none answers, or one is not alive. A settings file with mistakes is said and does not hinder it.
 """
 
@@ -12,10 +13,11 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from flows.commands.monitor.asked import add_address_arguments, asked
+from flows.commands.monitor.asked import add_address_arguments, asked, asked_collector
+from flows.commands.monitor.collector import collector_lines
 from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.page import page
-from flows.operations.monitor import SliceAnswer, fetch
+from flows.operations.monitor import SliceAnswer, fetch, fetch_collector
 from flows.refusal import ExitCode
 
 SUMMARY: Final = "what a running stream is at, and what holds it up"
@@ -42,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(answer.text + "\n")
         else:
             console.print(page(answer.url, answer.status, wrong), crop=False)
+    collector = None if args.json else fetch_collector(asked_collector(args))
+    if collector is not None:
+        console.print(collector_lines(collector), crop=False)
     return ExitCode.DONE if all(_is_alive(each) for each in answers) else ExitCode.FAILED
 
 

@@ -16,10 +16,10 @@ from typing import Final
 from rich.console import Console
 from rich.live import Live
 
-from flows.commands.monitor.asked import add_address_arguments, asked
+from flows.commands.monitor.asked import add_address_arguments, asked, asked_collector
 from flows.commands.monitor.file_words import mistakes
 from flows.commands.monitor.overview import overview
-from flows.operations.monitor import SliceAnswer, fetch
+from flows.operations.monitor import SliceAnswer, fetch, fetch_collector
 from flows.refusal import ExitCode
 
 SUMMARY: Final = "watch running slices: rates, lag, circuits, outcomes"
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show until interrupted, or print once."""
-    urls = asked(args)
+    urls, of_collector = asked(args), asked_collector(args)
     console = Console(file=sys.stdout, highlight=False)
     file = None if args.url else args.settings
     answers = fetch(urls)
@@ -51,15 +51,16 @@ def run(args: argparse.Namespace) -> int:
             answers = fetch(urls)
         else:
             before = {}
-        console.print(overview(answers, before, mistakes(file)), crop=False)
+        console.print(overview(answers, before, mistakes(file), fetch_collector(of_collector)), crop=False)
         return ExitCode.DONE if all(each.status is not None for each in answers) else ExitCode.FAILED
     try:
-        with Live(overview(answers, {}, mistakes(file)), console=console, auto_refresh=False, screen=True) as live:
+        first = overview(answers, {}, mistakes(file), fetch_collector(of_collector))
+        with Live(first, console=console, auto_refresh=False, screen=True) as live:
             while True:
                 before = _by_url(answers)
                 time.sleep(args.interval_seconds)
                 answers = fetch(urls)
-                live.update(overview(answers, before, mistakes(file)), refresh=True)
+                live.update(overview(answers, before, mistakes(file), fetch_collector(of_collector)), refresh=True)
     except KeyboardInterrupt:  # the way out
         return ExitCode.DONE
 

@@ -1,4 +1,4 @@
-"""Where running slices answer: as --url says, else as the settings' [health] does."""
+"""Where running slices and the collector answer: as --url says, else as the settings do."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,11 +31,32 @@ def addresses(urls: Sequence[str], slices: int, settings: Path) -> list[str]:
     return of_health(health, slices)
 
 
+def collector_address(settings: Path) -> str | None:
+    """Return where the collector of the settings answers; None where there is none, or where they have mistakes."""
+    try:
+        loaded = load(settings)
+    except SettingsError:
+        return None
+    if loaded.collector is None or not loaded.collector.health_port:
+        return None
+    return f"http://{_bracketed(loaded.health.host)}:{loaded.collector.health_port}"
+
+
 def of_health(health: HealthTable, slices: int) -> list[str]:
     """Return the addresses of the first slices; all the same one where the slice is not added to the port."""
-    host = _ANYWHERE.get(health.host, health.host)
-    host = f"[{host}]" if ":" in host else host
+    host = _bracketed(health.host)
     return list(dict.fromkeys(f"http://{host}:{health.port_of(index)}" for index in range(slices)))
+
+
+def reachable(host: str) -> str:
+    """Return where a host that is listened on can be reached from this machine."""
+    return _ANYWHERE.get(host, host)
+
+
+def _bracketed(host: str) -> str:
+    """Return it as it stands in an address."""
+    host = reachable(host)
+    return f"[{host}]" if ":" in host else host
 
 
 def _is_address(url: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.observe.collector_view import CollectorView
 from flows.observe.metrics.collector import read_collector
+from flows.observe.metrics.metric import COLLECTOR
 from flows.observe.metrics.registry import Metrics
 from flows.observe.page_server import Page, PagesByPath, json_page
 
@@ -42,6 +43,7 @@ class CollectorPages:
     def _status(self, _: str) -> Page:
         counts, child = self._view.counts, self._view.child
         content: dict[str, Any] = {
+            "name": COLLECTOR,
             "why_not_ready": list(self._why_not_ready()),
             "requests": [
                 {"path": path, "status": status, "count": count}

@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 
 from flows.domain.printable import printable_json
-from flows.observe.metrics.metric import PACKAGE
+from flows.observe.metrics.metric import COLLECTOR, PACKAGE
 
 _SECONDS: Final = 5.0
 _LARGEST_BYTES: Final = 4 << 20
@@ -19,7 +19,7 @@ _LARGEST_BYTES: Final = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class SliceAnswer:
-    """What came of asking one slice."""
+    """What came of asking one slice, or a collector."""
 
     url: str
     at: float
@@ -35,18 +35,23 @@ class SliceAnswer:
         return printable_json(orjson.dumps(self.status)).decode()
 
 
-def fetch(urls: Sequence[str]) -> list[SliceAnswer]:
-    """Return the answers in the order of the addresses. Never raises for a slice that does not answer."""
-    return asyncio.run(_fetch(urls))
+def fetch(urls: Sequence[str], name: str = PACKAGE) -> list[SliceAnswer]:
+    """Return the answers in the order of the addresses. Never raises for one that does not answer as `name`."""
+    return asyncio.run(_fetch(urls, name))
 
 
-async def _fetch(urls: Sequence[str]) -> list[SliceAnswer]:
+def fetch_collector(url: str | None) -> SliceAnswer | None:
+    """Return the answer of a collector; None where there is none to be asked."""
+    return None if url is None else fetch([url], COLLECTOR)[0]
+
+
+async def _fetch(urls: Sequence[str], name: str) -> list[SliceAnswer]:
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        return list(await asyncio.gather(*(_ask(session, url) for url in urls)))
+        return list(await asyncio.gather(*(_ask(session, url, name) for url in urls)))
 
 
-async def _ask(session: aiohttp.ClientSession, url: str) -> SliceAnswer:
+async def _ask(session: aiohttp.ClientSession, url: str, name: str) -> SliceAnswer:
     try:
         async with session.get(f"{url}/status", allow_redirects=False) as response:
             body = await response.content.read(_LARGEST_BYTES)
@@ -61,7 +66,7 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> SliceAnswer:
         return SliceAnswer(
             url, time.monotonic(), None, f"cannot be reached ({_why(problem)}); does the stream run there?"
         )
-    if not isinstance(status, dict) or status.get("name") != PACKAGE:
+    if not isinstance(status, dict) or status.get("name") != name:
         return SliceAnswer(url, time.monotonic(), None, "its answer is no status of a stream")
     return SliceAnswer(url, time.monotonic(), status)
 

@@ -13,6 +13,7 @@ import pytest
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
 from flows.observe.metrics import collector_vocabulary as v
 from tests.fixtures.events import appsflyer_id, order
+from tests.fixtures.ports import free_port
 from tests.fixtures.scrape import scrape
 from tests.fixtures.serving import API_KEY, Serving
 from tests.fixtures.settings import files_source, settings_text, sync_table
@@ -145,6 +146,20 @@ def test_what_came_in_is_scraped_and_what_waits_with_it(serving: Serving) -> Non
     assert found.one(v.OLDEST_WAITING.name) == found.one(v.BLOCKED.name) == found.one(v.IN_FLIGHT.name) == 0
     assert found.one(v.INBOX_BYTES.name) > 4096
     assert run.stop() == 0
+
+
+def test_status_and_check_tell_of_the_collector_that_runs(serving: Serving) -> None:
+    """Also where no stream runs yet, because no sync is enabled; `check` asks with the settings' API key."""
+    serving.configure(sync_table(enabled=False), health={"port": free_port()})
+    serving.start()
+    assert serving.post(order(1), order(2))[0] == 200
+    serving.wait_until(lambda: serving.page("/status")[1].get("waiting", {}).get("events") == 2)
+    status = serving.stream.start("-m", "flows", "status")
+    assert status.wait() == 1
+    assert "collector  2 events taken in, 0 of them invalid; 0 throttled; 2 wait, the oldest for" in status.output
+    check = serving.stream.start("-m", "flows", "check", environment={"AMPLITUDE_API_KEY": API_KEY})
+    check.wait()
+    assert "takes what is sent with this API key" in check.output
 
 
 def test_the_whole_tree_of_processes_ends_with_a_kill_of_its_root(serving: Serving) -> None:

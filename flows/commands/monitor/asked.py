@@ -2,7 +2,7 @@
 
 import argparse
 
-from flows.observe.addresses import addresses
+from flows.observe.addresses import addresses, collector_address
 
 
 def add_address_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,11 @@ def add_address_arguments(parser: argparse.ArgumentParser) -> None:
 def asked(args: argparse.Namespace) -> list[str]:
     """Return the addresses that they stand for. Raises Refusal."""
     return addresses(args.url, args.slices, args.settings)
+
+
+def asked_collector(args: argparse.Namespace) -> str | None:
+    """Return the address of the collector; None where there is none in the settings, or --url says who is asked."""
+    return None if args.url else collector_address(args.settings)
 
 
 def _count(text: str) -> int:

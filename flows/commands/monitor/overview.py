@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.commands.monitor.apps import Apps
+from flows.commands.monitor.collector import collector_lines
 from flows.commands.monitor.file_words import about_file
 from flows.commands.monitor.lines import Lines
 from flows.commands.monitor.page import fates
@@ -17,11 +18,15 @@ from flows.settings.problems import Problem
 
 
 def overview(
-    answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer], wrong: Sequence[Problem] = ()
+    answers: Sequence[SliceAnswer],
+    before: Mapping[str, SliceAnswer],
+    wrong: Sequence[Problem] = (),
+    collector: SliceAnswer | None = None,
 ) -> RenderableType:
     """Return what `python -m flows top` shows.
 
-    `before` are earlier answers by address, for the rates; `wrong` is what is wrong with the settings file.
+    `before` are earlier answers by address, for the rates; `wrong` is what is wrong with the settings file;
+    `collector` is what the collector said, if there is one.
     """
     statuses = [each.status for each in answers if each.status is not None]
     of_file = dict.fromkeys([*map(str, wrong), *(text for each in statuses for text in about_file(each))])
@@ -29,6 +34,8 @@ def overview(
         _slices(answers, before),
         Lines([("", text) for text in (*_why(answers), *(Text(printable(text), "yellow") for text in of_file))]),
     ]
+    if collector is not None:
+        parts += [Text(), collector_lines(collector)]
     if statuses:
         total = together(statuses)
         parts += [Text(), Apps(total["syncs"]), Text(), fates(total)]

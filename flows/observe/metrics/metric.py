@@ -29,6 +29,8 @@ Label = Literal[
 of themselves is bounded in number."""
 
 PACKAGE: Final = "amplitude-appsflyer-stream"
+COLLECTOR: Final = f"{PACKAGE}-collector"
+"""What a collector's /status calls itself."""
 PREFIX: Final = "appsflyer_stream_"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from connectors.finding import WHOLE_FILE, Finding, Mark
 from connectors.kinds import source_of, store_of
 from flows.operations.check.appsflyer import appsflyer
+from flows.operations.check.collector import collector
 from flows.operations.check.directories import directories
 from flows.operations.check.erasure import erasure
 from flows.operations.check.left_behind import left_behind
@@ -32,6 +33,7 @@ def findings(path: Path) -> Iterator[Finding]:
         )
     yield from syncs(settings, path)
     yield from pull_keys(settings)
+    yield from collector(settings)
     yield from directories(settings)
     yield from left_behind(settings)
     yield from source_of(settings.source).check(settings.state.directory, partial(look_at, settings))

@@ -5,6 +5,7 @@ import pty
 import select
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import orjson
@@ -12,6 +13,7 @@ import pytest
 
 from connectors.appsflyer.properties import gather
 from connectors.files.settings import FilesSource
+from connectors.inbox.settings import InboxSource
 from connectors.kafka.settings import KafkaSource
 from connectors.secrets import SecretRef
 from flows.commands.main import main
@@ -89,16 +91,51 @@ def test_files_as_a_source() -> None:
     assert source == FilesSource((str(Path.cwd() / "a/*.zip"), str(Path.cwd() / "b.json")))
 
 
+def test_an_inbox_as_a_source_takes_what_clients_send_with_this_key(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing else is needed to begin: the inbox is beside the file, and `serve` is what comes next."""
+    assert main(["init", *FLAGS, "--source", "inbox"]) == 0
+    settings = load(Path("stream.toml"))
+    assert settings.source == InboxSource(Path.cwd() / "inbox")
+    assert settings.collector is not None
+    assert settings.collector.api_keys == (SecretRef("env", "AMPLITUDE_API_KEY"),)
+    assert (settings.collector.host, settings.collector.port) == ("127.0.0.1", 8090)
+    assert capsys.readouterr().out.rstrip().endswith("python -m flows serve")
+    assert main(["init", *FLAGS, "--source", "inbox", "--api-key", "file:key", "--force"]) == 0
+    collector = load(Path("stream.toml")).collector
+    assert collector is not None
+    assert collector.api_keys == (SecretRef("file", str(Path.cwd() / "key")),)
+
+
+@pytest.mark.parametrize("source", ["inbox", "kafka", "files"])
+def test_what_it_writes_passes_check(
+    source: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All but what only the machine can lack: the broker, the archives, the way out to AppsFlyer."""
+    monkeypatch.setenv("APPSFLYER_S2S_KEY", "k" * 20)
+    monkeypatch.setenv("AMPLITUDE_API_KEY", "a" * 32)
+    monkeypatch.setattr("flows.operations.check.findings.appsflyer", lambda _: iter(()))
+    monkeypatch.setattr("connectors.kafka.kind.TopicSource.check", lambda *_: iter(()))
+    monkeypatch.setattr("flows.operations.check.collector.why_not_listen", lambda *_: None)
+    Path("exports").mkdir()
+    with zipfile.ZipFile("exports/a.zip", "w") as archive:
+        archive.writestr("a.json", "")
+    assert main(["init", *FLAGS, "--source", source]) == 0
+    assert main(["check"]) == 0, capsys.readouterr().out
+    assert "✗" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("source", [["--source", "kafka"], ["--source", "inbox"], ["--source", "files"]])
 @pytest.mark.parametrize("events", [["--all-events"], ["--event", "a"]])
-def test_the_file_explains_itself(events: list[str]) -> None:
-    assert main(["init", *APP, *events]) == 0
+def test_the_file_explains_itself(events: list[str], source: list[str]) -> None:
+    assert main(["init", *APP, *events, *source]) == 0
     text = Path("stream.toml").read_text()
     assert "enabled = false" in text
     assert "the most important ones are advised" in text
     lines = text.splitlines()
     tables = [place for place, line in enumerate(lines) if line.startswith("[") and not line.startswith("[[sync.event")]
-    assert len(tables) == 7
+    assert len(tables) == (8 if "[collector]" in lines else 7)
     assert all(lines[place - 1].startswith("# ") for place in tables)
+    assert max(map(len, lines)) <= 120
 
 
 def test_an_existing_file_is_kept_unless_forced(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,6 +156,7 @@ def test_an_existing_file_is_kept_unless_forced(capsys: pytest.CaptureFixture[st
         (["--name", "a"], "--ios-app-id, --android-app-id or both are missing"),
         ([*FLAGS, "--android-app-id", "nodot"], "sync[production].android_app_id"),
         ([*FLAGS, "--topic", "a b"], "source.topic"),
+        ([*FLAGS, "--source", "inbox", "--api-key", "0123456789abcdef"], "collector.api_keys"),
         ([*FLAGS, "--output", "no/such/place.toml"], "cannot be written"),
     ],
 )

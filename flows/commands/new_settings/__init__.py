@@ -1,0 +1,1 @@
+"""A new settings file, for `init`: what is asked, and what is written."""
