@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import ssl
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,27 @@ def test_a_restart_goes_on_where_it_was(serving: Serving) -> None:
     serving.wait_until(lambda: len(set(serving.delivered())) == 21)
     assert run.stop() == 0
     assert sorted(serving.delivered()) == [*range(1, 22)]
+
+
+def test_nobody_is_refused_while_the_stream_drains(serving: Serving) -> None:
+    """Clients for Node and Go lose what they send to a closed port, so it is closed as short a time as can be."""
+    serving.configure()
+    run = serving.start()
+    serving.sandbox.set_faults({"rule": [{"limit": 1, "delay_ms": 2500.0}]})
+    serving.post_order(1)
+    serving.wait_until(lambda: serving.delivered() == [1])
+    stream = _stream_of(run)
+    run.process.send_signal(signal.SIGTERM)
+    taken = [1]
+    with suppress(OSError):
+        while True:
+            serving.post_order(taken[-1] + 1)
+            taken.append(taken[-1] + 1)
+            time.sleep(0.1)
+    assert not stream.is_running()
+    assert run.wait() == 0
+    serving.start()
+    serving.wait_until(lambda: sorted(set(serving.delivered())) == taken)
 
 
 def test_what_came_in_is_scraped_and_what_waits_with_it(serving: Serving) -> None:

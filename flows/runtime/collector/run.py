@@ -66,11 +66,14 @@ class _Run:
         return ExitCode.DONE
 
     async def _stop(self, collector: Collector) -> None:
-        """Let the collector answer what has begun, and the stream drain, both at the same time."""
-        stopping = [collector.server.stop(_GRACE_SECONDS)]
+        """Let the stream drain, and only then close the port: some clients lose what they send while it is closed.
+
+        Meanwhile each answer asks its client to connect anew, so that a balancer sends it elsewhere.
+        """
+        collector.server.is_closing = True
         if self._stream is not None:
-            stopping.append(self._stream.stop(self._settings.delivery.drain_seconds + _BEYOND_DRAIN_SECONDS))
-        await asyncio.gather(*stopping)
+            await self._stream.stop(self._settings.delivery.drain_seconds + _BEYOND_DRAIN_SECONDS)
+        await collector.server.stop(_GRACE_SECONDS)
         await collector.intake.close()
         if self._supervision is not None:
             await self._supervision
