@@ -23,6 +23,8 @@ STEP_ROWS: Final = 500
 _STEP_PAGES: Final = 500
 _REST_SECONDS: Final = 0.01
 _BUSY_SECONDS: Final = 0.5
+_LONG_LOG_PAGES: Final = 8192
+"""A log gets this long only without a collector, which keeps it short and whose syncs would wait for those of here."""
 _TRY_SECONDS: Final = 0.001
 _TRIES: Final = 2000
 _MS_PER_HOUR: Final = 3_600_000
@@ -102,6 +104,7 @@ class Cleaner:
                 if fates is not None and fates.name == inbox.name:
                     self._commit(path, database, fates, inbox)
                 database.execute("PRAGMA busy_timeout = 0")
+                database.execute(f"PRAGMA wal_autocheckpoint = {_LONG_LOG_PAGES}")
                 if needed is not None and needed.name == inbox.name:
                     self._delete(database, min(read_inbox(database).committed, needed.next_id))
                 self._shrink(database)

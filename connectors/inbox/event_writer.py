@@ -135,6 +135,8 @@ class InboxEventWriter:
                     raise
                 self._log.say(logging.WARNING, "another process keeps the inbox; waiting for it")
                 uploads[:] = [each for each in uploads if not each.stored.cancelled()]
+                if not uploads:
+                    raise
             except sqlite3.DatabaseError as error:
                 mended += 1  # if it was damaged, another file is the inbox now
                 if not is_damage(error) or mended > _MOST_MENDED:

@@ -123,6 +123,37 @@ def test_a_process_that_keeps_the_inbox_for_long_makes_uploads_wait_and_fails_no
     assert ids(inbox) == list(range(len(values)))
 
 
+def test_it_closes_although_a_process_keeps_the_inbox(inbox: Path) -> None:
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        await writer.write(taken(1))
+        path = inbox_file(inbox)
+        assert path is not None
+        other = connect(path)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await writer.write(taken(1, 1))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await writer.close()
+        other.execute("ROLLBACK")
+        other.close()
+
+    asyncio.run(use())
+    assert ids(inbox) == [0]
+
+
+def test_what_is_stored_is_synced_before_anybody_is_told(inbox: Path) -> None:
+    """SQLite syncs the log at each commit with these settings alone: https://sqlite.org/pragma.html#pragma_synchronous"""
+    made = appender.Appender(inbox)
+    made.append([taken(1)])
+    database = made._database
+    assert database is not None
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert database.execute("PRAGMA synchronous").fetchone() == (2,)
+    made.close()
+
+
 def test_one_collector_writes_to_an_inbox(inbox: Path) -> None:
     async def use() -> None:
         writer = InboxEventWriter(inbox)
