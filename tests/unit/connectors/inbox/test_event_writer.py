@@ -144,7 +144,7 @@ def test_it_closes_although_a_process_keeps_the_inbox(inbox: Path) -> None:
 
 
 def test_what_is_stored_is_synced_before_anybody_is_told(inbox: Path) -> None:
-    """SQLite syncs the log at each commit with these settings alone: https://sqlite.org/pragma.html#pragma_synchronous"""
+    """SQLite syncs the log at each commit with these settings alone (sqlite.org/pragma.html#pragma_synchronous)."""
     made = appender.Appender(inbox)
     made.append([taken(1)])
     database = made._database
