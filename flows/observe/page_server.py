@@ -52,8 +52,8 @@ class Pages(Protocol):
 
 
 def json_page(content: Mapping[str, Any], status: int = 200) -> Page:
-    """Return a page of JSON."""
-    return Page(orjson.dumps(content) + b"\n", status=status)
+    """Return a page of JSON; a key may be a member of an enumeration of texts."""
+    return Page(orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS) + b"\n", status=status)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from connectors.collector.counts import OTHER, Counts
+from connectors.collector.normal import InvalidReason
+from connectors.collector.upload import RefusalReason
 from connectors.event_writer import Waiting
 from flows.observe.collector_pages import CollectorPages
 from flows.observe.metrics import collector_vocabulary as v
@@ -54,10 +56,10 @@ def view() -> View:
     counts = view.counts
     counts.answers["/2/httpapi", 200] += 2
     counts.answers["/webhook", 401] += 1
-    counts.refused["wrong_token"] += 1
+    counts.refused[RefusalReason.WRONG_TOKEN] += 1
     counts.unknown_api_key("abcd…wxyz")
     counts.stored("amplitude-ts/2.11.0", 20)
-    counts.invalid["missing_id"] += 1
+    counts.invalid[InvalidReason.MISSING_ID] += 1
     counts.throttled_events = 7
     counts.durable.add(0.004)
     return view
@@ -134,4 +136,5 @@ def test_what_cannot_be_stored_is_not_ready_and_is_scraped() -> None:
 def test_the_status_has_unknown_keys_masked_and_the_inbox(view: View) -> None:
     status = orjson.loads(CollectorPages(view).by_path["/status"]("").body)
     assert status["unknown_api_keys"] == {"abcd…wxyz": 1}
+    assert (status["refused_requests"], status["invalid_events"]) == ({"wrong_token": 1}, {"missing_id": 1})
     assert (status["waiting"]["events"], status["waiting"]["size_bytes"]) == (3, 4096)
