@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -13,6 +14,7 @@ from connectors.collector.protocol import RefusalReason, Refused, Request, Rules
 from connectors.collector.unpack import GZIP
 from connectors.event_writer import EventsNotStoredError, EventWriter, TakenEvent
 from connectors.limited_log import LimitedLog
+from connectors.request_copy import CopiedRequest, RequestCopier, RequestCopy
 
 _PATIENCE_SECONDS: Final = 5.0
 """Most stalls are shorter, and clients give up after ten. A late 200 is better than a 429 (measured with clients)."""
@@ -26,12 +28,21 @@ class Intake:
     """Takes requests of one event loop."""
 
     def __init__(
-        self, writer: EventWriter, rules: Rules, counts: Counts, patience_seconds: float = _PATIENCE_SECONDS
+        self,
+        writer: EventWriter,
+        rules: Rules,
+        counts: Counts,
+        patience_seconds: float = _PATIENCE_SECONDS,
+        copier: RequestCopier | None = None,
     ) -> None:
-        """Store events with the writer. `rules` may be replaced at any time; others hold from the next request."""
+        """Store events with the writer; what is taken is copied, if there is who copies.
+
+        `rules` may be replaced at any time; others hold from the next request.
+        """
         self.rules = rules
         self.counts = counts
         self.writer = writer
+        self.copier = copier
         self._patience_seconds = patience_seconds
         self._log = LimitedLog()
         self._minute, self._kept = 0, 0
@@ -51,7 +62,7 @@ class Intake:
         if not taken.events:
             return taken.stored
         begin = time.monotonic()
-        if not await self._store(taken.events):
+        if not await self._store_with_copy(request, taken):
             counts.throttled_events += len(taken.events)
             return taken.busy
         counts.durable.add(time.monotonic() - begin)
@@ -86,6 +97,36 @@ class Intake:
         if len(request.body) < _LARGE_BYTES and not request.body.startswith(GZIP):
             return take(request, self.rules)
         return await asyncio.get_running_loop().run_in_executor(self._large, take, request, self.rules)
+
+    async def _store_with_copy(self, request: Request, taken: Taken) -> bool:
+        """Store events, and their copy at the same time; return whether the events are durable."""
+        copy = self._begin_copy(request, taken)
+        is_stored = False
+        try:
+            is_stored = await self._store(taken.events)
+        finally:
+            if copy is not None:
+                copy.settle(is_taken=is_stored)
+        if copy is not None and is_stored:
+            await copy.durable()
+        return is_stored
+
+    def _begin_copy(self, request: Request, taken: Taken) -> RequestCopy | None:
+        if self.copier is None or taken.path_at_amplitude is None:
+            return None
+        keys = frozenset([zlib.crc32(event.key) for event in taken.events if event.key is not None])
+        return self.copier.begin(
+            CopiedRequest(
+                request.method,
+                taken.path_at_amplitude,
+                request.query,
+                request.headers,
+                request.body,
+                len(taken.events),
+                keys,
+                request.received_ms,
+            )
+        )
 
     async def _store(self, events: Sequence[TakenEvent]) -> bool:
         """Store events; return whether they are durable. What is not may be stored all the same."""

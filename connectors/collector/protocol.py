@@ -51,6 +51,8 @@ class Request(NamedTuple):
     client_address: str | None
     """The user's, behind proxies that are trusted."""
     received_ms: int
+    headers: tuple[tuple[str, str], ...] = ()
+    """Those that go on to Amplitude; none where no copy does."""
 
 
 class Rules(NamedTuple):
@@ -74,6 +76,8 @@ class Taken(NamedTuple):
     stored: Answer
     invalid: Mapping[InvalidReason, int]
     """How many of them the stream will refuse."""
+    path_at_amplitude: str | None = None
+    """Where Amplitude takes such a body; None for what has come from Amplitude."""
 
     @property
     def libraries(self) -> Mapping[str, int]:
@@ -160,7 +164,20 @@ def _take_upload(request: Request, upload: Upload, payload_bytes: int, rules: Ru
         stored = answers.stored(len(shaped.events), payload_bytes, request.received_ms)
     else:
         stored = answers.SUCCESS
-    return Taken(shaped.events, stored, Counter([each.reason for each in shaped.invalid]) if shaped.invalid else {})
+    invalid = Counter([each.reason for each in shaped.invalid]) if shaped.invalid else {}
+    return Taken(shaped.events, stored, invalid, _path_at_amplitude(request.path, upload))
+
+
+def _path_at_amplitude(given: str, upload: Upload) -> str | None:
+    """Return the path itself where Amplitude knows it; a path of one's own stands for the body's usual one."""
+    if not upload.is_from_device:
+        return None
+    path = given.rstrip("/") or "/"
+    if upload.dialect is Dialect.SDK_FORM:
+        return "/"
+    if upload.dialect is Dialect.TEXT:
+        return path if path in _FORM_PATHS else "/httpapi"
+    return path if path in _JSON_PATHS or path in _FORM_PATHS else "/2/httpapi"
 
 
 def _unknown_api_key(upload: Upload) -> Refused:

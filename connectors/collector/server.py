@@ -22,6 +22,7 @@ from connectors.collector.answers import Answer
 from connectors.collector.body_budget import BodyBudget
 from connectors.collector.client_address import Network, client_address
 from connectors.collector.intake import Intake
+from connectors.collector.passed_on import passed_on
 from connectors.collector.protocol import MOST_BODY_BYTES, Request, path_name
 from connectors.limited_log import LimitedLog
 
@@ -129,6 +130,7 @@ class CollectorServer:
             body,
             address,
             time.time_ns() // 1_000_000,
+            passed_on(headers, address) if self._intake.copier is not None else (),
         )
 
     def _response(self, request: web.BaseRequest, answer: Answer, *, keep: bool = True) -> web.Response:

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StrictStr, StringConstraints
 
+from connectors.collector.tee_settings import TeeSettings, TeeTable
 from connectors.secrets import SecretRef, reference
 from connectors.table import Broken, Draft, Table
 from connectors.values import REFERENCE, Expects, FilePath, Flag, Host, is_loopback, whole
@@ -35,6 +36,8 @@ class CollectorSettings:
     key_file: Path | None
     health_port: int
     """0 is off."""
+    tee: TeeSettings | None
+    """None where nothing goes on to Amplitude."""
 
 
 class CollectorTable(Table):
@@ -75,6 +78,8 @@ class CollectorTable(Table):
     """The certificate's private key, as PEM."""
     health_port: Annotated[int, whole(0, 65_535)] = 9463
     """Where the collector serves /livez, /readyz and /metrics, at the host of [health]; 0 is off."""
+    tee: TeeTable | None = None
+    """Sends everything on to Amplitude as well; without it, nothing is."""
 
     def settings(self, base: Path) -> CollectorSettings:
         """Return them; relative paths start at `base`."""
@@ -93,6 +98,7 @@ class CollectorTable(Table):
             certificate_file=self.certificate_file,
             key_file=self.key_file,
             health_port=self.health_port,
+            tee=None if self.tee is None else self.tee.settings(),
         )
 
 

@@ -58,6 +58,16 @@ class CollectorPages:
         }
         if (waiting := self._view.waiting) is not None:
             content["waiting"] = waiting._asdict()
+        if (tee := self._view.tee_counts) is not None:
+            content["tee"] = {
+                "forwarded_events": tee.forwarded_events,
+                "given_up_events": tee.given_up.copy(),
+                "dropped_events": tee.dropped.copy(),
+                "waiting_requests": tee.waiting_requests,
+                "waiting_bytes": tee.waiting_bytes,
+                "oldest_received_ms": tee.oldest_received_ms,
+                "trouble": tee.trouble,
+            }
         if child is not None:
             content["stream"] = {
                 "is_running": child.is_running,

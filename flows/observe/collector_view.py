@@ -5,6 +5,7 @@ from typing import Protocol
 
 from connectors.collector.counts import Counts
 from connectors.event_writer import Waiting
+from connectors.tee.counts import TeeCounts
 
 
 class Child(Protocol):
@@ -36,6 +37,10 @@ class CollectorView(Protocol):
     @property
     def waiting(self) -> Waiting | None:
         """What is stored and has not met its fate, as of some seconds ago; None where the collector does not know."""
+
+    @property
+    def tee_counts(self) -> TeeCounts | None:
+        """What became of copies for Amplitude; None where nothing goes there."""
 
     @property
     def is_closing(self) -> bool:

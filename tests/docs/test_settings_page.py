@@ -103,7 +103,7 @@ def test_every_key_is_in_the_example() -> None:
     """Given, or commented out; operators of conditions are on the page alone, as there are sixteen of them."""
     operators = {key for key in document.SECTIONS[-1].table.model_fields if key != "property"}
     given = set(re.findall(r"(?:^|[{,]|# )\s*([a-z0-9_]+) =", EXAMPLE, re.MULTILINE))
-    tables = set(re.findall(r"^\[+[a-z_.]*?([a-z_]+)\]", EXAMPLE, re.MULTILINE))
+    tables = set(re.findall(r"^(?:# )?\[+[a-z_.]*?([a-z_]+)\]", EXAMPLE, re.MULTILINE))
     assert _keys() - operators - given - tables == set()
     assert given - _keys() == set()
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psutil
 import pytest
 
@@ -17,6 +18,7 @@ from flows.observe.metrics import collector_vocabulary as v
 from tests.fixtures.events import appsflyer_id, order
 from tests.fixtures.ports import free_port
 from tests.fixtures.scrape import scrape
+from tests.fixtures.scripted_collector import scripted_collector
 from tests.fixtures.serving import API_KEY, Serving
 from tests.fixtures.settings import files_source, settings_text, sync_table
 from tests.fixtures.stream import Run, Stream
@@ -211,6 +213,27 @@ def test_ctrl_c_at_a_terminal_stops_the_stream_cleanly(serving: Serving) -> None
     assert run.wait() == 0
     assert run.summary["read"] == 5  # who is broken off writes none
     assert sorted(serving.delivered()) == [*range(5)]
+
+
+def test_what_is_taken_goes_on_to_amplitude_as_well_whatever_becomes_of_amplitude(serving: Serving) -> None:
+    """Amplitude is away at first: clients are answered, AppsFlyer has the events, and a kill loses no copy."""
+    away = free_port()
+    serving.configure(collector={"tee": {"endpoint": f"http://127.0.0.1:{away}"}})
+    run = serving.start()
+    for number in (1, 2, 3):
+        serving.post_order(number)
+    serving.wait_until(lambda: sorted(serving.delivered()) == [1, 2, 3])
+    run.kill()
+    with scripted_collector() as amplitude:
+        tee = {"endpoint": f"http://127.0.0.1:{amplitude.port}"}
+        serving.configure(sync_table(enabled=False), collector={"tee": tee})
+        run = serving.start()
+        serving.post_order(4)
+        serving.wait_until(lambda: amplitude.taken == {("Order", number): 1 for number in (1, 2, 3, 4)})
+        assert run.stop() == 0
+    assert {each.target for each in amplitude.uploads} == {"/2/httpapi"}
+    assert orjson.loads(amplitude.uploads[0].body)["api_key"] == API_KEY
+    assert "user-1" not in run.log
 
 
 def test_it_speaks_tls_and_takes_a_renewed_certificate(serving: Serving, tmp_path: Path) -> None:

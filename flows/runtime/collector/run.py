@@ -52,6 +52,8 @@ class _Run:
         if collector.health_listening is not None:
             health = PageServer(CollectorPages(collector), collector.health_listening)
         certificate = collector.certificate
+        if collector.tee is not None:
+            collector.tee.start()
         await collector.server.start(collector.listening, certificate.context if certificate is not None else None)
         log.info("events are taken in", url=f"{collector.url}/2/httpapi", into=self._settings.source.kind)
         greet_operator_of(collector.url, self._settings)
@@ -75,6 +77,8 @@ class _Run:
             await self._stream.stop(self._settings.delivery.drain_seconds + _BEYOND_DRAIN_SECONDS)
         await collector.server.stop(_GRACE_SECONDS)
         await collector.intake.close()
+        if collector.tee is not None:
+            await collector.tee.close()
         if self._supervision is not None:
             await self._supervision
 

@@ -15,6 +15,8 @@ from connectors.event_writer import EventWriter, Waiting
 from connectors.kinds import source_of
 from connectors.ports import SetupError
 from connectors.secrets import SecretError
+from connectors.tee.counts import TeeCounts
+from connectors.tee.tee import Tee
 from flows.observe.collector_view import Child
 from flows.observe.page_server import listen
 from flows.refusal import Refusal, refusing
@@ -44,7 +46,8 @@ class Collector:
         self.child = child
         self.counts = Counts()
         self._writer = _writer(settings, path)
-        self.intake = Intake(self._writer, rules, self.counts)
+        self.tee = _tee(collector, path)
+        self.intake = Intake(self._writer, rules, self.counts, copier=self.tee)
         self.server = CollectorServer(self.intake, [ip_network(each) for each in collector.trusted_proxies])
 
     @property
@@ -56,6 +59,11 @@ class Collector:
     def waiting(self) -> Waiting | None:
         """What is stored and has not met its fate, as of some seconds ago."""
         return self._writer.waiting
+
+    @property
+    def tee_counts(self) -> TeeCounts | None:
+        """What became of copies for Amplitude."""
+        return None if self.tee is None else self.tee.counts
 
     @property
     def is_closing(self) -> bool:
@@ -95,6 +103,13 @@ def _listen(path: Path, key: str, host: str, port: int) -> socket.socket:
     except OSError as problem:
         why = problem.strerror or str(problem)
         raise Refusal(f"{path}: {key}: {cannot_listen(host, port, why)}") from None
+
+
+def _tee(collector: CollectorSettings, path: Path) -> Tee | None:
+    if collector.tee is None:
+        return None
+    with refusing(str(path), SetupError):
+        return Tee(collector.tee.directory, collector.tee.endpoint, collector.tee.most_bytes)
 
 
 def _writer(settings: Settings, path: Path) -> EventWriter:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from connectors.appsflyer.settings import ErasureTable
 from connectors.collector.settings import CollectorTable
+from connectors.collector.tee_settings import TeeTable
 from connectors.delivery.settings import DeliveryTable
 from connectors.export_api.settings import PullTable
 from connectors.kafka.settings import OWNED_PROPERTIES
@@ -124,6 +125,7 @@ SECTIONS: Final = (
     _Section("`[state]`", tables.StateTable),
     _Section("`[health]`", tables.HealthTable),
     _Section("`[collector]`", CollectorTable),
+    _Section("`[collector.tee]`", TeeTable),
     _Section("`[pull]`", PullTable),
     _Section("`[erasure]`", ErasureTable),
     _Section("`[[sync]]`", sync_tables.SyncTable),

@@ -11,6 +11,7 @@ from connectors.collector.counts import OTHER, Counts
 from connectors.collector.normal import InvalidReason
 from connectors.collector.upload import RefusalReason
 from connectors.event_writer import Waiting
+from connectors.tee.counts import DropReason, GivenUpReason, TeeCounts
 from flows.observe.collector_pages import CollectorPages
 from flows.observe.metrics import collector_vocabulary as v
 from flows.observe.metrics.collector import read_collector
@@ -39,6 +40,7 @@ class View:
     is_closing: bool = False
     child: Stream | None = field(default_factory=Stream)
     waiting: Waiting | None = None
+    tee_counts: TeeCounts | None = None
 
 
 def scraped(view: View) -> Scrape:
@@ -138,3 +140,14 @@ def test_the_status_has_unknown_keys_masked_and_the_inbox(view: View) -> None:
     assert status["unknown_api_keys"] == {"abcd…wxyz": 1}
     assert (status["refused_requests"], status["invalid_events"]) == ({"wrong_token": 1}, {"missing_id": 1})
     assert (status["waiting"]["events"], status["waiting"]["size_bytes"]) == (3, 4096)
+
+
+def test_the_status_says_what_became_of_copies_for_amplitude() -> None:
+    tee = TeeCounts()
+    tee.forwarded_events, tee.waiting_requests, tee.trouble = 9, 2, "HTTP 503"
+    tee.given_up[GivenUpReason.WRONG_KEY] += 3
+    tee.dropped[DropReason.FULL] += 4
+    found = orjson.loads(CollectorPages(View(tee_counts=tee)).by_path["/status"]("").body)["tee"]
+    assert (found["forwarded_events"], found["waiting_requests"], found["trouble"]) == (9, 2, "HTTP 503")
+    assert (found["given_up_events"], found["dropped_events"]) == ({"wrong_key": 3}, {"full": 4})
+    assert "tee" not in orjson.loads(CollectorPages(View()).by_path["/status"]("").body)
