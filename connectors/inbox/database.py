@@ -128,7 +128,8 @@ def read_inbox(database: sqlite3.Connection) -> Inbox:
 def end_of(database: sqlite3.Connection) -> int:
     """Return the id of the next event. Raises sqlite3.Error."""
     (last,) = database.execute("SELECT max(id) FROM events").fetchone()
-    return max(-1 if last is None else last, read_inbox(database).next_id - 1) + 1
+    (next_id,) = database.execute("SELECT next_id FROM inbox").fetchone() or (0,)
+    return max(next_id, 0 if last is None else last + 1)
 
 
 def give_back(database: sqlite3.Connection, pages: int = 0) -> None:

@@ -105,7 +105,7 @@ class Reader:
             self.last_record_ms = records[-1].time_ms
         elif self.end is not None:
             next_id = max(next_id, self.end)  # nothing is left of what lies between
-        self.position = self.position._replace(place=Place(name, next_id))
+        self._go_on(self.position, Place(name, next_id))
         return records
 
     def suspect(self) -> None:
@@ -168,6 +168,13 @@ class Reader:
         begin = inbox.first_id if self._has_warm_up else border
         final = FinalAbove(inbox.read_to, tuple(orjson.loads(inbox.pending))) if inbox.read_to > border else None
         return ResumePosition(Place(inbox.name, begin), border, final)
+
+    def _go_on(self, position: ResumePosition, place: Place) -> None:
+        if position.border and place.next_id >= position.border:
+            if position.place.next_id < position.border:
+                _log.info("warmed up; from here on it sends", next_id=position.border)
+            position = position._replace(border=0)
+        self.position = position._replace(place=place)
 
     def _report(self, number: int) -> None:
         problem = f"event {number} is not as it was written: it becomes a dead letter"
