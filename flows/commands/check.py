@@ -13,9 +13,9 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from flows.commands.program import as_called
 from flows.domain.printable import printable, printable_json
 from flows.operations.check.findings import findings
+from flows.program import as_called
 
 SUMMARY: Final = "validate the settings, and reach for everything that they name"
 

@@ -14,7 +14,7 @@ from typing import Final
 import shtab
 
 from flows.commands.parser import build_all
-from flows.commands.program import SCRIPT
+from flows.program import SCRIPT
 
 SUMMARY: Final = "print the completion of ampfly for bash, zsh or fish"
 TAKES_SETTINGS: Final = False

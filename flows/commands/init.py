@@ -22,7 +22,7 @@ from flows.commands.new_settings.answers import (
 )
 from flows.commands.new_settings.questions import ask
 from flows.commands.new_settings.template import render
-from flows.commands.program import as_called, program
+from flows.program import as_called, program
 from flows.refusal import ExitCode, Refusal
 from flows.settings import SettingsError
 from flows.settings.file import parse

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from flows.commands.parser import Run, build
-from flows.commands.program import as_called
+from flows.program import as_called
 from flows.domain.printable import printable
 from flows.refusal import ExitCode, Refusal
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, NoReturn
 
-from flows.commands.program import as_called, program
+from flows.program import as_called, program
 
 _IN_ORDER_OF_USE: Final = ("init", "check", "explain", "send-test", "run")
 """These come first in the help; the others follow by name."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from connectors.state.layout import layouts_of_slices
 from connectors.state.lock import holder
-from flows.commands.program import program
+from flows.program import program
 from flows.refusal import ExitCode, Refusal
 from flows.settings import SettingsError, load
 

@@ -17,9 +17,9 @@ from connectors.state.engine_store import StoreError
 from connectors.state.layout import Slices
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
-from flows.commands.program import program
 from flows.operations.rescale.deal import StateError
 from flows.operations.rescale.handover import Handover
+from flows.program import program
 from flows.refusal import ExitCode, Refusal
 from flows.runtime.logs import configure_logs
 from flows.settings import load

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from connectors.kinds import source_of
 from flows.domain.printable import printable
+from flows.program import as_called
 from flows.settings.model import Settings
 
 
@@ -34,7 +35,7 @@ def collector_greeting(url: str, settings: Settings) -> list[str]:
 
 def _say(lines: Sequence[str]) -> None:
     if sys.stderr.isatty():
-        sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+        sys.stderr.write("".join(f"{printable(as_called(line))}\n" for line in lines))
 
 
 def greeting(settings: Settings, health_url: str | None) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import structlog
 
 from flows.domain.printable import printable
+from flows.program import as_called
 from flows.runtime.environment import ignored
 
 _LEVELS: Final = {
@@ -40,6 +41,7 @@ def configure_logs() -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             *last,
+            _as_called,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             _LEVELS.get(os.environ.get("STREAM_LOG_LEVEL", "").lower(), logging.INFO)
@@ -56,6 +58,11 @@ def configure_logs() -> None:
             names=names,
             do="say it in the settings, or unset them; docs/security.md says what each would do",
         )
+
+
+def _as_called(_logger: object, _name: str, line: Any) -> str:
+    """Name each command in a line as this process was called."""
+    return as_called(str(line))
 
 
 def _all_printable(_logger: object, _name: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from flows.commands.program import as_called
 from flows.operations.waiting import KEEP, say
+from flows.program import as_called
 from flows.settings import SettingsError, load
 from flows.settings.problems import Problem
 

@@ -13,6 +13,7 @@ import structlog
 from connectors.secrets import SecretError
 from flows.observe.collector_pages import CollectorPages
 from flows.observe.page_server import PageServer
+from flows.program import VARIABLE, program
 from flows.refusal import ExitCode
 from flows.runtime.collector.supervisor import Supervisor
 from flows.runtime.collector.wiring import Collector
@@ -143,6 +144,6 @@ class _Run:
 
 
 def _environment() -> Mapping[str, str]:
-    """Return the child's: its lines look as ours do, though they come through a pipe."""
+    """Return the child's: its lines look as ours do, though they come through a pipe, and name commands as ours do."""
     is_terminal = os.isatty(2)
-    return {"STREAM_LOG": "console" if is_terminal else "json", **os.environ}
+    return {"STREAM_LOG": "console" if is_terminal else "json", **os.environ, VARIABLE: program()}

@@ -10,6 +10,7 @@ import pytest
 from flows.domain.event import Position
 from flows.domain.fate import DeadLetterReason
 from flows.domain.ledger import Ledger
+from flows.program import VARIABLE
 from flows.runtime.progress import Counts, count, describe, interval_seconds
 
 HOSTILE = "a\x1b[2J\x9b31m\n{forged}\r\u202e"
@@ -47,6 +48,17 @@ def test_the_console_is_not_commanded_by_what_it_shows() -> None:
     assert not any(line.startswith("{forged}") for line in text.splitlines())
     assert "ValueError" in text
     assert "hostile" not in text, "a traceback must not show variables"
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+@pytest.mark.parametrize("program", ["ampfly", "python -m flows"])
+def test_commands_are_named_as_the_process_was_called(style: str, program: str) -> None:
+    """A flow is Bytewax by its arguments; the command that became it has left its name."""
+    said = "import structlog; structlog.get_logger().warning('no store', do='start with `python -m flows run`')"
+    code = f"from flows.runtime.logs import configure_logs; configure_logs(); {said}"
+    variables = {"STREAM_LOG": style, "NO_COLOR": "1", VARIABLE: program}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=variables)
+    assert f"start with `{program} run`" in done.stderr.decode()
 
 
 @pytest.mark.parametrize(("level", "entries"), [("debug", 3), ("info", 2), ("error", 1), ("nonsense", 2)])
