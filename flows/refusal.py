@@ -1,9 +1,13 @@
 """Refusal: what cannot be done as it was asked for, in words; and the exit codes of every command."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Final
+
+from flows.domain.printable import printable
+from flows.program import as_called
 
 
 class ExitCode(IntEnum):
@@ -26,12 +30,19 @@ MEANINGS: Final = {
 class Refusal(Exception):  # noqa: N818 - it is no error of the program's: it is its answer
     """The whole answer to what was asked: the text says what is wrong and what to do, a line for each thing.
 
-    Raised by settings, operations and the runtime; `flows.commands.main` alone catches it, prints it and ends.
+    Raised by settings, operations and the runtime. `flows.commands.main` catches it for commands, `flows.runtime.early`
+    for flows; both print it with `say`, and end.
     """
 
     def __init__(self, text: str, code: ExitCode = ExitCode.REFUSED) -> None:
         super().__init__(text)
         self.code = code
+
+
+def say(refusal: Refusal) -> ExitCode:
+    """Print it, with each command named as this process was called; return the exit code."""
+    sys.stderr.writelines(f"{printable(line)}\n" for line in as_called(str(refusal)).split("\n"))
+    return refusal.code
 
 
 @contextmanager

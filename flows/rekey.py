@@ -6,7 +6,7 @@ python -m bytewax.run "flows.rekey:flow('FROM', 'TO')"     settings: $STREAM_SET
 
 from bytewax.dataflow import Dataflow
 
-from flows.runtime.early import begin
+from flows.runtime.early import starting
 
 
 def flow(from_topic: str = "", to_topic: str = "", *, hand_over: bool = False) -> Dataflow:
@@ -14,12 +14,12 @@ def flow(from_topic: str = "", to_topic: str = "", *, hand_over: bool = False) -
 
     With `hand_over` it ends where the stream's group stands, and lets it go on in the other topic from there.
     """
-    begin()  # a stop may be asked for while the libraries are loaded
-    import bytewax.operators as op  # noqa: PLC0415
+    with starting():  # a stop may be asked for while the libraries are loaded
+        import bytewax.operators as op  # noqa: PLC0415
 
-    from flows.runtime.rekey.start import start  # noqa: PLC0415
+        from flows.runtime.rekey.start import start  # noqa: PLC0415
 
-    rekeying = start(from_topic, to_topic, hand_over=hand_over)
+        rekeying = start(from_topic, to_topic, hand_over=hand_over)
     topology = Dataflow("rekey")
 
     # Kafka messages with their headers, no more than are acknowledged at the other end.

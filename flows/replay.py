@@ -6,17 +6,17 @@ python -m bytewax.run "flows.replay:flow('DIRECTORY')"     with the directory of
 
 from bytewax.dataflow import Dataflow
 
-from flows.runtime.early import begin
+from flows.runtime.early import starting
 
 
 def flow(directory: str = "") -> Dataflow:
     """Return the topology of the replay that is planned there, ready to run. Exits with 2 where it cannot be."""
-    begin()  # a stop may be asked for while the libraries are loaded
-    import bytewax.operators as op  # noqa: PLC0415
+    with starting():  # a stop may be asked for while the libraries are loaded
+        import bytewax.operators as op  # noqa: PLC0415
 
-    from flows.runtime.replay.start import start  # noqa: PLC0415
+        from flows.runtime.replay.start import start  # noqa: PLC0415
 
-    replay = start(directory)
+        replay = start(directory)
     topology = Dataflow("replay")
 
     # The letters that were there at the start, by reason, sync and time; without those that were replayed before.

@@ -6,17 +6,17 @@ python -m flows run                           the same, with a recovery store
 
 from bytewax.dataflow import Dataflow
 
-from flows.runtime.early import begin
+from flows.runtime.early import starting
 
 
 def flow() -> Dataflow:
     """Return the topology, ready to run. Exits with 2 where it cannot be."""
-    begin(reloads=True)  # a stop may be asked for while the libraries are loaded
-    import bytewax.operators as op  # noqa: PLC0415
+    with starting(reloads=True):  # a stop may be asked for while the libraries are loaded
+        import bytewax.operators as op  # noqa: PLC0415
 
-    from flows.runtime.start import start  # noqa: PLC0415
+        from flows.runtime.start import start  # noqa: PLC0415
 
-    stream = start()
+        stream = start()
     topology = Dataflow("stream")
 
     # Kafka messages or lines of an archive, no more than the ledger has room for.

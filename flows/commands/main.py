@@ -6,9 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from flows.commands.parser import Run, build
-from flows.program import as_called
-from flows.domain.printable import printable
-from flows.refusal import ExitCode, Refusal
+from flows.refusal import ExitCode, Refusal, say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,8 +25,7 @@ def _guarded(run: Run, args: argparse.Namespace) -> int:
         code = run(args)
         sys.stdout.flush()
     except Refusal as refusal:
-        sys.stderr.writelines(f"{printable(line)}\n" for line in as_called(str(refusal)).split("\n"))
-        return refusal.code
+        return say(refusal)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return ExitCode.FAILED

@@ -21,11 +21,12 @@ from connectors.state.engine_store import StoreError
 from connectors.state.lock import StateInUseError
 from connectors.state.private import keep_private
 from flows.domain.slice import ALL, Slice, read_slice
+from flows.refusal import Refusal
 from flows.runtime import summary_file
 from flows.runtime.engine import cluster
 from flows.runtime.logs import configure_logs
 from flows.runtime.signals import for_the_main_thread, keep_waiting, stop_on_signals
-from flows.settings import SettingsError, load
+from flows.settings import load
 from flows.settings.model import Settings
 
 log = structlog.get_logger()
@@ -83,13 +84,13 @@ class Lifecycle:
     def connect(self) -> None:
         """Open both ends of the flow; nothing is given to `at_exit` any more.
 
-        Exits with 2 where that cannot be, and with 0 if a stop was asked for while it waited.
+        Raises Refusal where that cannot be. Exits with 0 if a stop was asked for while it waited.
         """
         atexit.register(self._end)
         try:
             is_open = self._flow.connect()
         except (SetupError, SecretError) as problem:
-            refuse(str(problem))
+            raise Refusal(str(problem)) from problem
         self._is_refused = False
         if not is_open:
             log.info("stopped while waiting for Kafka")
@@ -121,7 +122,7 @@ def become(command: list[str]) -> NoReturn:
 
 
 def prepare(what: str, instead: str) -> tuple[Settings, Path]:
-    """Return the settings that the environment names, and their file as it is named there. Exits with 2 without them.
+    """Return the settings that the environment names, and their file as it is named there. Raises Refusal without them.
 
     `what` starts, which is no Bytewax cluster; `instead` says what to do.
     """
@@ -129,52 +130,43 @@ def prepare(what: str, instead: str) -> tuple[Settings, Path]:
     keep_private()
     refuse_cluster(what, instead)
     path = Path(os.environ.get("STREAM_SETTINGS") or "stream.toml")
-    try:
-        return load(path), path
-    except SettingsError as problem:
-        refuse(str(problem))
+    return load(path), path
 
 
 def refuse_unwritable_summary() -> None:
-    """Exit with 2 where the summary cannot be written when the run ends."""
+    """Raise Refusal where the summary cannot be written when the run ends."""
     unwritable = summary_file.obstacle()
     if unwritable is not None:
-        refuse(unwritable)
+        raise Refusal(unwritable)
 
 
 @contextmanager
 def refusing(path: Path, directory: Path) -> Iterator[None]:
-    """Exit with 2 where the state directory cannot be used, or holds what no flow can go on from."""
+    """Raise Refusal where the state directory cannot be used, or holds what no flow can go on from."""
     try:
         yield
     except (StateInUseError, DamagedStateError, StoreError) as problem:
-        refuse(f"{path}: state.directory: {problem}")
+        raise Refusal(f"{path}: state.directory: {problem}") from problem
     except OSError as problem:
-        refuse(f"{path}: state.directory: {unusable(problem, directory)}")
+        raise Refusal(f"{path}: state.directory: {unusable(problem, directory)}") from problem
 
 
 def slice_of_environment() -> Slice:
-    """Return the slice that STREAM_SLICE names. Exits with 2 where it names none."""
+    """Return the slice that STREAM_SLICE names. Raises Refusal where it names none."""
     try:
         return read_slice(os.environ.get("STREAM_SLICE", str(ALL)))
     except ValueError as problem:
-        refuse(f"STREAM_SLICE: {problem}, such as 0/4")
+        raise Refusal(f"STREAM_SLICE: {problem}, such as 0/4") from problem
 
 
 def refuse_cluster(what: str, instead: str) -> None:
-    """Exit with 2 where Bytewax is to run as a cluster; say what to do instead."""
+    """Raise Refusal where Bytewax is to run as a cluster; it says what to do instead."""
     given = cluster()
     if given:
-        refuse(
+        raise Refusal(
             f"{', '.join(given)}: {what} does not run as a Bytewax cluster, for one slow process "
             f"stalls all others in Bytewax 0.21; {instead}"
         )
-
-
-def refuse(text: str, code: int = 2) -> NoReturn:
-    """Say what is wrong and exit, by default with 2: nothing was started."""
-    sys.stderr.write(text + "\n")
-    raise SystemExit(code)
 
 
 def _flush() -> None:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from connectors.kinds import source_of, store_of
 from connectors.secrets import Secret, SecretError
@@ -11,12 +10,9 @@ from connectors.state.layout import obstacle
 from flows.domain.slice import Slice
 from flows.settings.model import Settings
 
-NOTHING_READ: Final = 1
-"""The exit code of a start that finds no file to read."""
-
 
 def nothing_to_read(settings: Settings) -> str | None:
-    """Say that there is nothing to read, if nothing is waited for. Such a start ends with `NOTHING_READ`."""
+    """Say that there is nothing to read, if nothing is waited for. Such a start ends with `FAILED`."""
     return source_of(settings.source).nothing_to_read()
 
 

@@ -5,12 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from connectors.state.damage import READ_AGAIN, DamagedStateError, unusable
 from connectors.state.engine_store import StoreError
-
-log = structlog.get_logger()
+from flows.refusal import Refusal
 
 _SPEAKING: Final = (DamagedStateError, StoreError, ValueError, OSError)
 """What says itself what is wrong."""
@@ -18,12 +15,11 @@ _SPEAKING: Final = (DamagedStateError, StoreError, ValueError, OSError)
 
 @contextmanager
 def refusing_state() -> Iterator[None]:
-    """Exit with 2 where a state cannot be taken up, whatever comes of one that is not what was written."""
+    """Raise Refusal where a state cannot be taken up, whatever comes of one that is not what was written."""
     try:
         yield
-    except Exception as problem:  # noqa: BLE001 - as it says
-        log.error("the stream cannot go on from its state", why=_why(problem))
-        raise SystemExit(2) from None
+    except Exception as problem:
+        raise Refusal(f"the stream cannot go on from its state: {_why(problem)}") from problem
 
 
 def _why(problem: Exception) -> str:

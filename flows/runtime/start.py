@@ -11,17 +11,17 @@ from flows.domain.slice import Slice
 from flows.observe.addresses import of_health
 from flows.observe.page_server import PageServer, listen
 from flows.observe.pages import FlowPages
+from flows.refusal import ExitCode, Refusal
 from flows.runtime.engine import recovery_directory
 from flows.runtime.greeting import greet
 from flows.runtime.lifecycle import (
     Lifecycle,
     prepare,
-    refuse,
     refuse_unwritable_summary,
     refusing,
     slice_of_environment,
 )
-from flows.runtime.obstacles import NOTHING_READ, nothing_to_read, too_few_requests, unready_syncs
+from flows.runtime.obstacles import nothing_to_read, too_few_requests, unready_syncs
 from flows.runtime.progress import Progress, interval_seconds
 from flows.runtime.reload import Reloader
 from flows.runtime.restart import cannot_listen
@@ -35,15 +35,15 @@ log = structlog.get_logger()
 
 
 def start() -> Stream:
-    """Read the settings that the environment names, and build the stream. Exits with 2 where that cannot be."""
+    """Read the settings that the environment names, and build the stream. Raises Refusal where that cannot be."""
     settings, path = prepare("the stream", "start independent slices instead: python -m flows run --slice i/N")
     _refuse_incomplete(settings, path)
     part = slice_of_environment()
     in_the_way = obstacle(settings.state.directory, part.count)
     if in_the_way is not None:
-        refuse(f"{path}: state.directory: {in_the_way}")
+        raise Refusal(f"{path}: state.directory: {in_the_way}")
     if (too_few := too_few_requests(settings, part.count)) is not None:
-        refuse(f"{path}: {too_few}")
+        raise Refusal(f"{path}: {too_few}")
     directory = settings.state.slice_directory(part)
     with refusing(path, settings.state.directory):
         stream = Stream(settings, part, StateDirectory(directory, _recovery()))
@@ -62,13 +62,13 @@ def start() -> Stream:
 
 
 def _refuse_incomplete(settings: Settings, path: Path) -> None:
-    """Exit where something is missing that is not in the settings: files, a place for the summary, a sync, a key."""
+    """Raise Refusal where something is missing beside the settings: files, a place for the summary, a sync, a key."""
     if (nothing := nothing_to_read(settings)) is not None:
-        refuse(f"{path}: {nothing}", NOTHING_READ)
+        raise Refusal(f"{path}: {nothing}", ExitCode.FAILED)
     refuse_unwritable_summary()
     unready = unready_syncs(settings, path)
     if unready:
-        refuse("\n".join(unready))
+        raise Refusal("\n".join(unready))
 
 
 def _reloader(stream: Stream) -> Reloader:
@@ -93,7 +93,7 @@ def _serve_health(path: Path, stream: Stream, part: Slice, lifecycle: Lifecycle)
     except (OSError, OverflowError) as problem:  # the latter: over 65,535 with the slice added
         if health.is_given:
             why = getattr(problem, "strerror", None) or problem
-            refuse(f"{path}: health.port: {cannot_listen(health.host, port, str(why))}")
+            raise Refusal(f"{path}: health.port: {cannot_listen(health.host, port, str(why))}") from problem
         log.warning("health is off: its port is taken", port=port, do="set health.port in the settings; 0 is off")
         return None
     stream.parts.health_port = port

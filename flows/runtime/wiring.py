@@ -149,7 +149,7 @@ class Delivering:
     def take_up(self) -> None:
         """Take up the users and what waits to be delivered, and look at the windows, before the flow starts.
 
-        The flow goes on with them. Exits with 2 where one of them is not what was written.
+        The flow goes on with them. Raises Refusal where one of them is not what was written.
         """
         unfinished = None
         stored, self._state.stored = self._state.stored, []

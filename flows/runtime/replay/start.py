@@ -4,7 +4,8 @@ from pathlib import Path
 
 from connectors.secrets import SecretError
 from connectors.state.lock import StateInUseError, lock_directory
-from flows.runtime.lifecycle import Lifecycle, prepare, refuse, refuse_cluster, refuse_unwritable_summary, refusing
+from flows.refusal import Refusal
+from flows.runtime.lifecycle import Lifecycle, prepare, refuse_cluster, refuse_unwritable_summary, refusing
 from flows.runtime.replay import plan
 from flows.runtime.replay.wiring import Replay
 
@@ -12,24 +13,24 @@ _WHAT = ("a replay", "it is one process: leave them out")
 
 
 def start(place: str) -> Replay:
-    """Read the settings and the plan in a directory, and build the replay. Exits with 2 where that cannot be."""
+    """Read the settings and the plan in a directory, and build the replay. Raises Refusal where that cannot be."""
     refuse_cluster(*_WHAT)
     if not place:
-        refuse("a replay is started with: python -m flows replay --reason … --sync … --since …")
+        raise Refusal("a replay is started with: python -m flows replay --reason … --sync … --since …")
     settings, path = prepare(*_WHAT)
     refuse_unwritable_summary()
     directory = Path(place)
     with refusing(path, directory):
         the_plan = plan.load(directory)
         if the_plan is None:
-            refuse(f"{directory} has no plan of a replay; start it with: python -m flows replay")
+            raise Refusal(f"{directory} has no plan of a replay; start it with: python -m flows replay")
         try:
             lock_directory(plan.replay_directory(settings))
             replay = Replay(settings, the_plan, directory)
         except SecretError as problem:
-            refuse(str(problem))
+            raise Refusal(str(problem)) from problem
         except StateInUseError:
-            refuse(f"another replay is under way in {directory.parent}; wait for its end, or stop it")
+            raise Refusal(f"another replay is under way in {directory.parent}; wait for its end, or stop it") from None
     lifecycle = Lifecycle(replay, settings.delivery.drain_seconds)
     lifecycle.at_exit(replay.progress.close)
     lifecycle.connect()

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from connectors.ports import SetupError
 from connectors.shutdown import Shutdown
+from flows.refusal import Refusal
 from flows.runtime.lifecycle import Lifecycle
 
 Steps = list[Callable[[], object]]
@@ -52,7 +53,7 @@ def _missing() -> bool:
 
 
 def _damaged() -> bool:
-    raise SystemExit(2)
+    raise Refusal("the state is damaged")
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,8 @@ def test_a_flow_that_is_asked_to_stop_while_it_starts_tells_its_summary_only_whe
             lifecycle.connect()
         except SystemExit as end:
             ended = end.code if isinstance(end.code, int) else None
+        except Refusal as refusal:
+            ended = refusal.code
     assert ended == code
     assert [each["event"] for each in logs] == (["stopped while waiting for Kafka"] if code == 0 else [])
     for step in reversed(at_exit):

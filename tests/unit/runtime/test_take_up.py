@@ -13,6 +13,7 @@ from connectors.state.user_segments import Take
 from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.operators.user_store import shard_of
+from flows.refusal import Refusal
 from flows.runtime.lifecycle import refusing
 from flows.runtime.stream import Stream
 from flows.settings import load
@@ -44,23 +45,22 @@ def _store(directory: Path, step: str, key: str, state: Any) -> None:
     ],
 )
 def test_a_state_that_cannot_be_taken_up_is_refused_before_the_flow_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], step: str, state: Any, said: str
+    tmp_path: Path, step: str, state: Any, said: str
 ) -> None:
     _store(tmp_path, step, SHARD, state)
     stream = _stream(tmp_path)
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(Refusal) as refused:
         stream.delivering.take_up()
-    assert said in "".join(capsys.readouterr())
+    assert said in str(refused.value)
+    assert refused.value.code == 2
     stream.journal.close()
 
 
-def test_a_store_that_another_version_has_written_is_refused_with_its_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_store_that_another_version_has_written_is_refused_with_its_name(tmp_path: Path) -> None:
     _store(tmp_path, SINK, "appsflyer", (99, [], {}, None))
-    with pytest.raises(SystemExit, match="2"), refusing(Path("stream.toml"), tmp_path / "state"):
+    with pytest.raises(Refusal) as refused, refusing(Path("stream.toml"), tmp_path / "state"):
         _stream(tmp_path)
-    said = capsys.readouterr().err
+    said = str(refused.value)
     assert said.startswith(f"stream.toml: state.directory: the recovery store in {tmp_path / 'state/recovery'}")
     assert "as another version stores it; go on with the program that wrote it" in said
 
