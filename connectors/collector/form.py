@@ -8,12 +8,10 @@ from hashlib import md5
 from typing import Final
 from urllib.parse import parse_qsl
 
-import orjson
-
 from connectors.collector.identify import identify_events
 from connectors.collector.legacy_api import read_event
+from connectors.collector.lenient_json import parse
 from connectors.collector.upload import Dialect, RefusalReason, UnreadableUploadError, Upload
-from flows.domain.exact_json import loads
 
 MAX_BYTES: Final = 4 << 20
 """The SDKs send up to 100 events a form."""
@@ -43,10 +41,7 @@ def _read_sdk_form(fields: dict[str, str]) -> Upload:
     checksum = fields.get("checksum")
     if checksum is not None and checksum.lower() != _checksum(fields):
         raise UnreadableUploadError(RefusalReason.BAD_CHECKSUM, "bad_checksum")
-    try:
-        events = loads(fields["e"].encode())
-    except orjson.JSONDecodeError:
-        raise UnreadableUploadError(RefusalReason.UNREADABLE) from None
+    events = parse(fields["e"].encode())
     return Upload(
         events if type(events) is list else [events],
         fields.get("client") or fields.get("api_key"),

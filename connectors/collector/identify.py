@@ -5,10 +5,8 @@ Source: Amplitude, Identify API and Group Identify API.
 
 from typing import Any
 
-import orjson
-
-from connectors.collector.upload import RefusalReason, UnreadableUploadError
-from flows.domain.exact_json import loads
+from connectors.collector.lenient_json import parse
+from connectors.collector.upload import UnreadableUploadError
 from flows.domain.wrapping import IDENTIFY
 
 
@@ -19,9 +17,9 @@ def identify_events(identification: Any) -> list[Any]:
     """
     if type(identification) is str:
         try:
-            identification = loads(identification.encode())
-        except (orjson.JSONDecodeError, UnicodeEncodeError):
-            raise UnreadableUploadError(RefusalReason.UNREADABLE, "invalid_event") from None
+            identification = parse(identification.encode())
+        except UnreadableUploadError as problem:
+            raise UnreadableUploadError(problem.reason, "invalid_event") from None
     members = identification if type(identification) is list else [identification]
     return [
         {**member, "event_type": IDENTIFY} if type(member) is dict else member

@@ -3,17 +3,11 @@
 Sources: Amplitude, HTTP V2 API, Batch Event Upload API; the SDKs' payloads (`client_upload_time`, `request_metadata`).
 """
 
-import json
-from typing import Any, Final
-
-import orjson
+from typing import Any
 
 from connectors.collector.identify import identify_events
+from connectors.collector.lenient_json import parse
 from connectors.collector.upload import DEFAULT_MIN_ID_LENGTH, RefusalReason, UnreadableUploadError, Upload
-from flows.domain.exact_json import dumps, loads
-
-_MOST_VALUES: Final = 1_000_000
-"""In one body: 2,000 events of 500 values. Each may take 50 times its bytes in memory."""
 
 
 def read_json(body: bytes) -> Upload:
@@ -37,26 +31,6 @@ def read_json(body: bytes) -> Upload:
     if (identification := get("identification")) is not None:
         return Upload(identify_events(identification), api_key)
     raise UnreadableUploadError(RefusalReason.NO_EVENTS)
-
-
-def parse(body: bytes) -> Any:
-    """Return what JSON holds, within bounded memory. Raises UnreadableUploadError."""
-    if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"{", b"["))) > _MOST_VALUES:
-        raise UnreadableUploadError(RefusalReason.TOO_LARGE)
-    try:
-        return loads(body)
-    except orjson.JSONDecodeError:
-        if b"NaN" in body or b"Infinity" in body:
-            return _parse_python(body)
-        raise UnreadableUploadError(RefusalReason.UNREADABLE) from None
-
-
-def _parse_python(body: bytes) -> Any:
-    """Return what JSON as Python writes it holds: the SDK for Python sends NaN, and its other events are good."""
-    try:
-        return loads(dumps(json.loads(body, parse_constant=lambda _: None)))
-    except (ValueError, TypeError, RecursionError):
-        raise UnreadableUploadError(RefusalReason.UNREADABLE) from None
 
 
 def _min_id_length(options: Any) -> int:

@@ -3,16 +3,14 @@
 Source: Amplitude, HTTP API (deprecated).
 """
 
-import orjson
-
-from connectors.collector.upload import Dialect, RefusalReason, UnreadableUploadError, Upload
-from flows.domain.exact_json import loads
+from connectors.collector.lenient_json import parse
+from connectors.collector.upload import Dialect, UnreadableUploadError, Upload
 
 
 def read_event(event: str, api_key: str | None) -> Upload:
     """Return the upload of a form's or query's `event`. Raises UnreadableUploadError."""
     try:
-        events = loads(event.encode())
-    except orjson.JSONDecodeError:
-        raise UnreadableUploadError(RefusalReason.UNREADABLE, "invalid_event") from None
+        events = parse(event.encode())
+    except UnreadableUploadError as problem:
+        raise UnreadableUploadError(problem.reason, "invalid_event") from None
     return Upload(events if type(events) is list else [events], api_key, Dialect.TEXT)

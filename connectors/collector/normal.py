@@ -12,8 +12,7 @@ from connectors.collector.depth import write
 from connectors.collector.insert_id import InsertIds
 from connectors.collector.library import is_on_server, library_name
 from connectors.collector.names import OLDER, adopt_names
-from connectors.collector.upload import Upload
-from connectors.collector.webhook import UnreadPart
+from connectors.collector.upload import UnreadablePart, Upload
 from connectors.event_writer import TakenEvent
 from flows.domain.decode import Refused, decode
 from flows.domain.event import Event, JsonObject, Position, Record
@@ -33,7 +32,7 @@ class InvalidReason(StrEnum):
     """What is wrong with an event that the stream will refuse."""
 
     NO_OBJECT = "no_object"
-    """It is no JSON object."""
+    """It is no JSON object, or JSON that UTF-8 cannot hold."""
     MISSING_EVENT_TYPE = "missing_event_type"
     MISSING_ID = "missing_id"
     """It has neither a user's id nor a device's."""
@@ -144,7 +143,7 @@ class _Shaping:
 
     def _unusual(self, place: int, event: Any) -> TakenEvent:
         """Return what is no event as it was sent: the stream may find one within, and says what is wrong otherwise."""
-        value = event.text[:KEPT_BYTES] if type(event) is UnreadPart else self._value(place, event)
+        value = event.text[:KEPT_BYTES] if type(event) is UnreadablePart else self._value(place, event)
         read = decode(self._record._replace(value=value))
         is_noted = bool(self.invalid) and self.invalid[-1].place == place
         if any(type(each) is Refused for each in read) and not is_noted:

@@ -48,6 +48,12 @@ class Upload(NamedTuple):
     """The client's address may be the user's; Amplitude's webhooks come from elsewhere."""
 
 
+class UnreadablePart(NamedTuple):
+    """A part of a body that is no JSON, in the place of an event."""
+
+    text: bytes
+
+
 class UnreadableUploadError(Exception):
     """A body holds no upload."""
 

@@ -7,23 +7,17 @@ read is taken as it is, and the stream refuses it with its reason.
 
 from collections.abc import Iterable, Iterator
 from hmac import compare_digest
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
 from connectors.collector.identify import identify_events
-from connectors.collector.json_body import parse
-from connectors.collector.upload import RefusalReason, UnreadableUploadError
+from connectors.collector.lenient_json import parse
+from connectors.collector.upload import RefusalReason, UnreadablePart, UnreadableUploadError
 from flows.domain.exact_json import loads
 from flows.domain.wrapping import IDENTIFY
 
 PATH: Final = "/webhook/"
-
-
-class UnreadPart(NamedTuple):
-    """A part of a body that is no JSON."""
-
-    text: bytes
 
 
 def is_known(token: str, tokens: Iterable[str]) -> bool:
@@ -36,7 +30,7 @@ def is_known(token: str, tokens: Iterable[str]) -> bool:
 
 
 def webhook_events(body: bytes) -> list[Any]:
-    """Return the events of a body; what is no JSON is an UnreadPart in its place. Raises UnreadableUploadError."""
+    """Return the events of a body; what is no JSON is an UnreadablePart in its place. Raises UnreadableUploadError."""
     if not body.strip():
         return []
     try:
@@ -45,8 +39,8 @@ def webhook_events(body: bytes) -> list[Any]:
         if problem.reason is not RefusalReason.UNREADABLE:
             raise
         parsed = [_line(line) for line in body.splitlines() if line.strip()]
-        if all(type(line) is UnreadPart for line in parsed):
-            return [UnreadPart(body)]
+        if all(type(line) is UnreadablePart for line in parsed):
+            return [UnreadablePart(body)]
     return list(_events(parsed))
 
 
@@ -54,7 +48,7 @@ def _line(line: bytes) -> Any:
     try:
         return loads(line)
     except orjson.JSONDecodeError:
-        return UnreadPart(line)
+        return UnreadablePart(line)
 
 
 def _events(parsed: Any) -> Iterator[Any]:

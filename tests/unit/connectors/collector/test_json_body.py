@@ -42,10 +42,25 @@ def test_a_body_of_large_events_is_read() -> None:
     assert len(read_json(b'{"api_key":"k","events":[' + b",".join([event] * 2_000) + b"]}").events) == 2_000
 
 
+@pytest.mark.parametrize("number", [b"1e400", b"-1e400", b"9" * 5_000])
+def test_a_number_that_nobody_can_hold_costs_no_event(number: bytes) -> None:
+    """It is null, and an integer beside it keeps its digits."""
+    body = b'{"api_key":"k","events":[{"n":%b,"big":123456789012345678901234567890},{"m":1}]}' % number
+    assert read_json(body).events == [{"n": None, "big": 123456789012345678901234567890}, {"m": 1}]
+
+
+@pytest.mark.parametrize("beside", [b'"api_key":"\\ud800"', b'"client_upload_time":"\xff"', b'"\\ud800":1'])
+def test_what_no_utf_8_can_hold_beside_the_events_is_no_upload(beside: bytes) -> None:
+    """No key is compared, counted or repeated that could not be written."""
+    with pytest.raises(UnreadableUploadError) as refused:
+        read_json(b'{"events":[],%b}' % beside)
+    assert refused.value.reason is RefusalReason.UNREADABLE
+
+
 def test_a_number_that_is_none_costs_no_event() -> None:
     """Python's SDK sends NaN and Infinity as its json module writes them."""
     body = json.dumps({"events": [{"n": math.nan, "m": -math.inf, "big": 10**30}], "api_key": "NaN"}).encode()
     assert read_json(body) == ([{"n": None, "m": None, "big": 10**30}], "NaN", "json", None, None, 5, True)
-    for broken in (b'{"events":[NaN', b'{"events":["\\ud800",NaN]}', b"NaN", b"[" * 5_000 + b"NaN"):
+    for broken in (b'{"events":[NaN', b"NaN", b"[" * 5_000 + b"NaN"):
         with pytest.raises(UnreadableUploadError):
             read_json(broken)

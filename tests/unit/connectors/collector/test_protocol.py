@@ -308,6 +308,52 @@ def test_an_event_that_is_nested_too_deep_costs_no_other(levels: int) -> None:
     assert outcome.invalid == {InvalidReason.TOO_DEEP: 1}
 
 
+@examples(60)
+@given(
+    good=st.lists(st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=2), max_size=3),
+    place=st.integers(0, 3),
+    bad=st.sampled_from([rb"\ud83d", rb"x\udc00 y", b"\xff", b"\xed\xa0\x80", b"\\ud83d\xff\\udc00"]),
+    name=st.sampled_from(["user_id", "event_type", "insert_id", "anything"]),
+    way=st.sampled_from(["json", "array", "sdk form", "v1 form", "identify"]),
+)
+def test_an_event_that_no_utf_8_can_hold_costs_no_other(
+    good: list[dict[str, str]], place: int, bad: bytes, name: str, way: str
+) -> None:
+    """A text that was cut in the middle of an emoji, or that is of another encoding: the stream refuses that event."""
+    is_form = way in {"sdk form", "v1 form", "identify"}
+    if is_form:
+        bad = rb"\ud83d"  # what is no UTF-8 makes the form unreadable, whose fields browsers write in UTF-8
+    events = [orjson.dumps({**EVENT, "event_properties": properties}) for properties in good]
+    text = b'{"event_type":"Buy","user_id":"user-1","%b":"%b"}' % (name.encode(), bad)
+    events.insert(place, text)
+    listed = b"[%b]" % b",".join(events)
+    key = KEY.encode()
+    body, path = {
+        "json": (b'{"api_key":"%b","events":%b}' % (key, listed), "/2/httpapi"),
+        "array": (listed, "/webhook/long-token"),
+        "sdk form": (urlencode({"client": KEY, "e": listed}).encode(), "/"),
+        "v1 form": (urlencode({"api_key": KEY, "event": listed}).encode(), "/httpapi"),
+        "identify": (urlencode({"api_key": KEY, "identification": listed}).encode(), "/identify"),
+    }[way]
+    outcome = taken(post(body, path))
+    assert outcome.stored.status == 200
+    assert outcome.invalid == {InvalidReason.NO_OBJECT: 1}
+    decoded = [decode(Record(each.value, each.key, "inbox", 0, 0, each.received_ms)) for each in outcome.events]
+    refused_at = min(place, len(good))
+    assert [type(each).__name__ for (each,) in decoded] == [
+        "Refused" if at == refused_at else "Event" for at in range(len(good) + 1)
+    ]
+    kept = outcome.events[refused_at].value
+    assert bad in kept
+
+
+def test_an_event_that_no_utf_8_can_hold_is_named_where_uploads_are_refused_as_a_whole() -> None:
+    """As Amplitude does it: the client drops that one, and sends the other again."""
+    body = b'{"api_key":"%b","events":[%b,{"event_type":"\\ud83d"}]}' % (KEY.encode(), orjson.dumps(EVENT))
+    answer = refused(post(body, rules=RULES._replace(strict=True))).answer
+    assert json.loads(answer.body)["events_with_invalid_fields"] == {"event": [1]}
+
+
 def test_an_event_that_is_too_large_is_cut_and_refused() -> None:
     """Its beginning is kept: what is stored stays small enough for Kafka."""
     outcome = taken(post(upload({**EVENT, "event_properties": {"a": "x" * 1_000_000}}, EVENT)))

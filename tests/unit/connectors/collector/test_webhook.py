@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.collector.webhook import UnreadPart, is_known, webhook_events
+from connectors.collector.upload import UnreadablePart
+from connectors.collector.webhook import is_known, webhook_events
 
 _EVENTS = st.builds(
     lambda name, more: {"event_type": name, **more},
@@ -39,8 +40,8 @@ def test_users_become_the_event_of_the_sdks() -> None:
     [
         (b"", []),
         (b" \n ", []),
-        (b"not\njson", [UnreadPart(b"not\njson")]),
-        (b'{"event_type":"a"}\r\n\r\n{"event', [{"event_type": "a"}, UnreadPart(b'{"event')]),
+        (b"not\njson", [UnreadablePart(b"not\njson")]),
+        (b'{"event_type":"a"}\r\n\r\n{"event', [{"event_type": "a"}, UnreadablePart(b'{"event')]),
     ],
 )
 def test_what_is_no_json_is_kept(body: bytes, events: list[Any]) -> None:
