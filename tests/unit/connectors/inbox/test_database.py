@@ -4,9 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from connectors.inbox.appender import Appender
 from connectors.inbox.database import VERSION, connect, create, end_of, new_inbox
 from connectors.inbox.directory import inbox_file
+from connectors.inbox.measure import waiting
 from tests.fixtures.inbox import append, ids, read_all, reader, taken
 
 GOLDEN = """
@@ -70,6 +73,19 @@ def test_what_is_stored_is_the_accounts_alone(tmp_path: Path) -> None:
     assert modes.pop("inbox") == 0o700
     assert set(modes.values()) == {0o600}
     assert any(name.endswith("-wal") for name in modes)
+
+
+def test_how_much_waits_is_told_without_going_through_it(tmp_path: Path) -> None:
+    """A backlog may be of millions, and it is asked every few seconds."""
+    append(tmp_path / "inbox", taken(5000))
+    path = inbox_file(tmp_path / "inbox")
+    assert path is not None
+    with closing(connect(path)) as database:
+        database.set_progress_handler(lambda: 1, 2000)  # which ends a query of so many steps
+        assert waiting(database).events == 5000
+        assert end_of(database) == 5000
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            database.execute("SELECT count(received_ms) FROM events WHERE received_ms > 0").fetchone()
 
 
 def test_an_inbox_without_events_begins_with_the_first_id(tmp_path: Path) -> None:
