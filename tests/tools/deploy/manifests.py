@@ -24,7 +24,7 @@ NOT_SCORED: Final = {
     "container-cpu-limit": "a limit throttles a slice that catches up though the node has time left; requests share it",
 }
 """What kube-score is not asked for anywhere, and why. What is ignored for one object says so beside it."""
-GIVEN_BY_THE_OPERATOR: Final = {("Secret", "appsflyer"), ("Secret", "kafka")}
+GIVEN_BY_THE_OPERATOR: Final = {("Secret", "appsflyer"), ("Secret", "kafka"), ("Secret", "amplitude")}
 """What the manifests refer to and must not hold."""
 
 Document = dict[str, Any]

@@ -1,12 +1,14 @@
 """deploy/compose.yaml at one with what it starts: images, commands, mounted files, settings, dependencies."""
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from connectors.appsflyer.sandbox.certificate import CA_FILE
+from connectors.inbox.settings import InboxSource
 from connectors.kafka.settings import KafkaDeadLetters, KafkaSource
 from flows.commands.parser import COMMANDS
 from flows.settings import load
@@ -85,6 +87,30 @@ def test_the_streams_settings_name_the_other_services() -> None:
 def test_the_stream_has_time_for_its_drain() -> None:
     drain_seconds = load(DEPLOY / "compose" / "stream.toml").delivery.drain_seconds
     assert int(SERVICES["stream"]["stop_grace_period"].removesuffix("s")) >= drain_seconds + 10
+
+
+def test_the_small_install_is_one_service_whose_settings_fit_it() -> None:
+    """It has what the services above have, a volume for all that is kept, and its keys from the shell alone."""
+    small = yaml.safe_load((DEPLOY / "compose-serve.yaml").read_text(encoding="utf-8"))
+    (service,) = small["services"].values()
+    settings = load(DEPLOY / "compose" / "serve.toml")
+    assert settings.collector is not None
+    assert service["command"] == ["serve"]
+    hardened = ("read_only", "cap_drop", "security_opt", "tmpfs", "restart", "image")
+    assert {name: service[name] for name in hardened} == {name: SERVICES["stream"][name] for name in hardened}
+    ports = (settings.collector.port, settings.collector.health_port, settings.health.port)
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}" for port in ports]
+    assert "./compose/serve.toml:/etc/stream/stream.toml:ro" in service["volumes"]
+    assert "state:/state" in service["volumes"]
+    assert isinstance(settings.source, InboxSource)
+    assert settings.source.directory.is_relative_to("/state")
+    assert settings.state.directory == Path("/state")
+    assert int(service["stop_grace_period"].removesuffix("s")) >= settings.delivery.drain_seconds + 10
+    named = {
+        each.place for each in (*settings.collector.api_keys, *(key for sync in settings.syncs for key in sync.keys))
+    }
+    assert named == set(service["environment"])
+    assert all(value.startswith(f"${{{name}:?") for name, value in service["environment"].items())
 
 
 def test_prometheus_scrapes_the_streams_port() -> None:

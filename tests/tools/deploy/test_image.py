@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("image")]
 
 IMAGE = "localhost/amplitude-appsflyer-stream:test"
 KEY = "s2s-key-of-the-image-test"
+API_KEY = "0123456789abcdef0123456789abcdef"
 EVENTS = 2_000
 PATIENCE_SECONDS = 90.0
 HARDENED = ("--read-only", "--user", "10001", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
@@ -90,7 +91,7 @@ def test_it_says_what_it_is_and_starts_python_itself(engine: Engine, image: str)
     config = engine.inspect(image)["Config"]
     assert config["User"] == "10001:10001"
     assert config["Entrypoint"] == ["python", "-m", "flows"]
-    assert config["Cmd"] == ["run"]
+    assert config["Cmd"] == ["serve"]
     assert config["Labels"]["org.opencontainers.image.version"][0].isdigit()
     assert len(config["Labels"]["org.opencontainers.image.revision"]) >= len("unknown")
     assert engine.health_check(image)[0] == "python"
@@ -157,7 +158,7 @@ def test_it_delivers_under_a_read_only_root_and_stops_cleanly(
         options += [part for mount in mounts for part in ("--volume", mount)]
         began = time.monotonic()
         with (tmp_path / "log").open("wb") as log:
-            running = subprocess.Popen([engine.name, "run", *options, image], stdout=log, stderr=log)
+            running = subprocess.Popen([engine.name, "run", *options, image, "run"], stdout=log, stderr=log)
         alive_s = seconds_until(began, running, tmp_path / "log", lambda: fetch(port, "/livez") == 200)
         ready_s = seconds_until(began, running, tmp_path / "log", lambda: fetch(port, "/readyz") == 200)
         first_s = seconds_until(began, running, tmp_path / "log", lambda: sandbox.summary()["accepted"] > 0)
@@ -178,20 +179,55 @@ def test_it_delivers_under_a_read_only_root_and_stops_cleanly(
         )
 
 
+@pytest.mark.timeout(600)
+def test_by_default_it_takes_events_in_and_sends_them_on_without_kafka(
+    engine: Engine, image: str, container: str, tmp_path: Path
+) -> None:
+    """The health check asks the collector; the process that is stopped first lets the stream drain."""
+    (tmp_path / "settings").mkdir()
+    port, health_port, stream_port = free_port(), free_port(), free_port()
+    with SandboxServer.in_thread(keys=(KEY,), tls=tmp_path / "tls", record=None, drop_bodies=True) as sandbox:
+        source = '[source]\nkind = "inbox"\ndirectory = "/state/inbox"\n\n[collector]\n'
+        source += f'port = {port}\nhealth_port = {health_port}\napi_keys = ["env:AMPLITUDE_API_KEY"]\n\n'
+        rest = SETTINGS[SETTINGS.index("[delivery]") :].format(endpoint=sandbox.url, port=stream_port)
+        (tmp_path / "settings" / "stream.toml").write_text(source + rest, encoding="utf-8")
+        mounts = [f"{tmp_path}/settings:/etc/stream:ro", f"{tmp_path}/tls:/tls:ro"]
+        options = [*HARDENED, "--network", "host", "--name", container, "--env", f"APPSFLYER_S2S_KEY={KEY}"]
+        options += ["--env", f"AMPLITUDE_API_KEY={API_KEY}", *(part for each in mounts for part in ("--volume", each))]
+        began = time.monotonic()
+        with (tmp_path / "log").open("wb") as log:
+            running = subprocess.Popen([engine.name, "run", *options, image], stdout=log, stderr=log)
+        seconds_until(began, running, tmp_path / "log", lambda: fetch(health_port, "/readyz") == 200)
+        upload = {"api_key": API_KEY, "events": [event_of(number) for number in range(10)]}
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/2/httpapi", json.dumps(upload).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http
+            assert json.load(answer)["events_ingested"] == 10
+        seconds_until(began, running, tmp_path / "log", lambda: sandbox.summary()["accepted_bodies"] == 10)
+        # Its own health check knows the ports of the manifests only, which may be taken on this machine.
+        engine("exec", container, *(part.replace("9463", str(health_port)) for part in engine.health_check(image)))
+        engine("kill", "--signal", "TERM", container)
+        assert running.wait(60) == 0, (tmp_path / "log").read_text(encoding="utf-8")
+        assert sandbox.summary()["accepted"] == 10
+
+
 def produce(bootstrap: str, topic: str, numbers: range) -> None:
     producer = Producer({"bootstrap.servers": bootstrap})
     for number in numbers:
-        event: dict[str, Any] = {
-            "event_type": "Order Completed",
-            "user_id": f"user-{number % 50}",
-            "insert_id": f"insert-{number}",
-            "platform": "Android",
-            "time": int(time.time() * 1000),
-            "event_properties": {"id": number},
-            "user_properties": {"appsflyer_id": f"1700000000000-{7_000_000 + number % 50}"},
-        }
+        event = event_of(number)
         producer.produce(topic, json.dumps(event).encode(), event["user_id"])
     assert producer.flush(30) == 0
+
+
+def event_of(number: int) -> dict[str, Any]:
+    return {
+        "event_type": "Order Completed",
+        "user_id": f"user-{number % 50}",
+        "insert_id": f"insert-{number}",
+        "platform": "Android",
+        "time": int(time.time() * 1000),
+        "event_properties": {"id": number},
+        "user_properties": {"appsflyer_id": f"1700000000000-{7_000_000 + number % 50}"},
+    }
 
 
 def fetch(port: int, path: str) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from connectors.files.settings import FileDeadLetters
+from connectors.inbox.settings import InboxSource
 from flows.settings import load
 from flows.settings.model import Settings
 from tests.fixtures.needs import is_missing
@@ -29,9 +31,13 @@ from tests.tools.deploy.manifests import (
 
 pytestmark = pytest.mark.slow
 
-STREAM_FOLDERS = sorted(each.parent.name for each in DEPLOY.glob("overlays/*/kustomization.yaml"))
-SETTINGS = sorted(DEPLOY.rglob("stream.toml"))
+TAKING_IN = {"serve": "stream", "collect": "collector"}
+"""The folders whose pods take events in, and what those are called."""
+STREAM_FOLDERS = sorted({each.parent.name for each in DEPLOY.glob("overlays/*/kustomization.yaml")} - {*TAKING_IN})
+SETTINGS = sorted(DEPLOY.rglob("*.toml"))
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - within a pod
+CLOSING_SECONDS = 9
+"""A second in which answers ask clients to close, and eight for what has begun."""
 SPARE_SECONDS = 10
 """From the end of the drain to the end of the process: the last snapshot."""
 
@@ -156,8 +162,13 @@ def test_the_reslice_script_refuses_what_is_no_change(wrong: tuple[str, ...]) ->
 def test_settings_are_right_and_made_for_a_container(path: Path) -> None:
     settings = load(path)
     health = settings.health
-    assert (health.host, health.port, health.add_slice_to_port) == (EVERYWHERE, 9464, False)
-    assert settings.state.directory == Path("/state")
+    assert health.host == EVERYWHERE
+    if settings.syncs:
+        assert (health.port, health.add_slice_to_port) == (9464, False)
+        assert settings.state.directory == Path("/state")
+    if settings.collector is not None:
+        assert (settings.collector.host, settings.collector.health_port) == (EVERYWHERE, 9463)
+        assert settings.collector.api_keys
 
 
 @pytest.mark.parametrize("name", STREAM_FOLDERS)
@@ -201,6 +212,100 @@ def test_the_pods_find_what_the_settings_and_the_image_name(name: str, tmp_path:
     places += [str(settings.delivery.ca_file)] if settings.delivery.ca_file else []
     assert all(any(place.startswith(f"{mount}/") for mount in mounts) for place in places)
     assert container["ports"] == [{"name": "health", "containerPort": settings.health.port, "protocol": "TCP"}]
+
+
+def taking_in(name: str) -> tuple[Document, Document]:
+    """Return the pod that takes events in, and its container."""
+    kind = "StatefulSet" if name == "serve" else "Deployment"
+    pod = one(rendered(name), kind, TAKING_IN[name])["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    return pod, container
+
+
+def collector_settings(name: str, tmp_path: Path) -> Settings:
+    path = tmp_path / "stream.toml"
+    path.write_text(one(rendered(name), "ConfigMap", f"{TAKING_IN[name]}-settings")["data"]["stream.toml"])
+    return load(path)
+
+
+@pytest.mark.parametrize("name", TAKING_IN)
+def test_clients_reach_the_port_of_the_settings_and_find_the_keys_read(name: str, tmp_path: Path) -> None:
+    """From the Service to the container's port, through the network policy, to the settings."""
+    found, (_, container) = rendered(name), taking_in(name)
+    collector = collector_settings(name, tmp_path).collector
+    assert collector is not None
+    assert container["args"] == [name]
+    ports = {each["name"]: each["containerPort"] for each in container["ports"]}
+    assert ports["events"] == collector.port
+    assert collector.health_port in ports.values()
+    service = one(found, "Service", "collector")["spec"]
+    assert service["ports"][0] == {"name": "events", "port": 80, "targetPort": "events"}
+    assert service["selector"] == {"app.kubernetes.io/name": TAKING_IN[name]}
+    opened = one(found, "NetworkPolicy", TAKING_IN[name])["spec"]["ingress"]
+    assert {"ports": [{"port": "events", "protocol": "TCP"}]} in opened
+    mounts = {each["mountPath"] for each in container["volumeMounts"]}
+    places = [each.place for each in collector.api_keys]
+    assert all(any(place.startswith(f"{mount}/") for mount in mounts) for place in places)
+
+
+@pytest.mark.parametrize("name", TAKING_IN)
+def test_a_pod_takes_events_in_whatever_is_behind_it(name: str) -> None:
+    """Readiness, which the Service goes by, asks whether it listens: clients are answered 429, and not by nobody."""
+    _, container = taking_in(name)
+    assert container["readinessProbe"]["tcpSocket"] == {"port": "events"}
+    assert "httpGet" not in container["readinessProbe"]
+    numbers = {each["name"]: each["containerPort"] for each in container["ports"]}
+    for probe in ("startupProbe", "livenessProbe"):
+        asked = container[probe]["httpGet"]
+        assert (asked["path"], numbers[asked["port"]]) == ("/livez", 9463)
+
+
+@pytest.mark.parametrize("name", TAKING_IN)
+def test_both_of_its_pages_are_scraped(name: str) -> None:
+    """Each endpoint of a ServiceMonitor is a port of the Service that it selects."""
+    found, (_, container) = rendered(name), taking_in(name)
+    numbers = {each["name"]: each["containerPort"] for each in container["ports"]}
+    monitor = one(found, "ServiceMonitor", TAKING_IN[name])["spec"]
+    (service,) = (
+        each["spec"]
+        for each in found
+        if each["kind"] == "Service"
+        and monitor["selector"]["matchLabels"].items() <= each["metadata"]["labels"].items()
+    )
+    targets = {each["name"]: numbers[each["targetPort"]] for each in service["ports"]}
+    scraped = {targets[each["port"]] for each in monitor["endpoints"]}
+    assert scraped == ({9463, 9464} if name == "serve" else {9463})
+
+
+def test_a_collector_stops_taking_events_in_after_the_service_has_let_go_of_it() -> None:
+    pod, container = taking_in("collect")
+    (command, seconds) = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert command == "sleep"
+    assert pod["terminationGracePeriodSeconds"] >= int(seconds) + CLOSING_SECONDS + SPARE_SECONDS
+
+
+def test_the_autoscaler_decides_how_many_collectors_there_are_and_a_drain_leaves_one() -> None:
+    found = rendered("collect")
+    assert "replicas" not in one(found, "Deployment", "collector")["spec"]
+    scaler = one(found, "HorizontalPodAutoscaler", "collector")["spec"]
+    assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "collector"}
+    assert one(found, "PodDisruptionBudget", "collector")["spec"]["maxUnavailable"] < scaler["minReplicas"]
+
+
+def test_collectors_write_what_the_slices_read(tmp_path: Path) -> None:
+    slices = stream_settings(rendered("slices"), tmp_path).source
+    assert collector_settings("collect", tmp_path).source == slices
+
+
+def test_the_small_install_keeps_everything_on_its_volume_and_has_time_for_its_drain(tmp_path: Path) -> None:
+    settings = collector_settings("serve", tmp_path)
+    pod, _ = taking_in("serve")
+    assert isinstance(settings.source, InboxSource)
+    assert isinstance(settings.dead_letters, FileDeadLetters)
+    for place in (settings.source.directory, settings.dead_letters.directory, settings.state.directory):
+        assert place.is_relative_to("/state")
+    seconds = settings.delivery.drain_seconds + CLOSING_SECONDS + SPARE_SECONDS  # one after the other
+    assert pod["terminationGracePeriodSeconds"] >= seconds
 
 
 @pytest.mark.parametrize("folder", applied(), ids=lambda each: str(each.relative_to(DEPLOY)))

@@ -13,7 +13,7 @@ from flows.domain.slice import Slice
 from tests.fixtures.needs import program
 
 UNITS = sorted((Path(__file__).parents[3] / "deploy/systemd").glob("*.service"))
-SINGLE, TEMPLATE = UNITS
+SERVE, SINGLE, TEMPLATE = UNITS
 HIGHEST_EXPOSURE = 15
 """In tenths of systemd's ten: below it is «OK»."""
 
@@ -60,6 +60,13 @@ def test_wrong_settings_are_not_started_again_and_a_failure_is() -> None:
 
 def test_a_stop_has_the_time_that_draining_takes() -> None:
     assert float(_service(SINGLE)["TimeoutStopSec"]) >= DeliveryTable().drain_seconds + 10
+
+
+def test_the_collector_with_its_stream_runs_as_the_stream_alone_does() -> None:
+    """A stop reaches the collector, which stops the stream; only what is left after the time-out is killed."""
+    single = _service(SINGLE)
+    assert _service(SERVE) == single | {"ExecStart": single["ExecStart"].replace(" run ", " serve ")}
+    assert single["KillMode"] == "mixed"
 
 
 def test_an_instance_of_the_template_is_a_slice() -> None:
