@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fixtures.collecting import PURCHASE, Collecting, collecting_in
-from tests.tools.clients.known import CLIENTS, Client
+from tests.tools.clients.known import BY_NAME, CLIENTS, Client
 
 
 def _served(factory: pytest.TempPathFactory, *, tls: bool) -> Iterator[Collecting]:
@@ -58,3 +58,12 @@ def test_an_invalid_event_costs_no_other(served: Collecting, client: Client) -> 
     assert served.orders(sent) == Counter([0, 2])
     assert served.letters(sent) == {"invalid_event": 1}
     assert {each.code for each in reports} == {200}
+
+
+def test_a_page_that_is_left_sends_what_it_still_has(plain: Collecting) -> None:
+    """As a beacon, where the page asks for it as Amplitude's documentation says; it is JSON that is said to be text."""
+    sent = plain.send(BY_NAME["browser-fetch"], orders=3, flush_ms=60_000, leaves=True)
+    plain.await_arrival(sent, orders=3)
+    sent.sending.stop()
+    assert plain.orders(sent) == Counter(range(3))
+    assert len(plain.bodies(sent, PURCHASE)) == 1

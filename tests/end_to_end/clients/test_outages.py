@@ -41,6 +41,7 @@ BEARABLE_SECONDS: Final = {
     "python": 9.9,
     "java": 12.7,
     "kotlin": 15.0,
+    "kotlin-gzip": 15.0,
     "browser-fetch": 6.6,
     "browser-xhr": 6.6,
     "browser-gzip": 6.6,

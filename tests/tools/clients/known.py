@@ -101,6 +101,7 @@ CLIENTS: Final = (
     Client("go", _go, GO),
     Client("java", _java("SendJava"), JAVA),
     Client("kotlin", _java("SendKotlin"), JAVA),
+    Client("kotlin-gzip", _java("SendKotlin"), JAVA, settings={"compress": True}),
     _browser("browser-fetch"),
     _browser("browser-xhr", transport="xhr"),
     _browser("browser-beacon", transport="beacon"),

@@ -30,6 +30,8 @@ class Plan:
     """Browsers only."""
     compress: bool = False
     """Browsers and Kotlin only."""
+    leaves: bool = False
+    """A page goes away once it has said everything to its client, and waits for nothing. Current browsers' only."""
 
     @property
     def json(self) -> str:

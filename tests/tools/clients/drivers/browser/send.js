@@ -36,6 +36,14 @@ const report = ({ promise }) => {
   report(amplitude.revenue(revenue, who));
   report(amplitude.groupIdentify("company", "acme", new amplitude.Identify().set("seats", 5), who));
   report(amplitude.setGroup("company", "acme", who));
+  if (plan.leaves) {
+    addEventListener("pagehide", () => {
+      amplitude.setTransport("beacon");
+      amplitude.flush();
+    });
+    location.replace("about:blank");
+    return;
+  }
   await Promise.race([Promise.all(sent), pause(plan.patience_s * 1000)]);
   await tell("/end", {});
 })();
