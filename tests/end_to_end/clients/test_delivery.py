@@ -49,7 +49,7 @@ def test_each_event_arrives_once(served: Collecting, client: Client) -> None:
     assert not served.letters(sent)
 
 
-@pytest.mark.parametrize("client", CLIENTS, ids=str)
+@pytest.mark.parametrize("client", [each for each in CLIENTS if each.settings == {}], ids=str)
 def test_an_invalid_event_costs_no_other(served: Collecting, client: Client) -> None:
     """It becomes a dead letter with its reason; the client is told that all was taken, and sends nothing again."""
     sent = served.send(client, orders=3, invalid_order=1)

@@ -67,7 +67,7 @@ def sent(collector: ScriptedCollector) -> Counter[tuple[str, int | None]]:
     return everything.taken
 
 
-@pytest.mark.parametrize("name", ["python", "node", "go", "java", "kotlin", "browser-fetch", "browser-xhr"])
+@pytest.mark.parametrize("name", ["python", "node", "go", "java", "kotlin", "browser-fetch"])
 def test_a_refusal_that_names_every_event_is_final(name: str, rig: Rig) -> None:
     """Each client gives all of them up at once: a body that cannot be read comes once, and not for hours."""
     sending, collector = rig.start(BY_NAME[name], refused_with_indexes)
