@@ -4,13 +4,15 @@
     python -m flows top --slices 4            slices 0 to 3 of this machine
     python -m flows top --url http://stream-0:9464 --url http://stream-1:9464
 
-Ctrl-C ends it. Where the output is no terminal it prints once, after one interval, and exits with 1 if a slice does not
+q ends it. Where the output is no terminal it prints once, after one interval, and exits with 1 if a slice does not
 answer.
 """
 
 import argparse
 import sys
 import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Console
@@ -18,11 +20,15 @@ from rich.live import Live
 
 from flows.commands.monitor.asked import add_address_arguments, asked, asked_collector
 from flows.commands.monitor.file_words import mistakes
+from flows.commands.monitor.keys import Keys
 from flows.commands.monitor.overview import overview
+from flows.commands.monitor.screen import Screen, title_of
 from flows.operations.monitor import SliceAnswer, fetch, fetch_collector
 from flows.refusal import ExitCode
 
 SUMMARY: Final = "watch running slices: rates, lag, circuits, outcomes"
+
+_STDIN: Final = 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,16 +59,21 @@ def run(args: argparse.Namespace) -> int:
             before = {}
         console.print(overview(answers, before, mistakes(file), fetch_collector(of_collector)), crop=False)
         return ExitCode.DONE if all(each.status is not None for each in answers) else ExitCode.FAILED
+    title = title_of(len(urls), args.interval_seconds)
+
+    def screen(before: Mapping[str, SliceAnswer]) -> Screen:
+        body = overview(answers, before, mistakes(file), fetch_collector(of_collector))
+        return Screen(title, datetime.now(UTC), body)
+
     try:
-        first = overview(answers, {}, mistakes(file), fetch_collector(of_collector))
-        with Live(first, console=console, auto_refresh=False, screen=True) as live:
-            while True:
+        with Keys(_STDIN) as keys, Live(screen({}), console=console, auto_refresh=False, screen=True) as live:
+            while not keys.is_quit_within(args.interval_seconds):
                 before = _by_url(answers)
-                time.sleep(args.interval_seconds)
                 answers = fetch(urls)
-                live.update(overview(answers, before, mistakes(file), fetch_collector(of_collector)), refresh=True)
-    except KeyboardInterrupt:  # the way out
-        return ExitCode.DONE
+                live.update(screen(before), refresh=True)
+    except KeyboardInterrupt:  # another way out
+        pass
+    return ExitCode.DONE
 
 
 def _by_url(answers: list[SliceAnswer]) -> dict[str, SliceAnswer]:

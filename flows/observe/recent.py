@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from flows.observe.parts import Parts
+from connectors.delivery.stats import AGE_BOUNDS
+from flows.observe.parts import App, Parts
 
 WINDOW_SECONDS: Final = 600.0
 LOOK_SECONDS: Final = 15.0
@@ -15,6 +16,8 @@ LOOK_SECONDS: Final = 15.0
 class _Look(NamedTuple):
     at: float
     counts: dict[tuple[str, ...], int]
+    ages: dict[str, list[int]]
+    """Lane → how many deliveries took how long, by bucket."""
 
 
 class Recent:
@@ -30,9 +33,16 @@ class Recent:
     def look(self) -> None:
         """Note the counts, and forget those that are older than the window."""
         now = self._clock()
-        self._looks.append(_Look(now, _counts(self._parts)))
+        self._looks.append(_Look(now, _counts(self._parts), _ages(self._parts)))
         while len(self._looks) > 1 and self._looks[1].at <= now - WINDOW_SECONDS:
             self._looks.popleft()
+
+    def ages(self, app: App) -> dict[str, Any]:
+        """Return how long an app's deliveries of the window took, from the event's arrival: counts by upper bounds."""
+        counts = self._parts.answers(app).age_seconds.counts
+        before = self._looks[0].ages.get(app.lane, [0] * len(counts))
+        grown = [now - then for now, then in zip(counts, before, strict=True)]
+        return {"bounds": list(AGE_BOUNDS), "counts": grown}
 
     def as_json(self) -> dict[str, Any]:
         """Return what was counted since the window began, or since the start if that is later."""
@@ -68,3 +78,7 @@ def _counts(parts: Parts) -> dict[tuple[str, ...], int]:
         for reason, count in of_sync.dead_lettered.copy().items():
             counts["dead_lettered", name, reason.value] = count
     return counts
+
+
+def _ages(parts: Parts) -> dict[str, list[int]]:
+    return {lane: tally.age_seconds.counts.copy() for lane, tally in parts.tally.lanes.copy().items()}

@@ -67,7 +67,7 @@ def _status(parts: Parts, recent: Recent) -> dict[str, Any]:
             "count": parts.snapshots,
             "age_seconds": round(parts.heartbeat.clock() - parts.snapshot_at, 1),
         },
-        "syncs": _syncs(parts),
+        "syncs": _syncs(parts, recent),
     }
 
 
@@ -122,7 +122,7 @@ def _dead_letters(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _syncs(parts: Parts) -> list[dict[str, Any]]:
+def _syncs(parts: Parts, recent: Recent) -> list[dict[str, Any]]:
     ledger = parts.ledger
     counted = dict(zip(ledger.sync_names, ledger.syncs, strict=False))
     entries = ledger.read - ledger.refused.total() - ledger.open_refusals
@@ -150,13 +150,13 @@ def _syncs(parts: Parts) -> list[dict[str, Any]]:
                 "oldest_waiting_seconds": round(ages.get(sync.name, 0.0), 1),
                 "requests": counts.requests.total(),
                 "absent_identifiers": dict(counts.absent),
-                "apps": [_app(parts, each) for each in parts.apps() if each.sync == sync.name],
+                "apps": [_app(parts, each, recent) for each in parts.apps() if each.sync == sync.name],
             }
         )
     return found
 
 
-def _app(parts: Parts, app: App) -> dict[str, Any]:
+def _app(parts: Parts, app: App, recent: Recent) -> dict[str, Any]:
     lane, answers = parts.lane(app), parts.answers(app)
     last = answers.last
     return {
@@ -170,6 +170,7 @@ def _app(parts: Parts, app: App) -> dict[str, Any]:
         "waiting": len(lane.waiting) if lane is not None else 0,
         "set_aside": parts.outbox.set_aside_of(app.lane),
         "delivered": {"first": answers.delivered_first, "retry": answers.delivered_later},
+        "recent_age_seconds": recent.ages(app),
         "last_answer": None
         if last is None
         else {

@@ -1,6 +1,6 @@
 """The apps with their circuits: a row each, or a column each where the terminal is too narrow for rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +13,7 @@ from flows.commands.monitor.words import duration
 from flows.operations.monitor import printable
 
 _CIRCUIT_STYLES: Final = {"closed": "green", "open": "yellow", "paused": "bold red", "paused_by_settings": "yellow"}
+_TENTHS_BELOW: Final = 60.0
 _UNBOUNDED: Final = 10_000
 _NUMBERS: Final = ("delivered", "after retry", "in flight", "waiting", "set aside")
 
@@ -22,15 +23,24 @@ class _App(NamedTuple):
     name: str
     circuit: Text
     numbers: tuple[int, ...]
+    p95: Text
     last_answer: Text
 
 
 class Apps:
     """Every app of the syncs, as their status says them."""
 
-    def __init__(self, syncs: Sequence[dict[str, Any]], now: datetime | None = None) -> None:
+    def __init__(
+        self, syncs: Sequence[dict[str, Any]], p95: Mapping[tuple[str, str], float], now: datetime | None = None
+    ) -> None:
+        """`p95`: (sync, app id) → the seconds from arrival to delivery that few deliveries took longer than."""
         now = now or datetime.now(UTC)
-        self._apps = [_read(sync["name"], app, now) for sync in syncs if sync["enabled"] for app in sync["apps"]]
+        self._apps = [
+            _read(sync["name"], app, p95.get((sync["name"], app["app_id"])), now)
+            for sync in syncs
+            if sync["enabled"]
+            for app in sync["apps"]
+        ]
         self._off = [printable(sync["name"]) for sync in syncs if not sync["enabled"]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -43,11 +53,12 @@ class Apps:
 
     def _rows(self) -> Table:
         table = Table("sync", "app", "circuit", box=None, pad_edge=False, header_style="bold")
+        table.add_column("p95", justify="right")
         for name in _NUMBERS:
             table.add_column(name.replace(" ", "\n"), justify="right")
         table.add_column("last answer")
         for app in self._apps:
-            table.add_row(app.sync, app.name, app.circuit, *_texts(app), app.last_answer)
+            table.add_row(app.sync, app.name, app.circuit, app.p95, *_texts(app), app.last_answer)
         return table
 
     def _columns(self) -> Table:
@@ -55,6 +66,7 @@ class Apps:
         for app in self._apps:
             table.add_column(Text(f"{app.sync}\n{app.name}"), justify="right", overflow="fold")
         table.add_row("circuit", *(app.circuit for app in self._apps))
+        table.add_row("p95", *(app.p95 for app in self._apps))
         texts = [_texts(app) for app in self._apps]
         for place, name in enumerate(_NUMBERS):
             table.add_row(name, *(each[place] for each in texts))
@@ -66,13 +78,19 @@ def _texts(app: _App) -> list[str]:
     return [f"{number:,}" for number in app.numbers]
 
 
-def _read(sync: str, app: dict[str, Any], now: datetime) -> _App:
+def _read(sync: str, app: dict[str, Any], p95: float | None, now: datetime) -> _App:
     delivered = app["delivered"]
     counts = (delivered["first"] + delivered["retry"], delivered["retry"])
     numbers = (*counts, app["in_flight"], app["waiting"], app["set_aside"])
     circuit = Text(printable(app["circuit"]), _CIRCUIT_STYLES.get(app["circuit"], ""))
     name = printable(f"{app['platform']} {app['app_id']}")
-    return _App(printable(sync), name, circuit, numbers, Text(printable(_last(app["last_answer"], now))))
+    return _App(printable(sync), name, circuit, numbers, _seconds(p95), Text(printable(_last(app["last_answer"], now))))
+
+
+def _seconds(p95: float | None) -> Text:
+    if p95 is None:
+        return Text("-")
+    return Text(f"{p95:.1f} s" if p95 < _TENTHS_BELOW else duration(p95))
 
 
 def _last(answer: dict[str, Any] | None, now: datetime) -> str:

@@ -1,18 +1,19 @@
 """All slices at a glance: rates from two answers of each, and the sums."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from flows.commands.monitor.apps import Apps
 from flows.commands.monitor.collector import collector_lines
 from flows.commands.monitor.file_words import about_file
+from flows.commands.monitor.fitted import Column, FittedTable
 from flows.commands.monitor.lines import Lines
 from flows.commands.monitor.page import fates
 from flows.commands.monitor.words import duration, oldest, reasons, state
+from flows.operations.latency import p95_seconds
 from flows.operations.monitor import SliceAnswer, printable
 from flows.settings.problems import Problem
 
@@ -38,7 +39,7 @@ def overview(
         parts += [Text(), collector_lines(collector)]
     if statuses:
         total = together(statuses)
-        parts += [Text(), Apps(total["syncs"]), Text(), fates(total)]
+        parts += [Text(), Apps(total["syncs"], p95_seconds(statuses)), Text(), fates(total)]
     return Group(*parts)
 
 
@@ -54,15 +55,26 @@ def _why(answers: Sequence[SliceAnswer]) -> list[Text]:
     return said
 
 
-def _slices(answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer]) -> Table:
-    table = Table("slice", box=None, pad_edge=False, collapse_padding=True, header_style="bold")
-    for name in ("read/s", "delivered/s", "lag", "lag s", "pending", "oldest", "held", "users"):
-        table.add_column(name, justify="right")
-    table.add_column("state")
+_COLUMNS: Final = (
+    Column("slice", is_number=False),
+    Column("read/s", rank=2),
+    Column("delivered/s"),
+    Column("lag", rank=1),
+    Column("lag s", rank=4),
+    Column("pending", rank=3),
+    Column("oldest"),
+    Column("held", rank=5),
+    Column("users", rank=6),
+    Column("state", is_number=False),
+)
+
+
+def _slices(answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer]) -> FittedTable:
+    rows: list[tuple[Sequence[Text], str]] = []
     sums = [0.0] * 8
     for answer in answers:
         if answer.status is None:
-            table.add_row("?", *["-"] * 8, Text("no answer", "bold red"))
+            rows.append(([Text("?"), *[Text("-")] * 8, Text("no answer", "bold red")], ""))
             continue
         numbers = _numbers(answer, before.get(answer.url))
         sums = [
@@ -70,10 +82,11 @@ def _slices(answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer]) -
             for place, (mine, theirs) in enumerate(zip(sums, numbers, strict=True))
         ]
         place = answer.status["slice"]
-        table.add_row(Text(printable(f"{place['index']}/{place['count']}")), *_texts(numbers), state(answer.status))
+        name = Text(printable(f"{place['index']}/{place['count']}"))
+        rows.append(([name, *map(Text, _texts(numbers)), state(answer.status)], ""))
     if len(answers) > 1:
-        table.add_row("all", *_texts(sums), style="bold")
-    return table
+        rows.append(([Text("all"), *map(Text, _texts(sums)), Text()], "bold"))
+    return FittedTable(_COLUMNS, rows)
 
 
 _OLDEST = 5

@@ -12,13 +12,16 @@ from flows.commands.monitor.apps import Apps
 from flows.commands.monitor.file_words import about_file
 from flows.commands.monitor.lines import Lines
 from flows.commands.monitor.words import duration, oldest, reasons, state
+from flows.operations.latency import p95_seconds
 from flows.operations.monitor import printable
 from flows.settings.problems import Problem
 
 
 def page(url: str, status: dict[str, Any], wrong: Sequence[Problem] = ()) -> RenderableType:
     """Return what `python -m flows status` prints; `wrong` is what is wrong with the settings file here."""
-    return Group(Lines(_head(url, status, wrong)), Text(), Apps(status["syncs"]), Text(), fates(status))
+    return Group(
+        Lines(_head(url, status, wrong)), Text(), Apps(status["syncs"], p95_seconds([status])), Text(), fates(status)
+    )
 
 
 def _head(url: str, status: dict[str, Any], wrong: Sequence[Problem]) -> list[tuple[str, Text]]:

@@ -11,6 +11,8 @@ from rich.console import Console, RenderableType
 from flows.commands.monitor.apps import Apps
 from flows.commands.monitor.overview import overview
 from flows.commands.monitor.page import page
+from flows.commands.monitor.screen import Screen
+from flows.operations.latency import p95_seconds
 from flows.operations.monitor import SliceAnswer, fetch
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -61,17 +63,17 @@ STATUS: dict[str, Any] = {
 }
 
 
-def shown(what: RenderableType, width: int) -> str:
+def shown(what: RenderableType, width: int, height: int | None = None) -> str:
     file = io.StringIO()
-    Console(file=file, width=width).print(what)
+    Console(file=file, width=width, height=height).print(what, end="\n" if height is None else "")
     return file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_apps_are_shown_whole_at_the_usual_widths(width: int) -> None:
     """No number, app id or heading is cut, and none is broken over lines."""
-    text = shown(Apps(STATUS["syncs"], NOW), width)
-    for word in (*APP_IDS, "1,234,584", "17", "256", "12,000", "500,000", "closed", "503 retry, 12 s ago"):
+    text = shown(Apps(STATUS["syncs"], {("production", app): 1.25 for app in APP_IDS}, NOW), width)
+    for word in (*APP_IDS, "1,234,584", "17", "256", "12,000", "500,000", "closed", "1.2 s", "503 retry, 12 s ago"):
         assert word in text
     assert "…" not in text
     assert "not enabled: next season" in text
@@ -130,6 +132,51 @@ def test_a_slice_that_does_not_answer_is_told_with_its_address_and_why() -> None
     assert "no answer" in text
     assert "http://127.0.0.1:9: cannot be reached (Connection refused); does the stream run" in text
     assert "12,345" in text
+
+
+def test_the_latency_of_an_app_is_that_of_all_slices_together() -> None:
+    """Of 99 deliveries within a second and one of an hour, the p95 is below a second, wherever they were counted."""
+    quick, slow = copy.deepcopy(STATUS), copy.deepcopy(STATUS)
+    for status, counts in ((quick, [99, 0, 0]), (slow, [0, 1, 0])):
+        status["syncs"][0]["apps"][0]["recent_age_seconds"] = {"bounds": [1.0, 3600.0], "counts": counts}
+    assert p95_seconds([quick, slow]) == {("production", APP_IDS[0]): pytest.approx(95 / 99)}
+    assert p95_seconds([slow])["production", APP_IDS[0]] > 3000
+    assert p95_seconds([STATUS]) == {}
+    (of_app,) = [line for line in shown(overview([answer(quick)], {}), 160).splitlines() if APP_IDS[0] in line]
+    assert "closed   0.9 s  1,234,584" in of_app
+
+
+SIZES = [(60, 12), (60, 40), (80, 24), (200, 50), (20, 3)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_screen_of_top_fits_and_says_what_it_leaves_out(width: int, height: int) -> None:
+    """As many lines as the terminal has, none too wide; each number is there, or a sign that something is not."""
+    status = copy.deepcopy(STATUS)
+    status["why"] = [
+        "nothing gets through to production (ios): AppsFlyer failed; one request at a time goes as a probe"
+    ]
+    lines = shown(Screen("top  1 slice", NOW, overview([answer(status)], {})), width, height).split("\n")
+    assert len(lines) == height
+    assert all(len(line) <= width for line in lines)
+    assert lines[0].startswith("top  1 slice")
+    assert lines[0].endswith("12:00:00 UTC") or width < 24
+    assert lines[-1].startswith("q quits")
+    text = "\n".join(lines)
+    if "more lines" not in text:
+        assert "pending" in text
+        assert "2,007" in text
+        assert "last answer" in text
+    for name in ("read/s", "lag s", "held", "users"):
+        assert name in text or "too narrow for" in text or "more lines" in text
+    assert "delivered/s" in text or height < 12
+
+
+def test_columns_go_by_their_importance_and_are_named() -> None:
+    first, second, third = shown(overview([answer(STATUS)], {}), 60).splitlines()[:3]
+    assert first.split() == ["slice", "read/s", "delivered/s", "lag", "pending", "oldest", "state"]
+    assert second.split()[-1] == "delivering"
+    assert third == "too narrow for: lag s, held, users"
 
 
 def answer(status: dict[str, Any], at: float = 1.0) -> SliceAnswer:

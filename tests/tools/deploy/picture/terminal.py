@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +17,13 @@ from rich.console import Console
 from rich.progress import track
 
 from flows.commands.monitor.overview import overview
+from flows.commands.monitor.screen import Screen, title_of
 from flows.operations.monitor import fetch
 from tests.tools.deploy.picture.__main__ import kafka
 from tests.tools.deploy.picture.scene import SLICES, Scene
 
 _COLUMNS: Final = 110
+_ROWS: Final = 34
 _BETWEEN_SECONDS: Final = 2.0
 # Rich's own form, without a window around it and without fonts from elsewhere.
 _FORM: Final = """\
@@ -50,8 +53,9 @@ def main() -> int:
         urls = [f"http://127.0.0.1:{args.first_port + index}" for index in range(SLICES)]
         before = {each.url: each for each in fetch(urls)}
         time.sleep(_BETWEEN_SECONDS)
-        console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True)
-        console.print(overview(fetch(urls), before))
+        console = Console(record=True, width=_COLUMNS, height=_ROWS, file=io.StringIO(), force_terminal=True)
+        title = title_of(len(urls), _BETWEEN_SECONDS)
+        console.print(Screen(title, datetime.now(UTC), overview(fetch(urls), before)))
     args.file.write_text(console.export_svg(title="", code_format=_FORM, unique_id="top"), encoding="utf-8")
     return 0
 
