@@ -10,6 +10,7 @@ from typing import Final
 
 from connectors.collector.answers import Answer
 from connectors.collector.counts import Counts
+from connectors.collector.passed_on import query_passed_on
 from connectors.collector.protocol import RefusalReason, Refused, Request, Rules, Taken, take
 from connectors.collector.unpack import GZIP
 from connectors.event_writer import EventsNotStoredError, EventWriter, TakenEvent
@@ -119,7 +120,7 @@ class Intake:
             CopiedRequest(
                 request.method,
                 taken.path_at_amplitude,
-                request.query,
+                query_passed_on(request.query),
                 request.headers,
                 request.body,
                 len(taken.events),

@@ -6,6 +6,7 @@ in X-Forwarded-For, for `$remote` and for the place that Amplitude finds by it.
 
 from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import quote
 
 _CONNECTION: Final = "connection"
 _HOP_BY_HOP: Final = frozenset(
@@ -34,7 +35,18 @@ def passed_on(
         for name, value in given
         if (lower := name.lower()) not in left_out
         and not lower.startswith(_OF_PROXIES)
+        and name.isascii()
         and value.isascii()
         and value.isprintable()
     ]
     return (*kept, *((("X-Forwarded-For", client_address),) if client_address is not None else ()))
+
+
+def query_passed_on(query: str) -> str:
+    """Return the query of a copy: as it came, but what no query may hold is percent-encoded."""
+    if query.isascii() and query.isprintable() and "#" not in query and " " not in query:
+        return query
+    return quote(query.encode("utf-8", "surrogateescape"), safe=_SAFE)
+
+
+_SAFE: Final = "".join(each for each in map(chr, range(0x21, 0x7F)) if each != "#")

@@ -23,6 +23,10 @@ _MOST_AGE_MS: Final = 7 * 86_400_000
 """For so long Amplitude knows an `insert_id` again; later a copy may count twice."""
 _MOST_COPIES, _MOST_KEYS, _FEW = 2_000, 100_000, 200
 """How much of the queue is known in memory, and how little of it makes it read on."""
+_TROUBLES_IN_A_ROW: Final = 3
+"""After so many without an answer between them, Amplitude is taken to be away."""
+_LOOK_SECONDS: Final = 5.0
+"""How often it looks at the queue where nothing else makes it look: a read may have failed."""
 _LARGE_BYTES: Final = 262_144
 """A body from here on is divided in a thread."""
 _LAST_ANSWERS_SECONDS: Final = 2.0
@@ -62,6 +66,7 @@ class Forwarder:
         self._wake = asyncio.Event()
         self._has_more = True
         self._troubles = 0
+        self._pauses = 0
         self._taken = 0
         self._resume_s = 0.0
         self._running: asyncio.Task[None] | None = None
@@ -91,19 +96,27 @@ class Forwarder:
     async def _run(self, queue: CopyQueue) -> None:
         while True:
             self._wake.clear()
-            if self._has_more and len(self._schedule) < _FEW and self._schedule.keys < _MOST_KEYS:
+            if self._has_more and self._has_place():
                 self._has_more = False
                 for each in await queue.more(_MOST_COPIES):
                     self._has_more = True
                     self._schedule.add(each)
             self._begin(queue)
-            with suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(self._pause_seconds()):
                     await self._wake.wait()
+            except TimeoutError:
+                self._has_more = True
+
+    def _has_place(self) -> bool:
+        """Return whether more of the queue is to be known: few are, or all that are known wait."""
+        schedule = self._schedule
+        few = _MOST_COPIES if not schedule.has_ready else _FEW
+        return len(schedule) < few and schedule.keys < _MOST_KEYS
 
     def _begin(self, queue: CopyQueue) -> None:
         now_s = time.monotonic()
-        most = 1 if self._troubles else CONNECTIONS  # one that finds out whether Amplitude is there again
+        most = 1 if self._pauses else CONNECTIONS  # one that finds out whether Amplitude is there again
         while now_s >= self._resume_s and len(self._sending) < most and (copy := self._schedule.next(now_s)):
             if now_ms() - copy.received_ms > _MOST_AGE_MS:
                 self._give_up(GivenUpReason.TOO_OLD, _left_of(copy))
@@ -113,12 +126,12 @@ class Forwarder:
             self._sending.add(task)
             task.add_done_callback(self._on_sent)
 
-    def _pause_seconds(self) -> float | None:
+    def _pause_seconds(self) -> float:
         now_s = time.monotonic()
         if self._resume_s > now_s:
             return self._resume_s - now_s
         due_s = self._schedule.next_due_s
-        return None if due_s is None else max(due_s - now_s, 0.001)
+        return _LOOK_SECONDS if due_s is None else min(max(due_s - now_s, 0.001), _LOOK_SECONDS)
 
     def _on_sent(self, task: "asyncio.Task[None]") -> None:
         self._sending.discard(task)
@@ -130,6 +143,18 @@ class Forwarder:
             queue.drop(DropReason.BROKEN, _left_of(copy))
             self._finish(queue, copy)
             return
+        try:
+            found, whole, answered = await self._asked(request, copy)
+        except Exception as problem:  # noqa: BLE001 - one copy that cannot be sent must not hold up the others
+            answered = Answered(0, b"", type(problem).__name__)
+            found, whole = Meaning(trouble=Trouble.REFUSED), ()
+        if found.trouble is not None:
+            self._on_trouble(queue, copy, found.trouble, answered)
+        else:
+            self._on_answer(queue, copy, found, whole)
+
+    async def _asked(self, request: CopiedRequest, copy: Waiting) -> tuple[Meaning, Part, Answered]:
+        """Send what is due of a copy; return what the answer means, all events of the copy, and the answer."""
         _, part = copy.parts[0]
         divided = None if part is None else await _divided(request)
         body = request.body if part is None or divided is None else divided.part(part)
@@ -138,15 +163,12 @@ class Forwarder:
             divided = await _divided(request)
         events = None if divided is None else divided.events
         whole = tuple(range(copy.events if events is None else len(events)))
-        found = meaning(answered.status, answered.body, whole if part is None else part, events)
-        if found.trouble is not None:
-            self._on_trouble(queue, copy, found.trouble, answered)
-        else:
-            self._on_answer(queue, copy, found, whole)
+        return meaning(answered.status, answered.body, whole if part is None else part, events), whole, answered
 
     def _on_answer(self, queue: CopyQueue, copy: Waiting, found: Meaning, whole: Part) -> None:
         self._taken += 1
-        self._troubles, self._resume_s, self._counts.trouble = 0, 0.0, None
+        self._troubles = self._pauses = 0
+        self._resume_s, self._counts.trouble = 0.0, None
         self._counts.forwarded_events += found.taken
         for why, events in found.given_up.items():
             self._give_up(why, events)
@@ -165,15 +187,16 @@ class Forwarder:
         self._schedule.wait(copy, copy.parts[0][0])
 
     def _on_trouble(self, queue: CopyQueue, copy: Waiting, trouble: Trouble, answered: Answered) -> None:
-        """Try again later: everything, or this one alone where others were taken meanwhile."""
+        """Try again later: this one alone, or, after some in a row, everything."""
         now_s = time.monotonic()
         copy.failures += 1
         copy.refusals += trouble is Trouble.REFUSED
         is_alone = copy.failures > 1 and copy.taken != self._taken
         copy.taken = self._taken
-        if now_s >= self._resume_s:
-            self._troubles += 1
-            self._resume_s = now_s + self._waits.seconds(self._troubles, self._chance)
+        self._troubles += 1
+        if self._troubles >= _TROUBLES_IN_A_ROW and now_s >= self._resume_s:
+            self._pauses += 1
+            self._resume_s = now_s + self._waits.seconds(self._pauses, self._chance)
         self._counts.trouble = answered.problem or f"HTTP {answered.status}"
         self._log.say(
             logging.WARNING,
@@ -187,7 +210,8 @@ class Forwarder:
             return
         if is_alone:
             self._schedule.let_pass(copy)
-        self._schedule.wait(copy, now_s + (self._waits.seconds(copy.failures, self._chance) if is_alone else 0.0))
+        waits_alone = is_alone or not self._pauses
+        self._schedule.wait(copy, now_s + (self._waits.seconds(copy.failures, self._chance) if waits_alone else 0.0))
 
     def _finish(self, queue: CopyQueue, copy: Waiting) -> None:
         self._schedule.done(copy)

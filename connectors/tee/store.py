@@ -73,7 +73,7 @@ class Store:
             ids = database.add(kept)
             oldest = database.oldest()
             database.commit()
-        except (sqlite3.Error, OSError, ForeignFileError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told, and the thread goes on
             self._let_go(error)
             failed = DropReason.DISK_FULL if is_disk_full(error) else DropReason.BROKEN
             return [reason or failed for reason in outcomes], False
@@ -91,7 +91,7 @@ class Store:
         try:
             database = self._database = self._database or self._open()
             return question(database)
-        except (sqlite3.Error, OSError, ForeignFileError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - as above
             self._let_go(error)
             return None
 

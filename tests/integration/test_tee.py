@@ -8,10 +8,12 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import orjson
 import pytest
+from yarl import URL
 
 from connectors.collector.counts import Counts
 from connectors.collector.intake import Intake
@@ -148,6 +150,33 @@ def test_what_is_taken_arrives_as_it_was_sent(tmp_path: Path) -> None:
     assert upload.headers["Host"] == f"127.0.0.1:{amplitude.port}"
     assert "Cookie" not in upload.headers
     assert _left(tmp_path) == 0
+
+
+def test_forms_and_queries_arrive_as_they_were_sent(tmp_path: Path) -> None:
+    """What no query may hold is percent-encoded."""
+    event = orjson.dumps([_event(1)]).decode()
+    form = urlencode({"v": "2", "client": KEY, "e": event, "upload_time": "1790000000000"})
+    named = orjson.dumps({"user_id": "user-1", "user_properties": {"plan": "pro"}}).decode()
+    query = urlencode({"api_key": KEY, "identification": named})
+
+    async def test(rig: Rig) -> None:
+        assert await rig.post(form.encode(), Content_Type="application/x-www-form-urlencoded") == 200
+        async with rig.session.get(URL(f"{rig.url}/identify?{query}", encoded=True)) as response:
+            assert response.status == 200
+        await _until(lambda: rig.tee.counts.forwarded_events == 2)
+        _, writer = await asyncio.open_connection("127.0.0.1", rig.listening.getsockname()[1])
+        body = _upload(3)
+        writer.write(
+            b"POST /2/httpapi?a=b#c HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        await _until(lambda: rig.tee.counts.forwarded_events == 3)
+        writer.close()
+
+    with scripted_collector() as amplitude:
+        _with(test, tmp_path, _url(amplitude))
+    assert {each.target for each in amplitude.uploads} == {"/", f"/identify?{query}", "/2/httpapi?a=b%23c"}
+    (sent,) = [each.body for each in amplitude.uploads if each.target == "/"]
+    assert sent == form.encode()
 
 
 def test_a_path_of_ones_own_goes_to_the_one_that_amplitude_knows(tmp_path: Path) -> None:

@@ -7,8 +7,10 @@ from connectors.clock import now_ms
 from connectors.collector.normal import InvalidReason
 from connectors.collector.upload import RefusalReason
 from connectors.event_writer import Waiting
+from connectors.tee.counts import DropReason, GivenUpReason, TeeCounts
 from flows.observe.collector_view import CollectorView
 from flows.observe.metrics import collector_vocabulary as v
+from flows.observe.metrics import tee_vocabulary as t
 from flows.observe.metrics.readings import Readings
 
 _JSON_PATHS: Final = ("/2/httpapi", "/batch")
@@ -39,10 +41,27 @@ def read_collector(to: Readings, view: CollectorView) -> None:
         to.put(v.STREAM_STARTS, child.starts)
     if (waiting := view.waiting) is not None:
         _put_waiting(to, waiting)
+    if (tee := view.tee_counts) is not None:
+        _put_tee(to, tee)
 
 
 def _put_waiting(to: Readings, waiting: Waiting) -> None:
     to.put(v.WAITING_EVENTS, waiting.events)
-    since_ms = waiting.oldest_received_ms
-    to.put(v.OLDEST_WAITING, 0.0 if since_ms is None else max(now_ms() - since_ms, 0) / 1000)
+    to.put(v.OLDEST_WAITING, _seconds_since(waiting.oldest_received_ms))
     to.put(v.INBOX_BYTES, waiting.size_bytes)
+
+
+def _put_tee(to: Readings, tee: TeeCounts) -> None:
+    to.put(t.FORWARDED, tee.forwarded_events)
+    given_up, dropped = tee.given_up.copy(), tee.dropped.copy()
+    for why in GivenUpReason:
+        to.put(t.GIVEN_UP, given_up[why], why.value)
+    for reason in DropReason:
+        to.put(t.DROPPED, dropped[reason], reason.value)
+    to.put(t.WAITING, tee.waiting_requests)
+    to.put(t.BYTES, tee.waiting_bytes)
+    to.put(t.OLDEST, _seconds_since(tee.oldest_received_ms))
+
+
+def _seconds_since(when_ms: int | None) -> float:
+    return 0.0 if when_ms is None else max(now_ms() - when_ms, 0) / 1000

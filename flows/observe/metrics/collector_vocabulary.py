@@ -4,6 +4,7 @@ from typing import Final
 
 from connectors.collector.counts import DURABLE_BOUNDS_SECONDS
 from flows.observe.metrics.metric import PREFIX, Metric, counter, gauge
+from flows.observe.metrics.tee_vocabulary import TEE
 
 REQUESTS: Final = counter(
     "collector_requests",
@@ -129,5 +130,6 @@ COLLECTOR: Final[tuple[Metric, ...]] = (
     WAITING_EVENTS,
     OLDEST_WAITING,
     INBOX_BYTES,
+    *TEE,
 )
 """All of them: a process that takes no events in has none."""

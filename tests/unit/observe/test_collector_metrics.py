@@ -14,6 +14,7 @@ from connectors.event_writer import Waiting
 from connectors.tee.counts import DropReason, GivenUpReason, TeeCounts
 from flows.observe.collector_pages import CollectorPages
 from flows.observe.metrics import collector_vocabulary as v
+from flows.observe.metrics import tee_vocabulary as t
 from flows.observe.metrics.collector import read_collector
 from flows.observe.metrics.registry import Scraped
 from tests.fixtures.scrape import Scrape
@@ -52,9 +53,18 @@ def ready(view: View) -> tuple[int, list[str]]:
     return page.status, orjson.loads(page.body)["why"]
 
 
+def tee() -> TeeCounts:
+    counts = TeeCounts()
+    counts.forwarded_events, counts.trouble = 9, "HTTP 503"
+    counts.waiting_requests, counts.waiting_bytes, counts.oldest_received_ms = 2, 500, 1_700_000_000_000
+    counts.given_up[GivenUpReason.WRONG_KEY] += 3
+    counts.dropped[DropReason.FULL] += 4
+    return counts
+
+
 @pytest.fixture
 def view() -> View:
-    view = View(waiting=Waiting(3, 1_700_000_000_000, 4096))
+    view = View(waiting=Waiting(3, 1_700_000_000_000, 4096), tee_counts=tee())
     counts = view.counts
     counts.answers["/2/httpapi", 200] += 2
     counts.answers["/webhook", 401] += 1
@@ -143,11 +153,18 @@ def test_the_status_has_unknown_keys_masked_and_the_inbox(view: View) -> None:
 
 
 def test_the_status_says_what_became_of_copies_for_amplitude() -> None:
-    tee = TeeCounts()
-    tee.forwarded_events, tee.waiting_requests, tee.trouble = 9, 2, "HTTP 503"
-    tee.given_up[GivenUpReason.WRONG_KEY] += 3
-    tee.dropped[DropReason.FULL] += 4
-    found = orjson.loads(CollectorPages(View(tee_counts=tee)).by_path["/status"]("").body)["tee"]
+    found = orjson.loads(CollectorPages(View(tee_counts=tee())).by_path["/status"]("").body)["tee"]
     assert (found["forwarded_events"], found["waiting_requests"], found["trouble"]) == (9, 2, "HTTP 503")
     assert (found["given_up_events"], found["dropped_events"]) == ({"wrong_key": 3}, {"full": 4})
     assert "tee" not in orjson.loads(CollectorPages(View()).by_path["/status"]("").body)
+
+
+def test_what_became_of_copies_is_scraped_where_there_is_a_tee(view: View) -> None:
+    found = scraped(view)
+    assert (found.one(t.FORWARDED.name), found.one(t.WAITING.name), found.one(t.BYTES.name)) == (9, 2, 500)
+    assert found.one(t.GIVEN_UP.name, reason="wrong_key") == 3
+    assert found.one(t.DROPPED.name, reason="full") == 4
+    assert found.one(t.OLDEST.name) > 0
+    assert len(found.samples[t.DROPPED.name]) == len(DropReason)  # before anything was dropped
+    assert scraped(View(tee_counts=TeeCounts())).one(t.OLDEST.name) == 0
+    assert not {each.name for each in t.TEE} & set(scraped(View()).samples)
