@@ -281,6 +281,26 @@ CASES: Final = (
     # Running
     Case("all slices end and stay away", ("StreamAbsent",), _all_gone(60, 60, 0), 70, (59, 63)),
     Case("there never was a slice", ("StreamAbsent",), dict.fromkeys(healthy(1)), 20, (3,)),
+    Case(
+        "a small install whose sync is not enabled yet",
+        (),
+        dict.fromkeys(healthy(1))
+        | {collector("collector_blocked"): level((0, 180)), collector("inbox_bytes"): level((4096, 180))},
+        120,
+        (3, 20),
+    ),
+    Case(
+        "the stream of a small install ends and stays away",
+        ("StreamBesideCollectorDown",),
+        _all_gone(60, 120, 0)
+        | {
+            name_of("inbox_bytes", COLLECTOR): level((4096, 180)),
+            name_of("collector_blocked", COLLECTOR): level((0, 180)),
+        }
+        | {name_of("collector_stream_running", COLLECTOR): level((1, 60), (0, 120))},
+        100,
+        (59, 63),
+    ),
     Case("one slice ends and stays away", ("StreamSliceMissing",), _all_gone(60, 60, 0, [B]), 70, (59, 63)),
     Case(
         "nobody reads the new partitions",
