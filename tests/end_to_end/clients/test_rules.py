@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.clients import Clients, Sending
-from tests.fixtures.scripted_collector import Answer, Script, ScriptedCollector, Upload, scripted_collector
+from tests.fixtures.scripted_collector import Answer, Script, ScriptedCollector, Upload, accepted, scripted_collector
 from tests.tools.clients.known import BY_NAME, Client
 from tests.tools.clients.plan import Plan
 
@@ -91,3 +91,18 @@ def test_a_success_that_is_not_amplitudes_makes_copies(name: str, rig: Rig) -> N
     collector.wait_for_uploads(3)
     copies = sent(collector)
     assert all(copies[each] >= 3 * times for each, times in ONCE.items()), sending.text
+
+
+def test_what_a_page_could_not_send_is_sent_at_the_next_visit(rig: Rig) -> None:
+    """It is in the page's storage, so an outage loses it only for those who do not come again."""
+    sendings: list[Sending] = []
+
+    def script(upload: Upload) -> Answer:
+        page = sendings[0].page if sendings else None
+        if page is None or page.loads < 2:
+            return 503, {"code": 503, "error": "Service unavailable"}
+        return accepted(upload)
+
+    sending, collector = rig.start(BY_NAME["browser-fetch"], script, reloads=True)
+    sendings.append(sending)
+    collector.wait_until(lambda: collector.taken == ONCE)

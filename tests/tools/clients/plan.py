@@ -32,6 +32,8 @@ class Plan:
     """Browsers and Kotlin only."""
     leaves: bool = False
     """A page goes away once it has said everything to its client, and waits for nothing. Current browsers' only."""
+    reloads: bool = False
+    """A page is loaded again after a second, and says nothing more the second time. Current browsers' only."""
 
     @property
     def json(self) -> str:

@@ -25,6 +25,7 @@ const report = ({ promise }) => {
     remoteConfig: { fetchRemoteConfig: false },
     logLevel: 0,
   }).promise;
+  if (sessionStorage.getItem("visited")) return; // what is in the client's storage is all that it has to send
   const who = { platform: "iOS", os_name: "ios" };
   report(amplitude.identify(new amplitude.Identify().set("appsflyer_id", plan.appsflyer_id), who));
   for (let number = 0; number < plan.orders; number++) {
@@ -42,6 +43,12 @@ const report = ({ promise }) => {
       amplitude.flush();
     });
     location.replace("about:blank");
+    return;
+  }
+  if (plan.reloads) {
+    await pause(1000);
+    sessionStorage.setItem("visited", "yes");
+    location.reload();
     return;
   }
   await Promise.race([Promise.all(sent), pause(plan.patience_s * 1000)]);
