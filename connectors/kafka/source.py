@@ -1,6 +1,5 @@
 """The Kafka source: one Bytewax partition per owned Kafka partition, all fed by one consumer."""
 
-import atexit
 import threading
 import time
 from functools import partial
@@ -49,8 +48,8 @@ class KafkaInput(FixedPartitionedSource[Record, StoredPosition]):
     The source is no member of the group: the group gets the ledger's low watermark every few seconds, for lag tools and
     for a start without a saved position.
 
-    Call `connect` before the dataflow runs and `close` when it has ended; where they are not called, `list_parts` and
-    the interpreter's exit do it. One object serves one run.
+    Call `connect` before the dataflow runs, which `list_parts` does where nobody has, and `close` when it has ended,
+    also with a failure. One object serves one run.
 
     Args:
         settings: `[source]`.
@@ -138,8 +137,6 @@ class KafkaInput(FixedPartitionedSource[Record, StoredPosition]):
         with self._lock:
             if self._found is None:
                 self._found = self._find()
-                if self._found is not None:
-                    atexit.register(self.close)
             return self._found is not None
 
     def list_parts(self) -> list[str]:
@@ -189,7 +186,6 @@ class KafkaInput(FixedPartitionedSource[Record, StoredPosition]):
 
     def close(self) -> None:
         """Commit the low watermark a last time and let go of the connection. May be called more than once."""
-        atexit.unregister(self.close)
         if self._found is not None:
             self._found.consumer.close()
 

@@ -117,6 +117,8 @@ class Stream:
 
     def ended(self, *, has_failed: bool) -> int:
         """Note that the run has ended, where the engine has stored the last snapshot; return the exit code."""
+        if self.parts.source is not None:
+            self.parts.source.close()  # where it has failed, this commits the watermark
         if self.is_closed and not has_failed:
             self.state.ended()
         if self.shutdown.restart:

@@ -148,6 +148,7 @@ class Rekeying:
 
     def ended(self, *, has_failed: bool) -> int:  # noqa: ARG002 - what is not acknowledged is read again
         """Hand over; return 1 where that cannot be yet."""
+        self.kafka.close()  # where it has failed, this commits the watermark
         if self._hand_over is not None and self.is_closed:
             return self._finish_hand_over(self._hand_over)
         return 0

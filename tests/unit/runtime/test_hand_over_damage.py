@@ -46,7 +46,7 @@ def test_where_a_partition_is_damaged_before_the_cut_nothing_is_handed_over(
     Path("stream.toml").write_text(SETTINGS)
     settings = load(Path("stream.toml"))
     process: Any = Rekeying(place(settings, None, "by-user", hand_over=True), settings.delivery, ALL)
-    process.kafka = SimpleNamespace(unreadable=unreadable)
+    process.kafka = SimpleNamespace(unreadable=unreadable, close=lambda: None)
     process._until = {0: 3, 1: 20, 2: 0}
     process._hand_over = HandOver()
     process.is_closed = process.shutdown.input_ended = True

@@ -1,6 +1,7 @@
 """How a flow's process ends: what was asked for while it started, what was refused, and what came after the engine."""
 
 import atexit
+import re
 import signal
 from collections.abc import Callable, Iterator
 
@@ -11,6 +12,7 @@ from connectors.ports import SetupError
 from connectors.shutdown import Shutdown
 from flows.refusal import Refusal
 from flows.runtime.lifecycle import Lifecycle
+from tests.docs.markdown import ROOT
 
 Steps = list[Callable[[], object]]
 
@@ -85,3 +87,20 @@ def test_a_flow_that_is_asked_to_stop_while_it_starts_tells_its_summary_only_whe
     for step in reversed(at_exit):
         step()
     assert flow.asked == asked
+
+
+ENDINGS = re.compile(r"os\._exit\(|os\.exec|sys\.exit\(|raise SystemExit|^import atexit", re.MULTILINE)
+MAY_END = {
+    "flows/runtime/lifecycle.py": "every flow, once",
+    "flows/runtime/signals.py": "before anything has started, and where a second signal asks for it",
+    "flows/runtime/early.py": "where a flow is refused",
+    "flows/runtime/collector/supervised.py": "a child, before it becomes what it is for",
+    "flows/__main__.py": "a command",
+}
+
+
+def test_only_the_lifecycle_ends_the_process_or_becomes_another() -> None:
+    """Elsewhere a failure is raised, so that whoever calls can say what it means and tidy up."""
+    files = [each for root in ("flows", "connectors") for each in (ROOT / root).rglob("*.py")]
+    found = {str(each.relative_to(ROOT)) for each in files if ENDINGS.search(each.read_text(encoding="utf-8"))}
+    assert found == set(MAY_END)
