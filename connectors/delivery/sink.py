@@ -37,6 +37,8 @@ class _Partition(StatefulSinkPartition[list[Item], tuple[Any, ...]]):
         state = self._sink.outbox.state()
         self._sink.snapshot_taken()
         self._sink.snapshot_seconds = time.monotonic() - began
+        self._sink.snapshots += 1
+        self._sink.snapshot_at = time.monotonic()
         self._sink.unsaved_since = None
         return seal(state)
 
@@ -64,6 +66,10 @@ class AppsFlyerSink(FixedPartitionedSink[list[Item], tuple[Any, ...]]):
         self.shutdown = shutdown
         self.snapshot_taken = snapshot_taken
         self.closed = closed
+        self.snapshots = 0
+        """How many snapshots were taken."""
+        self.snapshot_at: float | None = None
+        """`time.monotonic()` of the last one."""
         self.snapshot_seconds = 0.0
         """How long the last snapshot took, without the drain at the end."""
         self.unsaved_since: float | None = None

@@ -1,7 +1,5 @@
-"""What one process is made of, for those who look at it from outside: metrics, health, status."""
+"""What one process is made of, as a view for those who look at it from outside: metrics, health, status."""
 
-import hashlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +23,7 @@ from flows.domain.histogram import Histogram
 from flows.domain.ledger import Ledger
 from flows.domain.slice import Slice
 from flows.observe.heartbeat import Heartbeat
+from flows.observe.in_force import InForce
 from flows.observe.metrics.vocabulary import BATCH_BOUNDS
 from flows.settings.model import Settings
 
@@ -42,30 +41,31 @@ class App(NamedTuple):
         return f"{self.sync}/{self.app_id}"
 
 
-class Reload(NamedTuple):
-    """What came of the last wish to read the settings again."""
-
-    at: datetime
-    result: str
-    """In words, without any value of the settings."""
-    ok: bool = True
-    """Whether the settings were taken."""
-
-
 @dataclass(slots=True)
-class Parts:
-    """The parts of one process; those that are made later than others are None until then."""
+class Ends:
+    """Both ends of the flow, each None until the wiring has opened it."""
 
-    settings: Settings
+    source: OpenSource | None = None
+    sender: Sender | None = None
+    dead_letter_queue: DeadLetterQueue | None = None
+    sink: AppsFlyerSink | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one process. Nobody assigns to it: what changes, changes in a part, by whoever owns that."""
+
+    in_force: InForce
     part: Slice
     ledger: Ledger
     outbox: Outbox
     journal: Journal
     disk: StateDisk
     shutdown: Shutdown
+    now_ms: Callable[[], int] = now_ms
+    ends: Ends = field(default_factory=Ends, init=False)
     heartbeat: Heartbeat = field(default_factory=Heartbeat, init=False)
     tally: Tally = field(default_factory=lambda: Tally(now_ms), init=False)
-    now_ms: Callable[[], int] = field(default=now_ms, init=False)
     shards: list[Any] = field(default_factory=list, init=False)
     """The users of each shard."""
     damages: list[str] = field(default_factory=list, init=False)
@@ -74,32 +74,32 @@ class Parts:
     """What waits in the windows."""
     batches: Histogram = field(default_factory=lambda: Histogram(BATCH_BOUNDS), init=False)
     """How full the micro-batches were."""
-    source: OpenSource | None = field(default=None, init=False)
-    sender: Sender | None = field(default=None, init=False)
-    dead_letter_queue: DeadLetterQueue | None = field(default=None, init=False)
-    sink: AppsFlyerSink | None = field(default=None, init=False)
-    snapshots: int = field(default=0, init=False)
-    """How many snapshots the sink has taken."""
-    snapshot_at: float = field(default_factory=time.monotonic, init=False)
-    """`time.monotonic()` of the last one, or of the start."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
-    reload: Reload | None = field(default=None, init=False)
-    settings_sha256: str = field(default="", init=False)
-    settings_file: Callable[[], dict[str, Any]] | None = field(default=None, init=False)
-    """Looks at the settings file, which may be another by now than what was taken."""
-    health_port: int = field(default=0, init=False)
-    """Where this process serves its health; 0 is nowhere."""
 
-    def __post_init__(self) -> None:
-        """Take the settings file's hash."""
-        self.note_settings()
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.in_force.settings
 
-    def note_settings(self) -> None:
-        """Take the settings file's hash anew, as after it was read again."""
-        try:
-            self.settings_sha256 = hashlib.sha256(self.settings.path.read_bytes()).hexdigest()
-        except OSError:
-            self.settings_sha256 = ""
+    @property
+    def source(self) -> OpenSource | None:
+        """Where events come from."""
+        return self.ends.source
+
+    @property
+    def sender(self) -> Sender | None:
+        """What sends requests."""
+        return self.ends.sender
+
+    @property
+    def dead_letter_queue(self) -> DeadLetterQueue | None:
+        """What writes dead letters."""
+        return self.ends.dead_letter_queue
+
+    @property
+    def sink(self) -> AppsFlyerSink | None:
+        """The end of the flow."""
+        return self.ends.sink
 
     def apps(self) -> Iterator[App]:
         """Yield the apps of the enabled syncs, whether anything was sent to them yet or not."""

@@ -46,9 +46,9 @@ def _status(parts: Parts, recent: Recent) -> dict[str, Any]:
         "input_ended": parts.shutdown.input_ended,
         "settings": {
             "path": str(parts.settings.path),
-            "sha256": parts.settings_sha256,
+            "sha256": parts.in_force.sha256,
             "reload": _reload(parts),
-            "file": parts.settings_file() if parts.settings_file is not None else None,
+            "file": parts.in_force.look_at_file() if parts.in_force.look_at_file is not None else None,
         },
         "source": _source(parts),
         "read": parts.ledger.read,
@@ -64,8 +64,8 @@ def _status(parts: Parts, recent: Recent) -> dict[str, Any]:
         "damaged_inputs": len(parts.damages),
         "recent": recent.as_json(),
         "snapshots": {
-            "count": parts.snapshots,
-            "age_seconds": round(parts.heartbeat.clock() - parts.snapshot_at, 1),
+            "count": parts.sink.snapshots if parts.sink is not None else 0,
+            "age_seconds": round(parts.heartbeat.clock() - _snapshot_at(parts), 1),
         },
         "syncs": _syncs(parts, recent),
     }
@@ -75,8 +75,13 @@ def _iso(time: datetime) -> str:
     return time.isoformat(timespec="seconds")
 
 
+def _snapshot_at(parts: Parts) -> float:
+    """Return when the last snapshot was taken, or the process has started."""
+    return (parts.sink and parts.sink.snapshot_at) or parts.heartbeat.started_at
+
+
 def _reload(parts: Parts) -> dict[str, Any] | None:
-    reload = parts.reload
+    reload = parts.in_force.reload
     return None if reload is None else {"at": _iso(reload.at), "ok": reload.ok, "result": reload.result}
 
 

@@ -20,7 +20,8 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from flows.domain.fate import DeadLetterReason
-from flows.observe.parts import Parts, Reload
+from flows.observe.in_force import Reload
+from flows.observe.parts import Parts
 from flows.operators.sync_plan import SyncPlan
 from flows.runtime.restart import obstacles_here, topics_missing
 from flows.settings import SettingsError, load
@@ -109,7 +110,9 @@ class Reloader:
         self._part = parts.part
         # Its `put` may interrupt itself, as nothing else that threads wait for: a signal's handler may call it.
         self._wishes: SimpleQueue[None] = SimpleQueue()
-        parts.reload = handed_over()
+        parts.in_force.reload = handed_over()
+        self.health_port = 0
+        """Where this process serves its health; 0 is nowhere."""
 
     def start(self) -> None:
         """Begin to wait for wishes."""
@@ -128,7 +131,7 @@ class Reloader:
         if isinstance(new, _Refused):
             self._refuse(new)
             return
-        old = self._parts.settings
+        old = self._parts.in_force.settings
         change = weigh(old, new)
         if change.how is How.RESTART:
             self._restart(old, new, change)
@@ -136,10 +139,9 @@ class Reloader:
             self._refuse(_Refused(change.what, [f"{change.what}; stop the stream and start it again"]))
         else:
             self._compiled.use(new)
-            self._parts.settings = new
+            self._parts.in_force.take(new)
             if self._parts.sender is not None:
                 self._parts.sender.pause(new.paused_syncs)
-            self._parts.note_settings()
             self._note(f"in force: {change.what}")
             log.info("settings read again", changed=change.what)
 
@@ -183,7 +185,7 @@ class Reloader:
 
     def obstacles(self, new: Settings) -> list[str]:
         """Return why a restart with the new settings would be refused, apart from what only Kafka can tell."""
-        return obstacles_here(new, self._part, self._parts.health_port, has_recovery=self._has_recovery)
+        return obstacles_here(new, self._part, self.health_port, has_recovery=self._has_recovery)
 
     def left_behind(self, new: Settings) -> dict[str, int]:
         """Return sync → how many events wait for it now, of those that the new settings do not enable."""
@@ -196,7 +198,7 @@ class Reloader:
         log.error("settings not taken; the stream goes on with those that it has", problems=refused.problems)
 
     def _note(self, result: str, *, ok: bool = True) -> None:
-        self._parts.reload = Reload(datetime.now(UTC), result, ok)
+        self._parts.in_force.reload = Reload(datetime.now(UTC), result, ok)
 
 
 def hand_over(reload: Reload | None) -> None:

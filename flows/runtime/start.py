@@ -7,7 +7,6 @@ import structlog
 
 from connectors.state.layout import obstacle
 from connectors.state.private import take_from_others
-from flows.domain.slice import Slice
 from flows.observe.addresses import of_health
 from flows.observe.page_server import PageServer, listen
 from flows.observe.pages import FlowPages
@@ -56,7 +55,7 @@ def start() -> Stream:
     on_reload(reloader.ask)
     _collect_garbage_rarely()
     lifecycle.at_exit(progress.stop)
-    greet(settings, _serve_health(path, stream, part, lifecycle))
+    greet(settings, _serve_health(path, stream, reloader, lifecycle))
     lifecycle.connect()
     return stream
 
@@ -75,16 +74,17 @@ def _reloader(stream: Stream) -> Reloader:
     """Return what reads the settings again, and let /status look at their file."""
     parts, path = stream.parts, stream.settings.path
     reloader = Reloader(parts, stream.compiled, path, has_recovery=stream.state.has_recovery)
-    parts.settings_file = SettingsFile(path, lambda: parts.settings, reloader.left_behind, reloader.obstacles).look
+    file = SettingsFile(path, lambda: parts.settings, reloader.left_behind, reloader.obstacles)
+    parts.in_force.look_at_file = file.look
     return reloader
 
 
-def _serve_health(path: Path, stream: Stream, part: Slice, lifecycle: Lifecycle) -> str | None:
+def _serve_health(path: Path, stream: Stream, reloader: Reloader, lifecycle: Lifecycle) -> str | None:
     """Serve /livez, /readyz, /status and /metrics, from before the wait for Kafka until the flow has drained.
 
     Returns the address; None where none is served.
     """
-    health = stream.settings.health
+    health, part = stream.settings.health, stream.parts.part
     port = health.port_of(part.index)
     if not port:
         return None
@@ -96,7 +96,7 @@ def _serve_health(path: Path, stream: Stream, part: Slice, lifecycle: Lifecycle)
             raise Refusal(f"{path}: health.port: {cannot_listen(health.host, port, str(why))}") from problem
         log.warning("health is off: its port is taken", port=port, do="set health.port in the settings; 0 is off")
         return None
-    stream.parts.health_port = port
+    reloader.health_port = port
     lifecycle.at_exit(PageServer(FlowPages(stream.parts), listening).stop)
     return of_health(health, part.index + 1)[-1]
 

@@ -80,7 +80,7 @@ class Stream:
         Returns False if a stop is asked for meanwhile. Raises SetupError.
         """
         self.delivering.take_up()  # before Kafka is told anything: a refusal leaves the group as it is
-        source = self.parts.source = source_of(self.settings.source).open(self.opening())
+        source = self.parts.ends.source = source_of(self.settings.source).open(self.opening())
         if not source.connect():
             return False
         self.source = WithPunctuation(WithEarlierParts(source.input, self.state.earlier_parts), self.hearing)
@@ -123,5 +123,5 @@ class Stream:
             self.state.ended()
         if self.shutdown.restart:
             let_reload_wait()  # until the program that this process becomes can read the settings again
-            hand_over(self.parts.reload)
+            hand_over(self.parts.in_force.reload)
         return 0

@@ -1,6 +1,5 @@
 """Wiring: what stream and replay share, from the users' state to the sink, and the state directory below it."""
 
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -43,6 +42,7 @@ from flows.domain.identity_rules import IdentityRules
 from flows.domain.ledger import Ledger
 from flows.domain.logins import Logins
 from flows.domain.slice import Slice
+from flows.observe.in_force import InForce
 from flows.observe.parts import Parts
 from flows.operators.identify import IdentifyLogic, ShardContext
 from flows.operators.window import MicroBatch
@@ -131,7 +131,7 @@ class Delivering:
         self._owner = owner
         self.shutdown = Shutdown()
         self.pace = Pace()
-        self.parts = Parts(settings, part, ledger, outbox, state.journal, state.disk, self.shutdown)
+        self.parts = Parts(InForce(settings), part, ledger, outbox, state.journal, state.disk, self.shutdown)
         self._around = ShardContext(
             identities.rules,
             ledger,
@@ -200,7 +200,7 @@ class Delivering:
             self._lane_share(),
             self.parts.heartbeat.sender,
         )
-        self.parts.sender, self.parts.dead_letter_queue = sender, dead_letter_queue
+        self.parts.ends.sender, self.parts.ends.dead_letter_queue = sender, dead_letter_queue
         while sender.paused != (paused := self.parts.settings.paused_syncs):  # they were read again meanwhile
             sender.pause(paused)
         for sync in sorted(sender.paused):
@@ -214,8 +214,9 @@ class Delivering:
             delivery.timeout_seconds,
             self.parts.heartbeat.worker,
         )
-        self.parts.sink = AppsFlyerSink(self._outbox, drain, self.shutdown, self._snapshot_taken, self._owner.close)
-        return self.parts.sink
+        sink = AppsFlyerSink(self._outbox, drain, self.shutdown, self._snapshot_taken, self._owner.close)
+        self.parts.ends.sink = sink
+        return sink
 
     def note_damage(self, damage: object) -> None:
         """Take note of damage in what is read, for the summary."""
@@ -235,7 +236,5 @@ class Delivering:
         return self._ledger.room() if self._hearing.is_open and self._state.disk.has_room() else 0
 
     def _snapshot_taken(self) -> None:
-        self.parts.snapshots += 1
-        self.parts.snapshot_at = time.monotonic()
         source = self.parts.source
         self._state.journal.snapshot_taken(self._ledger.watermarks() if source is None else source.released())

@@ -15,7 +15,7 @@ def read_state(to: Readings, parts: Parts) -> None:
     """Put what is remembered and stored."""
     now = parts.heartbeat.clock()
     to.put(v.USERS, parts.users())
-    to.put(v.SNAPSHOTS, parts.snapshots)
+    to.put(v.SNAPSHOTS, parts.sink.snapshots if parts.sink is not None else 0)
     unsaved_since = parts.sink.unsaved_since if parts.sink is not None else None
     to.put(v.SNAPSHOT_AGE, 0.0 if unsaved_since is None else max(now - unsaved_since, 0.0))
     to.put(v.SNAPSHOT_INTERVAL, parts.settings.state.epoch_seconds)
@@ -41,7 +41,7 @@ def read_process(to: Readings, parts: Parts) -> None:
     labels = (version(PACKAGE), version("bytewax"), python_version(), str(parts.part.index), str(parts.part.count))
     to.put(v.BUILD_INFO, 1, *labels)
     to.put(v.SLICES, parts.part.count)
-    to.put(v.SETTINGS_TAKEN, parts.reload is None or parts.reload.ok)
+    to.put(v.SETTINGS_TAKEN, parts.in_force.reload is None or parts.in_force.reload.ok)
     beats = parts.heartbeat
     now = beats.clock()
     if beats.workers:

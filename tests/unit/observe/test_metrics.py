@@ -1,5 +1,6 @@
 """The vocabulary and its reader: one name for one thing, documented, and nothing emitted that is not in it."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from flows.observe.metrics.flow import read_flow
 from flows.observe.metrics.memory_limit import memory_limit_bytes
 from flows.observe.metrics.readings import Readings
 from flows.observe.metrics.registry import Metrics, Scraped
+from flows.observe.parts import Parts
 from flows.observe.readiness import checks
 from flows.runtime.stream import Stream
 from tests.fixtures.process import MakeProcess
@@ -34,8 +36,8 @@ def process(make_process: MakeProcess) -> Stream:
     return make_process(sync_table("one", android_app_id="com.example"), sync_table("two", ios_app_id="id987654321"))
 
 
-def _scraped(process: Stream) -> Scrape:
-    return Scrape(Metrics(partial(read_flow, parts=process.parts)).page("")[0].decode())
+def _scraped(process: Stream, parts: Parts | None = None) -> Scrape:
+    return Scrape(Metrics(partial(read_flow, parts=parts or process.parts)).page("")[0].decode())
 
 
 def test_the_document_is_made_of_the_vocabulary() -> None:
@@ -92,14 +94,15 @@ def test_a_key_that_is_gone_shows(process: Stream, monkeypatch: pytest.MonkeyPat
 def test_a_state_disk_without_room_shows(process: Stream) -> None:
     """It moves, for a restart would heal nothing; it is not ready, and says why nothing is delivered."""
     whole = 100 * RESERVE_BYTES
-    process.parts.disk = StateDisk(
+    disk = StateDisk(
         process.settings.state.directory, lambda _: SimpleNamespace(f_frsize=1, f_blocks=whole, f_bavail=1000)
     )
-    assert hindrances(process.parts) == []
-    assert not process.parts.disk.has_room()
-    assert [each for each in hindrances(process.parts) if "the state disk is nearly full" in each]
-    assert all(each.is_alive for each in parts_alive(process.parts))
-    found = _scraped(process)
+    parts = replace(process.parts, disk=disk)
+    assert hindrances(parts) == []
+    assert not disk.has_room()
+    assert [each for each in hindrances(parts) if "the state disk is nearly full" in each]
+    assert all(each.is_alive for each in parts_alive(parts))
+    found = _scraped(process, parts)
     assert found.one(v.READY.name, check="disk") == 0
     assert found.one(v.STATE_DISK_FULL.name) == 1
     assert found.one(v.STATE_DISK_FREE.name) == 1000

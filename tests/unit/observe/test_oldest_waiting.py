@@ -1,5 +1,6 @@
 """How long the oldest event waits for each sync: as old as it is, also where an earlier run had read it."""
 
+from dataclasses import replace
 from functools import partial
 
 from hypothesis import given
@@ -98,10 +99,10 @@ def test_notes_are_bounded_and_nothing_is_younger_than_it_is() -> None:
 
 def test_the_metric_says_it_in_seconds(make_process: MakeProcess) -> None:
     process = make_process(sync_table("one"))
-    process.parts.now_ms = lambda: 100_000
+    parts = replace(process.parts, now_ms=lambda: 100_000)
 
     def scraped() -> float:
-        return Scrape(Metrics(partial(read_flow, parts=process.parts)).page("")[0].decode()).one(
+        return Scrape(Metrics(partial(read_flow, parts=parts)).page("")[0].decode()).one(
             v.OLDEST_WAITING.name, sync="one"
         )
 

@@ -29,7 +29,7 @@ def file(tmp_path: Path, make_process: MakeProcess) -> Iterator[Path]:
     def left_behind(new: Settings) -> dict[str, int]:
         return {} if "one" in {each.name for each in new.enabled_syncs} else {"one": process.ledger.pending(0)}
 
-    process.parts.settings_file = SettingsFile(path, lambda: process.settings, left_behind, lambda _: []).look
+    process.parts.in_force.look_at_file = SettingsFile(path, lambda: process.settings, left_behind, lambda _: []).look
     server = PageServer(FlowPages(process.parts), listening)
     yield path
     server.stop()

@@ -15,8 +15,8 @@ from connectors.shutdown import Shutdown
 from flows.domain.event import Position
 from flows.domain.ledger import Ledger
 from flows.domain.slice import ALL, Slice
+from flows.observe.in_force import InForce, Reload
 from flows.observe.page_server import listen, why_not_listen
-from flows.observe.parts import Reload
 from flows.runtime.reload import How, Reloader, hand_over, handed_over, weigh
 from flows.runtime.restart import obstacles_here, topics_missing
 from flows.runtime.settings_file import SettingsFile
@@ -241,14 +241,11 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     def make() -> tuple[Reloader, Any, Compiled]:
         path.write_text(TEXT)
         parts: Any = SimpleNamespace(
-            settings=parse(TEXT, path),
+            in_force=InForce(parse(TEXT, path)),
             shutdown=Shutdown(),
             part=ALL,
-            reload=None,
-            note_settings=lambda: None,
             ledger=Ledger(["one"], 100),
             sender=None,
-            health_port=0,
         )
         compiled: Any = Compiled()
         return Reloader(parts, compiled, path, has_recovery=True), parts, compiled
@@ -259,14 +256,14 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
 def test_a_mistake_changes_nothing_and_is_told(make: Make, tmp_path: Path) -> None:
     """The log has each mistake; the result, which /status shows, has their keys and none of the values."""
     reloader, parts, compiled = make()
-    before = parts.settings
+    before = parts.in_force.settings
     (tmp_path / "stream.toml").write_text(TEXT.replace("id1", "s3cret app").replace('"Order"', "7"))
     with capture_logs() as logs:
         reloader.reload()
-    assert (parts.settings, compiled.used, parts.shutdown.requested) == (before, [], False)
-    assert parts.reload.ok is False
-    assert "sync[one].ios_app_id" in parts.reload.result
-    assert "s3cret" not in parts.reload.result
+    assert (parts.in_force.settings, compiled.used, parts.shutdown.requested) == (before, [], False)
+    assert parts.in_force.reload.ok is False
+    assert "sync[one].ios_app_id" in parts.in_force.reload.result
+    assert "s3cret" not in parts.in_force.reload.result
     assert len(logs[0]["problems"]) == 3
 
 
@@ -274,8 +271,8 @@ def test_a_filter_is_taken_in_place(make: Make, tmp_path: Path) -> None:
     reloader, parts, compiled = make()
     (tmp_path / "stream.toml").write_text(TEXT.replace("Order", "Sign Up", 1))
     reloader.reload()
-    assert compiled.used == [parts.settings]
-    assert parts.reload.ok is True
+    assert compiled.used == [parts.in_force.settings]
+    assert parts.in_force.reload.ok is True
     assert parts.shutdown.requested is False
 
 
@@ -285,7 +282,7 @@ def test_a_new_sync_asks_for_a_restart(make: Make, tmp_path: Path) -> None:
     reloader.reload()
     assert (parts.shutdown.requested, parts.shutdown.restart) == (True, True)
     assert compiled.used == []
-    assert "restarted" in parts.reload.result
+    assert "restarted" in parts.in_force.reload.result
 
 
 def test_what_waits_for_a_sync_that_is_left_out_is_said_beforehand(make: Make, tmp_path: Path) -> None:
@@ -294,7 +291,7 @@ def test_what_waits_for_a_sync_that_is_left_out_is_said_beforehand(make: Make, t
     (tmp_path / "stream.toml").write_text(TEXT.replace('name = "one"', 'name = "renamed"'))
     with capture_logs() as logs:
         reloader.reload()
-    assert parts.reload.result.endswith("3 events of one become sync_disabled")
+    assert parts.in_force.reload.result.endswith("3 events of one become sync_disabled")
     said = [each for each in logs if each.get("reason") == "sync_disabled"]
     assert [(each["sync"], each["events"]) for each in said] == [("one", 3)]
 
@@ -320,7 +317,7 @@ def test_status_says_the_same_as_a_reload(make: Make, tmp_path: Path, taken_port
     reloader, parts, _ = make()
     path = tmp_path / "stream.toml"
     path.write_text(f"[health]\nport = {taken_port}\n{TEXT}".replace('"letters"', '"stream.toml"'))
-    file = SettingsFile(path, lambda: parts.settings, reloader.left_behind, reloader.obstacles).look()
+    file = SettingsFile(path, lambda: parts.in_force.settings, reloader.left_behind, reloader.obstacles).look()
     with capture_logs() as logs:
         reloader.reload()
     assert (file["state"], file["takes"], len(file["obstacles"])) == ("changed", "restart", 2)

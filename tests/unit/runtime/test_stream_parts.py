@@ -59,7 +59,7 @@ def _deliver(stream: Stream, offset: int) -> None:
 
 
 def _read_topic(stream: Stream, acknowledged: dict[tuple[str, int], int], monkeypatch: pytest.MonkeyPatch) -> None:
-    source = stream.parts.source = source_of(stream.settings.source).open(stream.opening())
+    source = stream.parts.ends.source = source_of(stream.settings.source).open(stream.opening())
     monkeypatch.setattr(source.input, "committed", lambda: acknowledged)
 
 
@@ -142,13 +142,13 @@ def test_a_pause_that_is_read_again_before_the_sender_is_known_holds_from_its_be
     read_again = load(tmp_path / "stream.toml")
 
     def engine_meanwhile(delivery: DeliveryTable) -> DeliveryEngine:
-        stream.parts.settings = read_again
+        stream.parts.in_force.take(read_again)
         return open_engine(delivery)
 
     if is_late:
         monkeypatch.setattr(wiring, "open_engine", engine_meanwhile)
     else:
-        stream.parts.settings = read_again
+        stream.parts.in_force.take(read_again)
     sink = stream.delivering.open_sink()
     assert stream.parts.sender is not None
     assert stream.parts.sender.paused == {"one"}
