@@ -19,11 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.finding import count
+from connectors.kinds import source_of
 from connectors.sample import SAMPLE_RECORDS
 from flows.domain.printable import printable, printable_json
 from flows.operations.check.identified import PLATFORM_NAMES, share
 from flows.operations.inspect import UNKNOWN, inspect
 from flows.operations.inspection import Inspection, NameSeen, PlatformSeen
+from flows.program import as_called
 from flows.refusal import ExitCode
 from flows.settings import load
 
@@ -32,6 +34,8 @@ SUMMARY: Final = "what the source holds: event names, platforms, identifiers"
 _MOST_RECORDS: Final = 100_000
 _MOST_NAMES: Final = 30
 _MOST_PATHS: Final = 3
+_WIDTH_ELSEWHERE: Final = 200
+"""Where the output is no terminal it is searched, so that a name is better left on one line."""
 _TITLES: Final = {str(each or UNKNOWN): name for each, name in PLATFORM_NAMES.items()}
 
 
@@ -51,17 +55,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and print."""
-    found = inspect(load(args.settings), None if args.all else args.events)
+    settings = load(args.settings)
+    with Console(stderr=True).status(
+        Text(f"looking at {printable(source_of(settings.source).title)} …")
+    ):  # at a terminal
+        found = inspect(settings, None if args.all else args.events)
     if args.json:
         sys.stdout.write(printable_json(orjson.dumps(found.as_json())).decode() + "\n")
     else:
-        _print(Console(file=sys.stdout, highlight=False), found)
+        is_terminal = sys.stdout.isatty()
+        _print(Console(file=sys.stdout, highlight=False, width=None if is_terminal else _WIDTH_ELSEWHERE), found)
     return ExitCode.DONE if found.events else ExitCode.FAILED
 
 
 def _print(console: Console, found: Inspection) -> None:
     for line in _head(found):
-        console.print(Text(printable(line)), soft_wrap=True)
+        console.print(Text(printable(as_called(line))), soft_wrap=True)
     if not found.events:
         return
     console.print()

@@ -140,11 +140,11 @@ def test_the_names_that_are_told_apart_are_bounded(
 
 
 def test_people_read_tables_that_cut_no_name_and_no_value_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    long = "A name of an event that is longer than a terminal is wide " * 3
+    long = "A name of an event that is longer than a terminal is wide " * 2
     write(event(long.strip()), event("evil\x1b[2J"), event("Order", platform="Web"), event(user_properties={}))
     assert main(["inspect"]) == 0
     said = capsys.readouterr().out
-    assert set(long.split()) <= set(said.split())
+    assert long.strip() in said
     assert "…" not in said
     assert "\x1b" not in said
     assert "evil\\x1b[2J" in said
