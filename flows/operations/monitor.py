@@ -37,7 +37,7 @@ class SliceAnswer:
 
 def fetch(urls: Sequence[str], name: str = PACKAGE) -> list[SliceAnswer]:
     """Return the answers in the order of the addresses. Never raises for one that does not answer as `name`."""
-    return asyncio.run(_fetch(urls, name))
+    return asyncio.run(ask(urls, name))
 
 
 def fetch_collector(url: str | None) -> SliceAnswer | None:
@@ -45,13 +45,14 @@ def fetch_collector(url: str | None) -> SliceAnswer | None:
     return None if url is None else fetch([url], COLLECTOR)[0]
 
 
-async def _fetch(urls: Sequence[str], name: str) -> list[SliceAnswer]:
+async def ask(urls: Sequence[str], name: str = PACKAGE) -> list[SliceAnswer]:
+    """As `fetch`, for an event loop that runs already."""
     timeout = aiohttp.ClientTimeout(total=_SECONDS)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        return list(await asyncio.gather(*(_ask(session, url, name) for url in urls)))
+        return list(await asyncio.gather(*(_ask_one(session, url, name) for url in urls)))
 
 
-async def _ask(session: aiohttp.ClientSession, url: str, name: str) -> SliceAnswer:
+async def _ask_one(session: aiohttp.ClientSession, url: str, name: str) -> SliceAnswer:
     try:
         async with session.get(f"{url}/status", allow_redirects=False) as response:
             body = await response.content.read(_LARGEST_BYTES)

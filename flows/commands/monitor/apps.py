@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from flows.commands.monitor.words import duration
+from flows.domain.duration import duration
 from flows.operations.monitor import printable
 
 _CIRCUIT_STYLES: Final = {"closed": "green", "open": "yellow", "paused": "bold red", "paused_by_settings": "yellow"}

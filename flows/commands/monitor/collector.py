@@ -7,7 +7,7 @@ from rich.text import Text
 
 from connectors.clock import now_ms
 from flows.commands.monitor.lines import Lines
-from flows.commands.monitor.words import duration
+from flows.domain.duration import duration
 from flows.operations.monitor import SliceAnswer, printable
 
 

@@ -1,7 +1,7 @@
 """All slices at a glance: rates from two answers of each, and the sums."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -12,9 +12,11 @@ from flows.commands.monitor.file_words import about_file
 from flows.commands.monitor.fitted import Column, FittedTable
 from flows.commands.monitor.lines import Lines
 from flows.commands.monitor.page import fates
-from flows.commands.monitor.words import duration, oldest, reasons, state
+from flows.commands.monitor.words import oldest, reasons, state
+from flows.domain.duration import duration
 from flows.operations.latency import p95_seconds
 from flows.operations.monitor import SliceAnswer, printable
+from flows.operations.totals import delivered, rate, together
 from flows.settings.problems import Problem
 
 
@@ -98,8 +100,8 @@ def _numbers(answer: SliceAnswer, before: SliceAnswer | None) -> list[float]:
     status = answer.status or {}
     lag = status["source"]["lag"] or {"events": 0, "seconds": 0.0}
     return [
-        _rate(answer, before, lambda each: each["read"]),
-        _rate(answer, before, delivered),
+        rate(answer, before, lambda each: each["read"]),
+        rate(answer, before, delivered),
         lag["events"],
         lag["seconds"],
         sum(sync["pending"] for sync in status["syncs"] if sync["enabled"]),
@@ -113,62 +115,3 @@ def _texts(numbers: Sequence[float]) -> list[str]:
     texts = [f"{each:,.1f}" if place in _AGES else f"{each:,.0f}" for place, each in enumerate(numbers)]
     texts[_OLDEST] = duration(numbers[_OLDEST]) if numbers[_OLDEST] else "-"
     return texts
-
-
-def delivered(status: dict[str, Any]) -> int:
-    """Return how many entries a slice has delivered, for all its syncs."""
-    return sum(sync["delivered"] for sync in status["syncs"] if sync["enabled"])
-
-
-def _rate(answer: SliceAnswer, before: SliceAnswer | None, count: Any) -> float:
-    if before is None or before.status is None or answer.status is None or answer.at <= before.at:
-        return 0.0
-    # It began anew in between.
-    change = count(answer.status) - (
-        count(before.status) if before.status["started"] == answer.status["started"] else 0
-    )
-    return float(max(change, 0) / (answer.at - before.at))
-
-
-def together(statuses: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the sums over all slices, in the shape of one status as far as tables need it."""
-    syncs: dict[str, dict[str, Any]] = {}
-    for status in statuses:
-        for sync in status["syncs"]:
-            syncs[sync["name"]] = _sum_sync(syncs.get(sync["name"]), sync)
-    refused: dict[str, int] = {}
-    for status in statuses:
-        _add(refused, status["refused"])
-    return {"read": sum(status["read"] for status in statuses), "refused": refused, "syncs": list(syncs.values())}
-
-
-def _sum_sync(total: dict[str, Any] | None, sync: dict[str, Any]) -> dict[str, Any]:
-    if total is None or not total["enabled"]:
-        return {**sync, "filtered": {**sync.get("filtered", {})}, "dead_lettered": {**sync.get("dead_lettered", {})}}
-    if not sync["enabled"]:
-        return total
-    for name in ("delivered", "duplicate", "pending"):
-        total[name] += sync[name]
-    age = "oldest_waiting_seconds"
-    total[age] = max(total.get(age, 0.0), sync.get(age, 0.0))
-    for group in ("filtered", "dead_lettered"):
-        _add(total[group], sync[group])
-    total["apps"] = [_sum_app(mine, theirs) for mine, theirs in zip(total["apps"], sync["apps"], strict=False)]
-    return total
-
-
-_WORST = ("paused", "paused_by_settings", "open", "closed")
-
-
-def _sum_app(total: dict[str, Any], app: dict[str, Any]) -> dict[str, Any]:
-    summed = {name: total[name] + app[name] for name in ("in_flight", "waiting", "set_aside")}
-    first, retry = (total["delivered"][name] + app["delivered"][name] for name in ("first", "retry"))
-    circuit = min(total["circuit"], app["circuit"], key=_WORST.index)
-    lasts = [each["last_answer"] for each in (total, app) if each["last_answer"] is not None]
-    last = max(lasts, key=lambda each: str(each["at"]), default=None)
-    return {**total, **summed, "delivered": {"first": first, "retry": retry}, "circuit": circuit, "last_answer": last}
-
-
-def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
-    for name, count in more.items():
-        total[name] = total.get(name, 0) + count

@@ -11,7 +11,8 @@ from connectors.kinds import SOURCES
 from flows.commands.monitor.apps import Apps
 from flows.commands.monitor.file_words import about_file
 from flows.commands.monitor.lines import Lines
-from flows.commands.monitor.words import duration, oldest, reasons, state
+from flows.commands.monitor.words import oldest, reasons, state
+from flows.domain.duration import duration
 from flows.operations.latency import p95_seconds
 from flows.operations.monitor import printable
 from flows.settings.problems import Problem

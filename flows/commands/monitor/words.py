@@ -1,4 +1,4 @@
-"""How a slice fares, in a word and in sentences, and durations as people say them."""
+"""How a slice fares, in a word and in sentences."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -30,11 +30,3 @@ def reasons(status: dict[str, Any]) -> Sequence[str]:
 def oldest(status: dict[str, Any]) -> float:
     """Return how long the oldest event of any sync waits, in seconds; 0 if none does."""
     return max((sync.get("oldest_waiting_seconds", 0.0) for sync in status["syncs"] if sync["enabled"]), default=0.0)
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people say it: 3 s, 12 min, 5 h, 2 d."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
