@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from connectors.delivery.stats import AGE_BOUNDS
+from connectors.delivery.stats import AGE_BOUNDS, FIRST, RETRY
 from flows.observe.parts import App, Parts
 
 WINDOW_SECONDS: Final = 600.0
@@ -49,7 +49,11 @@ class Recent:
         before = self._looks[0]
         grown = {key: count - before.counts.get(key, 0) for key, count in _counts(self._parts).items()}
         syncs: dict[str, dict[str, Any]] = {
-            names[0]: {"delivered": count, "dead_lettered": {}}
+            names[0]: {
+                "delivered": count,
+                "answered": {attempt: grown["answered", names[0], attempt] for attempt in (FIRST, RETRY)},
+                "dead_lettered": {},
+            }
             for (kind, *names), count in grown.items()
             if kind == "delivered"
         }
@@ -77,6 +81,9 @@ def _counts(parts: Parts) -> dict[tuple[str, ...], int]:
         counts["delivered", name] = of_sync.delivered
         for reason, count in of_sync.dead_lettered.copy().items():
             counts["dead_lettered", name, reason.value] = count
+        answers = [parts.answers(app) for app in parts.apps() if app.sync == name]
+        counts["answered", name, FIRST] = sum(each.delivered_first for each in answers)
+        counts["answered", name, RETRY] = sum(each.delivered_later for each in answers)
     return counts
 
 

@@ -118,11 +118,21 @@ def _losses(status: Mapping[str, Any]) -> Iterator[str]:
     recent = status.get("recent")
     if recent is None:
         return
-    seconds = recent["seconds"]
-    lately = f"in the last {seconds / _MINUTE:.0f} min" if seconds >= _MINUTE else f"in the last {seconds:.0f} s"
+    lately = _lately(recent["seconds"])
     for reason, count in recent["refused"].items():
         yield f"{count:,} of {recent['read']:,} events are dead letters {lately}: {reason}"
-    for name, sync in recent["syncs"].items():
+    for name in recent["syncs"]:
+        yield from losses_of(status, name)
+    if recent["damaged"]:
+        count = recent["damaged"]
+        yield f"{count:,} damaged {'place' if count == 1 else 'places'} in the input {lately}; the log names each"
+
+
+def losses_of(status: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Say which events of a sync became dead letters lately that should not."""
+    recent = status.get("recent")
+    if recent is not None and name in recent["syncs"]:
+        sync, lately = recent["syncs"][name], _lately(recent["seconds"])
         ended = sync["delivered"] + sum(sync["dead_lettered"].values())
         expected = sum(count for reason, count in sync["dead_lettered"].items() if reason in EXPECTED)
         for reason, count in sync["dead_lettered"].items():
@@ -131,9 +141,10 @@ def _losses(status: Mapping[str, Any]) -> Iterator[str]:
                     f"{name}: {count:,} of {ended:,} events that came to their end are dead letters {lately}: "
                     f"{reason}{_answer(status, name, reason)}"
                 )
-    if recent["damaged"]:
-        count = recent["damaged"]
-        yield f"{count:,} damaged {'place' if count == 1 else 'places'} in the input {lately}; the log names each"
+
+
+def _lately(seconds: float) -> str:
+    return f"in the last {seconds / _MINUTE:.0f} min" if seconds >= _MINUTE else f"in the last {seconds:.0f} s"
 
 
 def _answer(status: Mapping[str, Any], name: str, reason: str) -> str:

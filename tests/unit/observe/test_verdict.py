@@ -150,7 +150,8 @@ def test_the_window_forgets_what_is_older(make_process: MakeProcess) -> None:
     assert status(parts, recent)["state"] == "degraded"
     now = 31.0 + WINDOW_SECONDS
     recent.look()
-    assert recent.as_json()["syncs"] == {"main": {"delivered": 0, "dead_lettered": {}}}
+    of_main = recent.as_json()["syncs"]["main"]
+    assert (of_main["delivered"], of_main["dead_lettered"]) == (0, {})
     assert status(parts, recent)["state"] == "delivering"  # one event waits
 
 
