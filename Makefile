@@ -1,7 +1,7 @@
 # The project's commands. Each target's own comment is its help.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all lint types unit integration chaos clients price bench profile load memory wheel image manifests alerts dashboard kubernetes compose hashes audit sbom clean
+.PHONY: help setup run test test-all lint types unit integration chaos clients vendor price bench profile load memory wheel image manifests alerts dashboard kubernetes compose hashes audit sbom clean
 
 PYTHON = .venv/bin/python
 # Wheels only: no package's own build script runs, and what an index has replaced is refused.
@@ -60,6 +60,9 @@ chaos: setup ## the fault scenarios, judged by an oracle, and ten times the exam
 
 clients: setup ## Amplitude's own clients for the tests, into ~/.cache; needs npm, go, mvn with a JDK, and the network
 	@$(PYTHON) -m tests.tools.clients
+
+vendor: setup ## the console's script and style sheet, as the lock file beside them says; needs npm and the network
+	@$(PYTHON) -m tests.tools.vendor
 
 price: setup ## what ledger, journal and recovery cost, in events per CPU-second
 	$(PYTHON) -m tests.tools.bench.price_of_safety

@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 pytest_plugins = (
+    "tests.fixtures.browser",
     "tests.fixtures.clients",
     "tests.fixtures.examples",
     "tests.fixtures.execs",

@@ -1,5 +1,7 @@
 """Take events in from Amplitude's clients and send them on, in one command.
 
+The console's pages show what becomes of them.
+
 The collector stays up while the stream beside it restarts after a change of the settings, or after a failure. Without
 an enabled sync, events are taken in and wait.
 """
@@ -8,6 +10,8 @@ import argparse
 from typing import Final
 
 from connectors.state.private import keep_private
+from flows.console.start import serving_beside
+from flows.observe.addresses import of_health
 from flows.runtime.collector.run import run_collector
 from flows.runtime.logs import configure_logs
 from flows.settings import load
@@ -24,4 +28,6 @@ def run(args: argparse.Namespace) -> int:
     """Serve until a signal asks for a stop; raises Refusal."""
     configure_logs()
     keep_private()
-    return run_collector(load(args.settings), args.settings, with_stream=True)
+    settings = load(args.settings)
+    with serving_beside(settings.console, args.settings, of_health(settings.health, 1)):
+        return run_collector(settings, args.settings, with_stream=True)

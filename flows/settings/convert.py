@@ -28,6 +28,7 @@ def convert(path: Path, file: tables.StreamFile) -> Settings:
         health=file.health,
         erasure=file.erasure.settings(base),
         collector=None if file.collector is None else file.collector.settings(base),
+        console=file.console.settings(base),
         pull=None if file.pull is None else file.pull.settings(base),
     )
 

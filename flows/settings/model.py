@@ -11,6 +11,7 @@ from connectors.export_api.settings import PullSettings
 from connectors.form import LetterSettings, SourceSettings
 from connectors.secrets import SecretRef
 from flows.domain.sync import Sync
+from flows.settings.console import ConsoleSettings, ConsoleTable
 from flows.settings.identity import IdentityTable
 from flows.settings.sync_tables import SyncTable
 from flows.settings.tables import HealthTable, StateTable, WindowTable
@@ -49,6 +50,7 @@ class Settings:
     health: HealthTable = field(default_factory=HealthTable)
     collector: CollectorSettings | None = None
     """None where the file has no `[collector]`."""
+    console: ConsoleSettings = field(default_factory=lambda: ConsoleTable().settings(Path()))
     pull: PullSettings | None = None
     erasure: ErasureSettings = field(default_factory=lambda: ErasureTable().settings(Path()))
 

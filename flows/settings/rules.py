@@ -7,6 +7,7 @@ from connectors.collector import settings as collector
 from connectors.kinds import DEAD_LETTERS, SOURCES
 from connectors.table import Broken, Location
 from flows.domain.sync import Operator
+from flows.settings import console
 from flows.settings.identity import IdentityTable
 from flows.settings.problems import found
 
@@ -145,6 +146,7 @@ _RULES: Final[tuple[Callable[[SettingsDraft], Iterator[Broken]], ...]] = (
     _conditions_have_one_operator,
     _there_is_a_sync,
     collector.broken,
+    console.broken,
     *(kind.broken for kinds in (SOURCES, DEAD_LETTERS) for kind in kinds.values()),
     _waiting_is_shorter_than_remembering,
     _platform_names_are_unique,

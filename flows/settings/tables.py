@@ -19,6 +19,7 @@ from connectors.state.layout import slice_directory
 from connectors.table import Table
 from connectors.values import FilePath, Flag, Hint, Host, choice, whole
 from flows.domain.slice import Slice
+from flows.settings.console import ConsoleTable
 from flows.settings.identity import IdentityTable
 from flows.settings.problems import closest
 from flows.settings.sync_tables import PropertyTable, SyncTable
@@ -134,6 +135,8 @@ class StreamFile(Table):
     """Where the stream serves /livez, /readyz, /status and /metrics."""
     collector: CollectorTable | None = None
     """Where Amplitude's clients send their events to; without it, nothing listens."""
+    console: ConsoleTable = Field(default_factory=ConsoleTable)
+    """Where the console serves its pages."""
     pull: PullTable | None = None
     """Where past events are fetched from."""
     erasure: ErasureTable = Field(default_factory=ErasureTable)

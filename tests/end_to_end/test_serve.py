@@ -3,11 +3,13 @@
 import os
 import re
 import signal
+import socket
 import ssl
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import orjson
 import psutil
@@ -16,7 +18,7 @@ import pytest
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
 from flows.observe.metrics import collector_vocabulary as v
 from tests.fixtures.events import appsflyer_id, order
-from tests.fixtures.ports import free_port
+from tests.fixtures.ports import free_port, free_ports
 from tests.fixtures.scrape import scrape
 from tests.fixtures.scripted_collector import scripted_collector
 from tests.fixtures.serving import API_KEY, Serving
@@ -292,3 +294,42 @@ def test_the_api_key_and_what_is_posted_are_in_no_log(serving: Serving) -> None:
     assert API_KEY not in run.log
     assert "f" * 32 not in run.log
     assert "jane@example.com" not in run.log
+
+
+def test_the_console_is_served_beside_it_and_says_what_was_delivered(serving: Serving) -> None:
+    port, health = free_ports(2)
+    serving.configure(console={"port": port}, health={"port": health})
+    run = serving.start()
+    serving.post_order(1)
+    serving.wait_until(lambda: serving.delivered() == [1])
+    serving.wait_until(lambda: "running" in _console(port) and "<dd>1</dd>" in _console(port))
+    assert run.stop() == 0
+
+
+def test_a_port_of_the_console_that_is_taken_costs_no_event(serving: Serving) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        serving.configure(console={"port": taken.getsockname()[1]})
+        run = serving.start()
+        run.wait_for_log("no console is served")
+        serving.post_order(1)
+        serving.wait_until(lambda: serving.delivered() == [1])
+    assert run.stop() == 0
+
+
+def test_the_console_alone_is_served_until_a_stop_and_refuses_a_port_that_is_taken(serving: Serving) -> None:
+    port = free_port()
+    serving.configure(console={"port": port})
+    run = serving.stream.start("-m", "flows", "console", "--url", "http://127.0.0.1:9")
+    run.wait_for_log("the console is served")
+    assert "cannot be reached" in _console(port)
+    second = serving.stream.start("-m", "flows", "console", "--url", "http://127.0.0.1:9")
+    assert second.wait() == 2
+    assert "console.port: cannot listen on 127.0.0.1" in second.log
+    run.process.send_signal(signal.SIGTERM)
+    assert run.wait() == 0
+
+
+def _console(port: int) -> str:
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text

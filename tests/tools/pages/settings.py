@@ -18,6 +18,7 @@ from connectors.kinds import DEAD_LETTERS, SOURCES
 from connectors.table import Table
 from connectors.values import Hint
 from flows.settings import identity, sync_tables, tables
+from flows.settings.console import ConsoleTable
 
 _INTRODUCTION: Final = """\
 # Settings
@@ -126,6 +127,7 @@ SECTIONS: Final = (
     _Section("`[health]`", tables.HealthTable),
     _Section("`[collector]`", CollectorTable),
     _Section("`[collector.tee]`", TeeTable),
+    _Section("`[console]`", ConsoleTable),
     _Section("`[pull]`", PullTable),
     _Section("`[erasure]`", ErasureTable),
     _Section("`[[sync]]`", sync_tables.SyncTable),
@@ -144,6 +146,7 @@ _RULES: Final = """\
 - A condition has exactly one operator.
 - There is at least one sync, except where there is a `[collector]`: then events are taken and wait for it.
 - A `[collector]` on an address that other machines reach names its `api_keys` or `webhook_tokens`.
+- A `[console]` on an address that other machines reach has a `token`.
 - `certificate_file` and `key_file` are given together.
 - `hold_seconds` and `settle_seconds` are shorter than `remember_days`.
 - A name is under one platform of `[identity.platforms]` only.
