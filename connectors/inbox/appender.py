@@ -78,7 +78,7 @@ class Appender:
     def append(self, uploads: Iterable[Sequence[TakenEvent]]) -> None:
         """Store all of them or none. Raises sqlite3.Error, OSError, ForeignFileError; then it may be called again."""
         if (now := time.monotonic()) >= self._next_look:
-            self._require_room(self._directory)
+            self._find_room()
             self._next_look = now + _ROOM_SECONDS
         database = self._database or self._open()
         next_id = self._next_id
@@ -93,7 +93,7 @@ class Appender:
 
     def try_once(self) -> None:
         """Find out whether anything can be stored, by storing nothing. Raises as `append`."""
-        self._require_room(self._directory)
+        self._find_room()
         self._write(self._database or self._open(), (("UPDATE inbox SET first_id = first_id", ()),))
 
     def tend(self) -> None:
@@ -113,6 +113,16 @@ class Appender:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _find_room(self) -> None:
+        """Raise OSError where the disk is too full, also without the log."""
+        try:
+            self._require_room(self._directory)
+        except OSError:
+            if self._database is None:
+                raise
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._require_room(self._directory)
 
     def _write(self, database: sqlite3.Connection, statements: Iterable[tuple[str, Sequence[Any]]]) -> None:
         try:

@@ -21,7 +21,7 @@ _EVERY_SECONDS: Final = 0.25
 _MEASURED_TURNS: Final = 8
 _STEPS: Final = 100_000
 """How often the look asks whether it is to end, in steps of SQLite's own."""
-_LONG_LOG_PAGES: Final = 4096
+_LONG_LOG_PAGES: Final = 1000
 """A log this long is to be written from its beginning again, which needs a moment in which nothing is added."""
 
 

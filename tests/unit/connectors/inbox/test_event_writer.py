@@ -98,6 +98,24 @@ def test_it_refuses_events_before_the_disk_is_full_and_goes_on_when_there_is_roo
     assert ids(inbox) == list(range(6))
 
 
+def test_on_a_small_disk_the_log_gives_its_room_back_before_events_are_refused(inbox: Path) -> None:
+    """It grows with each upload, however small, and is longer than what it holds."""
+    refused: list[int] = []
+
+    def require(directory: Path) -> None:
+        if (taken_bytes := sum(each.stat().st_size for each in directory.iterdir())) > 300_000:
+            refused.append(taken_bytes)
+            raise OSError(errno.ENOSPC, "the disk is nearly full")
+
+    made = appender.Appender(inbox, require)
+    for number in range(300):
+        made._next_look = 0.0
+        made.append([taken(1, number)])
+    made.close()
+    assert refused
+    assert ids(inbox) == list(range(300))
+
+
 def test_a_process_that_keeps_the_inbox_for_long_makes_uploads_wait_and_fails_none(inbox: Path) -> None:
     async def use() -> None:
         writer = InboxEventWriter(inbox)
