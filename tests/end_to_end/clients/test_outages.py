@@ -18,6 +18,7 @@ from tests.fixtures.clients import why_missing
 from tests.fixtures.collecting import PURCHASE, Collecting, Sent
 from tests.fixtures.kafka import make_again
 from tests.fixtures.kafka_local import LocalKafka
+from tests.fixtures.needs import is_missing
 from tests.fixtures.settings import kafka_source
 from tests.fixtures.small_disk import small_disk
 from tests.tools.clients.known import CLIENTS
@@ -62,6 +63,8 @@ class Everybody:
             for each in CLIENTS
             if each.tls == (group == SERVERS) and why_missing(each) is None
         ]
+        if not self.sent:
+            is_missing(f"none of the {group}' clients is installed: make clients")
         collecting.sandbox.wait_until(lambda _counts: all(map(collecting.orders, self.sent)), 90)
 
     def lost(self) -> dict[str, set[int | str]]:
