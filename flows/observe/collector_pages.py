@@ -37,7 +37,7 @@ class CollectorPages:
             yield "stopping"
         if view.blocked is not None:
             yield f"nothing can be stored: {view.blocked}"
-        if view.child is not None and not view.child.is_running and view.child.starts:
+        if view.child is not None and view.child.is_missing:
             yield "the stream does not run; events are taken in and wait"
 
     def _status(self, _: str) -> Page:

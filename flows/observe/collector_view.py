@@ -22,6 +22,10 @@ class Child(Protocol):
     def is_running(self) -> bool:
         """Whether it runs."""
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether it does not run, although it is to."""
+
 
 class CollectorView(Protocol):
     """One collector. Any thread may read it."""

@@ -99,6 +99,51 @@ def test_without_an_enabled_sync_events_are_kept_until_there_is_one(serving: Ser
     assert run.stop() == 0
 
 
+def test_when_the_last_sync_is_disabled_the_stream_rests_until_one_is_enabled(serving: Serving) -> None:
+    """It would not come up without one, and nobody is to hear of that every minute."""
+    serving.configure()
+    run = serving.start()
+    serving.post_order(1)
+    serving.wait_until(lambda: serving.delivered() == [1])
+    serving.configure(sync_table(enabled=False))
+    run.wait_for_log("no sync is enabled: events are taken in and wait")
+    serving.post_order(2)
+    assert serving.page("/readyz")[0] == 200
+    assert "the stream ended" not in run.log
+    serving.configure()
+    serving.wait_until(lambda: serving.delivered() == [1, 2])
+    assert run.stop() == 0
+
+
+def test_the_stream_never_reads_elsewhere_than_events_are_taken_into(serving: Serving) -> None:
+    """Only a restart takes another source: until then the stream would leave what comes in."""
+    serving.configure()
+    run = serving.start()
+    serving.post_order(1)
+    serving.wait_until(lambda: serving.delivered() == [1])
+    serving.configure(source={"kind": "inbox", "directory": "another"})
+    run.wait_for_log("everything goes on as it was")
+    serving.configure()
+    serving.post_order(2)
+    serving.wait_until(lambda: serving.delivered() == [1, 2])
+    assert run.stop() == 0
+    assert "restart this process to take it" not in run.log  # the file says again what holds
+    assert not (serving.stream.directory / "another").exists()
+
+
+def test_a_key_that_cannot_be_read_is_told_once_and_holds_up_no_certificate(serving: Serving, tmp_path: Path) -> None:
+    certificate, _ = _speak_tls(serving, tmp_path, api_keys=[f"file:{tmp_path / 'key'}"])
+    (tmp_path / "key").write_text(API_KEY)
+    run = serving.start()
+    (tmp_path / "key").unlink()
+    run.wait_for_log("what changed cannot be read")
+    for times in (1, 2):
+        os.utime(certificate)
+        serving.wait_until(lambda times=times: run.log.count("the certificate was read again") == times)  # type: ignore[misc]
+    assert run.log.count("what changed cannot be read") == 1
+    serving.post_order(1)  # with the key that it has
+
+
 def test_a_change_of_the_settings_reaches_the_stream_alone(serving: Serving) -> None:
     serving.configure()
     run = serving.start()
@@ -238,13 +283,19 @@ def test_what_is_taken_goes_on_to_amplitude_as_well_whatever_becomes_of_amplitud
     assert "user-1" not in run.log
 
 
-def test_it_speaks_tls_and_takes_a_renewed_certificate(serving: Serving, tmp_path: Path) -> None:
+def _speak_tls(serving: Serving, tmp_path: Path, **collector: Any) -> tuple[Path, Path]:
+    """Let it have a certificate that its client trusts; return the certificate's file and its key's."""
     server_context(tmp_path / "tls", "127.0.0.1")
     pem = sorted(each for each in (tmp_path / "tls").iterdir() if each.name != CA_FILE)
     certificate = next(each for each in pem if b"CERTIFICATE" in each.read_bytes())
     key = next(each for each in pem if b"PRIVATE KEY" in each.read_bytes())
     serving.scheme, serving.context = "https", ssl.create_default_context(cafile=tmp_path / "tls" / CA_FILE)
-    serving.configure(collector={"certificate_file": str(certificate), "key_file": str(key)})
+    serving.configure(collector={"certificate_file": str(certificate), "key_file": str(key), **collector})
+    return certificate, key
+
+
+def test_it_speaks_tls_and_takes_a_renewed_certificate(serving: Serving, tmp_path: Path) -> None:
+    certificate, _ = _speak_tls(serving, tmp_path)
     run = serving.start()
     serving.post_order(1)
     os.utime(certificate)

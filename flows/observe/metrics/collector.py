@@ -37,7 +37,8 @@ def read_collector(to: Readings, view: CollectorView) -> None:
     to.put(v.IN_FLIGHT, counts.in_flight)
     to.put(v.BLOCKED, view.blocked is not None)
     if (child := view.child) is not None and child.starts:
-        to.put(v.STREAM_RUNNING, child.is_running)
+        if child.is_running or child.is_missing:
+            to.put(v.STREAM_RUNNING, child.is_running)
         to.put(v.STREAM_STARTS, child.starts)
     if (waiting := view.waiting) is not None:
         _put_waiting(to, waiting)

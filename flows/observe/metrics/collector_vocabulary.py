@@ -82,7 +82,7 @@ STREAM_RUNNING: Final = gauge(
     "collector_stream_running",
     "0 or 1",
     (),
-    "Whether the stream beside the collector runs. Absent for `collect`, and until a sync is enabled.",
+    "Whether the stream beside the collector runs. Absent for `collect`, and while no sync is enabled.",
     "0: /status of the collector has its last words. Events are still taken in, and wait.",
 )
 STREAM_STARTS: Final = counter(

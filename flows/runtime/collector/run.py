@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from connectors.kinds import source_of
 from connectors.secrets import SecretError
 from flows.observe.collector_pages import CollectorPages
 from flows.observe.page_server import PageServer
@@ -36,7 +37,7 @@ def run_collector(settings: Settings, path: Path, *, with_stream: bool) -> int:
 
 class _Run:
     def __init__(self, settings: Settings, path: Path, *, with_stream: bool) -> None:
-        self._settings = settings
+        self._started = self._settings = settings
         self._path = path
         self._stream = (
             Supervisor(["-m", "flows", "run", "--settings", str(path)], _environment()) if with_stream else None
@@ -45,6 +46,7 @@ class _Run:
         self._asked_to_stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._stamp = self._stamp_now()
+        self._problems: list[str] = []
 
     async def until_stopped(self) -> int:
         collector = Collector(self._settings, self._path, self._stream)
@@ -87,6 +89,7 @@ class _Run:
         if self._stream is None or self._supervision is not None:
             return
         if self._settings.enabled_syncs:
+            self._stream.renew()
             self._supervision = asyncio.create_task(self._stream.run())
         else:
             log.warning("no sync is enabled: events are taken in and wait", do="set enabled = true in a [[sync]]")
@@ -110,30 +113,56 @@ class _Run:
                     await self._reload.wait()
             except TimeoutError:
                 pass
-            try:
-                collector.intake.rules = collector.rules.read()
-                if collector.certificate is not None and collector.certificate.reread():
-                    log.info("the certificate was read again")
-            except (SecretError, OSError, ssl.SSLError) as problem:
-                why = str(problem) if isinstance(problem, SecretError) else problem.strerror
-                log.error("what changed cannot be read; the collector goes on with what it has", why=why)
+            self._read_again(collector)
             if self._stamp_now() != self._stamp or self._reload.is_set():
                 self._reload.clear()
                 self._stamp = self._stamp_now()
-                self._take_settings()
+                await self._take_settings()
 
-    def _take_settings(self) -> None:
+    def _read_again(self, collector: Collector) -> None:
+        """Take changed secrets, and a changed certificate; neither holds up the other."""
+        problems = []
+        try:
+            collector.intake.rules = collector.rules.read()
+        except SecretError as problem:
+            problems.append(str(problem))
+        try:
+            if collector.certificate is not None and collector.certificate.reread():
+                log.info("the certificate was read again")
+        except (OSError, ssl.SSLError) as problem:
+            problems.append(f"collector.certificate_file: {problem.strerror}")
+        if problems and problems != self._problems:  # once, and not at each look
+            log.error("what changed cannot be read; the collector goes on with what it has", why="; ".join(problems))
+        self._problems = problems
+
+    async def _take_settings(self) -> None:
         try:
             settings = load(self._path)
         except SettingsError as problem:
             log.error("the settings have mistakes; everything goes on as it was", problems=str(problem).split("\n"))
             return
-        if settings.collector != self._settings.collector or settings.source != self._settings.source:
+        if source_of(settings.source).title != source_of(self._started.source).title:
+            log.error(
+                "[source] is another than events are taken into; everything goes on as it was",
+                do="restart this process when nothing waits in the earlier one",
+            )
+            return
+        if settings.collector != self._started.collector or settings.source != self._started.source:
             log.warning("[collector] or [source] changed: restart this process to take it")
         self._settings = settings
-        if self._stream is not None and self._supervision is not None:
+        if not settings.enabled_syncs:
+            await self._stop_stream()
+        elif self._stream is not None and self._supervision is not None:
             self._stream.reload()
         self._start_stream()
+
+    async def _stop_stream(self) -> None:
+        """Let the stream end, until a sync is enabled again: without one it would not come up."""
+        if self._stream is None or self._supervision is None:
+            return
+        await self._stream.stop(self._settings.delivery.drain_seconds + _BEYOND_DRAIN_SECONDS)
+        await asyncio.wait([self._supervision])
+        self._supervision = None
 
     def _stamp_now(self) -> tuple[int, int, int] | None:
         try:

@@ -48,6 +48,16 @@ class Supervisor:
         """Whether the child runs."""
         return self._child is not None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the child does not run, although it is to."""
+        return self._child is None and self.starts > 0 and not self._stopping.is_set()
+
+    def renew(self) -> None:
+        """Let `run` be called again after a stop."""
+        self._stopping.clear()
+        self._try_now.clear()
+
     async def run(self) -> None:
         """Start the child, and start it again whenever it ends, until `stop` is called."""
         wait_seconds = self._first_wait_seconds

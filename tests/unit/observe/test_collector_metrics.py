@@ -30,6 +30,7 @@ class Stream:
     is_running: bool = True
     exit_code: int | None = None
     last_words: Sequence[str] = ()
+    is_missing: bool = False
 
 
 @dataclass
@@ -124,7 +125,9 @@ def test_whether_the_stream_runs_is_told_where_it_is_to_run() -> None:
     names = {v.STREAM_RUNNING.name, v.STREAM_STARTS.name}
     assert not names & set(scraped(View(child=None)).samples)
     assert not names & set(scraped(View(child=Stream(starts=0, is_running=False))).samples)
-    found = scraped(View(child=Stream(starts=4, is_running=False)))
+    resting = scraped(View(child=Stream(starts=4, is_running=False))).samples
+    assert (v.STREAM_RUNNING.name in resting, v.STREAM_STARTS.name in resting) == (False, True)
+    found = scraped(View(child=Stream(starts=4, is_running=False, is_missing=True)))
     assert (found.one(v.STREAM_RUNNING.name), found.one(v.STREAM_STARTS.name)) == (0, 4)
 
 

@@ -81,6 +81,25 @@ def test_a_stop_ends_the_child_and_none_is_started_again() -> None:
     assert (supervisor.starts, supervisor.exit_code) == (1, -signal.SIGTERM)
 
 
+def test_a_child_that_was_stopped_is_not_missing_and_can_be_started_again() -> None:
+    supervisor = Supervisor(["-c", RUNS], os.environ)
+
+    async def test() -> None:
+        await _until(lambda: supervisor.is_running)
+        await supervisor.stop(5.0)
+        await _until(lambda: not supervisor.is_running)
+        assert not supervisor.is_missing
+        supervisor.renew()
+        assert supervisor.is_missing
+        again = asyncio.create_task(supervisor.run())
+        await _until(lambda: supervisor.is_running)
+        assert (supervisor.starts, supervisor.is_missing) == (2, False)
+        await supervisor.stop(5.0)
+        await again
+
+    _supervise(supervisor, test)
+
+
 def test_a_child_that_does_not_stop_is_killed() -> None:
     supervisor = Supervisor(["-c", ON.format("signal.signal(signal.SIGTERM, signal.SIG_IGN)")], os.environ)
 
