@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from connectors.hearing import Hearing
 from connectors.pace import Pace
+from connectors.read_clock import ReadClock
 from connectors.shutdown import Shutdown
 from flows.domain.slice import Slice
 from flows.domain.warm_up import WarmUp
@@ -97,7 +97,7 @@ class Opening:
     stored: Stored
     pace: Pace
     """How the workers rest while nothing comes; the same for all parts of the process."""
-    hearing: Hearing
+    read_clock: ReadClock
     """Is told for how long the source was read, and up to when all of it has been."""
     note_damage: Callable[[object], None]
     """Is told once of everything that cannot be read."""

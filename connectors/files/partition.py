@@ -45,7 +45,7 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         resume_state: FilesState | None,
     ) -> None:
         self._amount = amount
-        self._hearing = opening.hearing
+        self._read_clock = opening.read_clock
         self._looks = 0
         self._looked_ms = self._looked_before_ms = -1
         """For how long it had been read at the last two looks at the directories."""
@@ -126,10 +126,10 @@ class FilesPartition(StatefulSourcePartition[Record, FilesState]):
         """Say that it was read until now; with `has_all` all is read that was there at the look before the last."""
         if self._intake.looks != self._looks:
             self._looks = self._intake.looks
-            self._looked_before_ms, self._looked_ms = self._looked_ms, self._hearing.read_ms
-        self._hearing.read_now(counts=is_read)
+            self._looked_before_ms, self._looked_ms = self._looked_ms, self._read_clock.read_ms
+        self._read_clock.read_now(counts=is_read)
         if has_all:
-            self._hearing.heard(self._looked_before_ms)
+            self._read_clock.all_read(self._looked_before_ms)
 
     def _next_found(self, reading: Reading) -> Line | Skipped | None:
         """Return what comes next in the open file; None if it is now over."""

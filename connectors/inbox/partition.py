@@ -10,13 +10,13 @@ from typing import Final
 from bytewax.inputs import StatefulSourcePartition
 from typing_extensions import override
 
-from connectors.hearing import Hearing
 from connectors.inbox.database import ForeignFileError, is_damage
 from connectors.inbox.directory import problem_of
 from connectors.inbox.position import Place, StoredPosition
 from connectors.inbox.reader import Reader
 from connectors.limited_log import LimitedLog
 from connectors.pace import AT_ONCE, Pace
+from connectors.read_clock import ReadClock
 from connectors.shutdown import Shutdown
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from flows.domain.event import Record
@@ -30,13 +30,13 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
     """All of the inbox. Its snapshot is the place of the next event."""
 
     def __init__(
-        self, reader: Reader, room: Callable[[], int], shutdown: Shutdown, pace: Pace, hearing: Hearing
+        self, reader: Reader, room: Callable[[], int], shutdown: Shutdown, pace: Pace, read_clock: ReadClock
     ) -> None:
         self._reader = reader
         self._room = room
         self._shutdown = shutdown
         self._pace = pace
-        self._hearing = hearing
+        self._read_clock = read_clock
         self._log = LimitedLog()
         self._next_look = pace.clock()
         self._snapshots: deque[Place | None] = deque(maxlen=KEPT_SNAPSHOTS + 1)
@@ -72,8 +72,8 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
         if self._shutdown.requested:
             raise StopIteration
         limit = min(self._room(), MAX_BATCH_RECORDS)
-        self._hearing.read_now(counts=limit > 0 and self.unreadable is None)
-        asked_ms = self._hearing.read_ms
+        self._read_clock.read_now(counts=limit > 0 and self.unreadable is None)
+        asked_ms = self._read_clock.read_ms
         try:
             now = self._pace.clock()
             if now >= self._next_look or self.unreadable is not None:
@@ -86,8 +86,8 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
         self.unreadable = None
         if batch:
             self._pace.found()
-        elif limit > 0 and self._hearing.is_awaited:
-            self._hearing.heard(asked_ms)
+        elif limit > 0 and self._read_clock.is_awaited:
+            self._read_clock.all_read(asked_ms)
         return batch
 
     @override

@@ -114,7 +114,7 @@ class InboxInput(FixedPartitionedSource[Record, StoredPosition]):
             opening.note_damage,
             has_warm_up=opening.stored.has_recovery,
         )
-        self._part = InboxPartition(reader, opening.room, opening.shutdown, opening.pace, opening.hearing)
+        self._part = InboxPartition(reader, opening.room, opening.shutdown, opening.pace, opening.read_clock)
         self._cleaner.start()
         return self._part
 

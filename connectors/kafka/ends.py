@@ -34,7 +34,7 @@ class Ends:
         """Take the answers that are there; ask if it is time. Does not block."""
         if self._asked and all(each.done() for each in self._asked.values()):
             asked, self._asked = self._asked, {}
-            is_awaited = self._passing is not None and self._passing.hearing.is_awaited
+            is_awaited = self._passing is not None and self._passing.read_clock.is_awaited
             self._ask_at = now + (AWAITED_EVERY_SECONDS if is_awaited else EVERY_SECONDS)
             answers = {partition: each.result().offset for partition, each in asked.items() if failure(each) is None}
             self.known = self.known | answers

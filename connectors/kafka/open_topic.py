@@ -35,7 +35,7 @@ class OpenTopic:
             claim=self._claim,
             rules=ReadRules(Intervals(watch_partitions=settings.watch_partitions_seconds)),
             learning=Learning(
-                stored.warm_up, opening.hearing, looks_back=stored.has_recovery and settings.warm_up_hours > 0
+                stored.warm_up, opening.read_clock, looks_back=stored.has_recovery and settings.warm_up_hours > 0
             ),
         )
         """Bytewax's source."""

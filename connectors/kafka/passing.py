@@ -9,17 +9,17 @@ from typing import Final
 
 import structlog
 
-from connectors.hearing import LONGEST_STEP_SECONDS, Hearing
+from connectors.read_clock import LONGEST_STEP_SECONDS, ReadClock
 
 LONGEST_WAIT_SECONDS: Final = 3600.0
 """One partition that cannot be read, while others are, keeps the events that wait for so long; then it is left out."""
 
 
 class Passing:
-    """Follows the partitions from one answer to the next, and tells `Hearing`. Not safe for use by several threads.
+    """Follows the partitions from one answer to the next, and tells `ReadClock`. Not safe for use by several threads.
 
     Args:
-        hearing: what it tells.
+        read_clock: what it tells.
         partitions: those that this process reads.
         places: returns partition → the offset that is read next; one that is not begun yet has none.
         has_room: whether anything may be read at the moment. Where nothing may, it is nobody's fault that none is read.
@@ -27,12 +27,12 @@ class Passing:
 
     def __init__(
         self,
-        hearing: Hearing,
+        read_clock: ReadClock,
         partitions: Sequence[int],
         places: Callable[[], Mapping[int, int]],
         has_room: Callable[[], bool],
     ) -> None:
-        self.hearing = hearing
+        self.read_clock = read_clock
         self._partitions = tuple(partitions)
         self._now = places
         self._has_room = has_room
@@ -48,7 +48,7 @@ class Passing:
     def answered(self, asked_at: float, ends: Mapping[int, int]) -> None:
         """Take the ends of the partitions as Kafka has told them; one without a leader has none.
 
-        `asked_at` is when it was asked, by the hearing's clock.
+        `asked_at` is when it was asked, by the read clock.
         """
         places = self._now()
         step_s = 0.0 if self._asked_at is None else min(asked_at - self._asked_at, LONGEST_STEP_SECONDS)
@@ -65,10 +65,10 @@ class Passing:
             counts = bool(is_read) and is_read | self._left_out >= set(self._partitions)
         else:
             counts = bool(moved) or len(is_read) == len(self._partitions)
-        self.hearing.read(asked_at, counts=counts and self._asked_at is not None)
+        self.read_clock.read(asked_at, counts=counts and self._asked_at is not None)
         self._asked_at, self._ends, self._places = asked_at, dict(ends), dict(places)
         if self._goal is None and ends.keys() | self._left_out >= set(self._partitions):
-            self._goal = (self.hearing.read_ms, dict(ends))
+            self._goal = (self.read_clock.read_ms, dict(ends))
         self.look()
 
     def look(self) -> None:
@@ -79,7 +79,7 @@ class Passing:
         places = self._now()
         if all(places.get(each, -1) >= ends.get(each, 0) for each in self._partitions if each not in self._left_out):
             self._goal = None
-            self.hearing.heard(read_ms)
+            self.read_clock.all_read(read_ms)
 
     def _leave_out(self, is_read: set[int], step_s: float) -> None:
         """Wait no longer for partitions that were not read for long, while others were."""

@@ -234,7 +234,7 @@ class KafkaInput(FixedPartitionedSource[Record, StoredPosition]):
             return None
         parts = self._parts
         return Passing(
-            self._learning.hearing,
+            self._learning.read_clock,
             owned,
             lambda: {each: part.next_offset for each, part in list(parts.items())},
             lambda: self._reader.room() > 0,

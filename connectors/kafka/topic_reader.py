@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connectors.hearing import Hearing
 from connectors.kafka.offsets import Watermark
 from connectors.pace import Pace
+from connectors.read_clock import ReadClock
 from connectors.shutdown import Shutdown
 from flows.domain.warm_up import WarmUp
 
@@ -35,7 +35,7 @@ class Learning:
 
     warm_up: WarmUp
     """Is told up to where each partition only teaches."""
-    hearing: Hearing
+    read_clock: ReadClock
     """Is told for how long the topic was read, and up to when all of it has been."""
     looks_back: bool
     """A partition that begins at the group's offset reads `settings.warm_up_hours` of what is before it first. Not

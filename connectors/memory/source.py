@@ -31,9 +31,9 @@ class MemoryPartition(StatefulSourcePartition[Record, int]):
         if opening.shutdown.requested:
             raise StopIteration
         room = opening.room()
-        opening.hearing.read_now(counts=room > 0)
+        opening.read_clock.read_now(counts=room > 0)
         if room > 0 and self.place >= len(values):
-            opening.hearing.heard(opening.hearing.read_ms)
+            opening.read_clock.all_read(opening.read_clock.read_ms)
             opening.shutdown.input_ended = True
             raise StopIteration
         begin, self.place = self.place, min(self.place + max(min(room, _BATCH_RECORDS), 0), len(values))

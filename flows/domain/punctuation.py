@@ -8,4 +8,4 @@ class Punctuation(NamedTuple):
 
     worker: int
     read_to_ms: int
-    """The time, in ms of reading: see `connectors.hearing`."""
+    """The time, in ms of reading: see `connectors.read_clock`."""

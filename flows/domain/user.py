@@ -155,7 +155,7 @@ class User:
         return decisions
 
     def due_ms(self, *, settling: bool = False) -> int | None:
-        """Return up to when the source is to be heard for `expire` to be called for held events; None if there is none.
+        """Return up to when the source is to be read for `expire` to be called for held events; None if there is none.
 
         With `settling` it is for those whose install is to be processed, and in ms since the epoch.
         """

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from bytewax.operators import StatefulBatchLogic
 
-from connectors.hearing import Hearing
 from connectors.limited_log import LimitedLog
+from connectors.read_clock import ReadClock
 from connectors.shutdown import Shutdown
 from connectors.state.seal import Sealed, seal, unseal
 from connectors.state.step_states import ShardState, State
@@ -41,9 +41,9 @@ def in_shard(key: str, value: SelectedEvent | WarmUpEvent | Inherited) -> tuple[
     return shard_of(key), (key, value)
 
 
-def to_every_shard(heard: Punctuation) -> list[tuple[str, Keyed]]:
+def to_every_shard(mark: Punctuation) -> list[tuple[str, Keyed]]:
     """Return a mark as the step takes it: behind all that its worker has sent to each shard."""
-    return [(str(each), (str(each), heard)) for each in range(SHARDS)]
+    return [(str(each), (str(each), mark)) for each in range(SHARDS)]
 
 
 class ShardContext(NamedTuple):
@@ -61,7 +61,7 @@ class ShardContext(NamedTuple):
     """Who was first on which device; None where nobody asks."""
     state: str = ""
     """The id of the state directory."""
-    hearing: Hearing = Hearing(0)
+    read_clock: ReadClock = ReadClock(0)
     """For how long the source was read; where no marks come, nothing is given up before the end."""
 
 
@@ -89,7 +89,7 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
             key, first = values[0]
             self._begin(ShardState(key if isinstance(first, Punctuation) else shard_of(key), 0))
         now_ms = self._around.now_ms()
-        read_ms = self._read_before_ms + self._around.hearing.now_ms()
+        read_ms = self._read_before_ms + self._around.read_clock.now_ms()
         users = self._users
         keeps = bool(self._around.rules.keep.names)
         outgoing = self._disabled(now_ms)
@@ -156,7 +156,7 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
 
     def snapshot(self) -> Sealed:
         """Store what has changed, and return what a start needs to find it."""
-        read_ms = self._read_before_ms + self._around.hearing.read_ms
+        read_ms = self._read_before_ms + self._around.read_clock.read_ms
         return seal(ShardState(self._shard, self._users.snapshot(self._around.now_ms()), read_ms).packed())
 
     def _begin(self, state: ShardState) -> None:
@@ -167,7 +167,7 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
         self._users = Users(around.rules, around.ledger, place, around.logins, around.state)
         around.shards.append(self._users)
         self._users.resume(generation, around.now_ms(), read_ms)
-        self._read_before_ms = read_ms - around.hearing.read_ms
+        self._read_before_ms = read_ms - around.read_clock.read_ms
 
     def _select(self, event: Event, undecided: Undecided, behind: Mapping[str, Any]) -> tuple[SyncTarget, ...]:
         """Return the targets among the syncs that go by the user's properties; for the others the event ends here."""
@@ -183,9 +183,9 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
     def _advance(self, mark: Punctuation) -> None:
         """Note up to when all has come from a worker: a mark is behind all that it has read before."""
         self._read_to_ms_of[mark.worker] = mark.read_to_ms
-        read_to_ms = min((self._read_to_ms_of.get(each, -1) for each in self._around.hearing.workers), default=-1)
+        read_to_ms = min((self._read_to_ms_of.get(each, -1) for each in self._around.read_clock.workers), default=-1)
         self._read_to_ms = self._read_before_ms + read_to_ms if read_to_ms >= 0 else -1
-        self._around.hearing.loaded(self._shard)
+        self._around.read_clock.loaded(self._shard)
 
     def _expire(self, now_ms: int, outgoing: list[IdentifyOutput]) -> None:
         """Decide on the held events that are due, by the wall clock or by what has come from every worker."""

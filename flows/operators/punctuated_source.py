@@ -6,30 +6,30 @@ from typing import Any
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from connectors.hearing import Hearing
+from connectors.read_clock import ReadClock
 from flows.domain.event import Record
 from flows.domain.punctuation import Punctuation
 
 
 class _PunctuatedPartition(StatefulSourcePartition[Record | Punctuation, Any]):
-    def __init__(self, part: StatefulSourcePartition[Record, Any], hearing: Hearing) -> None:
+    def __init__(self, part: StatefulSourcePartition[Record, Any], read_clock: ReadClock) -> None:
         self._part = part
-        self._hearing = hearing
+        self._read_clock = read_clock
         self._told = 0
         self._has_ended = False
 
     def next_batch(self) -> Iterable[Record | Punctuation]:
-        hearing = self._hearing
+        read_clock = self._read_clock
         try:
             records = self._part.next_batch()
         except StopIteration:
             self._end()
             raise
-        if hearing.version != self._told:  # looked at behind the records, so that what is counted as read is in front
-            self._told = hearing.version
-            heard = hearing.tell()
-            if heard is not None:
-                return [*records, heard]
+        if read_clock.version != self._told:  # behind the records, so that what is counted as read is in front
+            self._told = read_clock.version
+            mark = read_clock.tell()
+            if mark is not None:
+                return [*records, mark]
         return records
 
     def next_awake(self) -> datetime | None:
@@ -45,15 +45,15 @@ class _PunctuatedPartition(StatefulSourcePartition[Record | Punctuation, Any]):
     def _end(self) -> None:
         if not self._has_ended:
             self._has_ended = True
-            self._hearing.end()
+            self._read_clock.end()
 
 
 class WithPunctuation(FixedPartitionedSource[Record | Punctuation, Any]):
-    """A source, and in its stream what `Hearing` has to tell."""
+    """A source, and in its stream what `ReadClock` has to tell."""
 
-    def __init__(self, source: FixedPartitionedSource[Record, Any], hearing: Hearing) -> None:
+    def __init__(self, source: FixedPartitionedSource[Record, Any], read_clock: ReadClock) -> None:
         self._source = source
-        self._hearing = hearing
+        self._read_clock = read_clock
 
     def list_parts(self) -> list[str]:
         """Return the keys of the source's parts."""
@@ -61,5 +61,5 @@ class WithPunctuation(FixedPartitionedSource[Record | Punctuation, Any]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: Any | None) -> StatefulSourcePartition[Any, Any]:
         """Begin to read one."""
-        self._hearing.begin()
-        return _PunctuatedPartition(self._source.build_part(step_id, for_part, resume_state), self._hearing)
+        self._read_clock.begin()
+        return _PunctuatedPartition(self._source.build_part(step_id, for_part, resume_state), self._read_clock)

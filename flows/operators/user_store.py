@@ -129,7 +129,7 @@ class Users:
         return self._settling.next_ms
 
     def due(self, now_ms: int, read_to_ms: int) -> list[tuple[str, User]]:
-        """Return whose held events may be due, now or because the source was heard up to then; to be noted again."""
+        """Return whose held events may be due, now or because the source was read up to then; to be noted again."""
         found = []
         for key in dict.fromkeys([*self._settling.due(now_ms), *self._waiting.due(read_to_ms)]):
             known = self._awake.get(key)

@@ -6,9 +6,9 @@ import structlog
 
 from connectors.clock import now_ms
 from connectors.delivery.outbox import Outbox
-from connectors.hearing import Hearing
 from connectors.kinds import SOURCES, source_of
 from connectors.opening import Opening, Stored
+from connectors.read_clock import ReadClock
 from flows.domain.brake import Brake
 from flows.domain.ledger import Ledger
 from flows.domain.slice import ALL, Slice
@@ -60,9 +60,9 @@ class Stream:
         self.outbox = Outbox(self.ledger, self.journal, state.manifest, state.overflow)
         rules = identity_rules(settings)
         logins = logins_of(rules)
-        self.hearing = Hearing(SHARDS, lambda: self.ledger.held_events)
+        self.read_clock = ReadClock(SHARDS, lambda: self.ledger.held_events)
         self.delivering = Delivering(
-            settings, part, state, self.ledger, self.outbox, Identities(rules, logins, self.hearing), self
+            settings, part, state, self.ledger, self.outbox, Identities(rules, logins, self.read_clock), self
         )
         self.shutdown, self.parts = self.delivering.shutdown, self.delivering.parts
         self.before_summary: Callable[[], None] = lambda: None
@@ -83,7 +83,7 @@ class Stream:
         source = self.parts.ends.source = source_of(self.settings.source).open(self.opening())
         if not source.connect():
             return False
-        self.source = WithPunctuation(WithEarlierParts(source.input, self.state.earlier_parts), self.hearing)
+        self.source = WithPunctuation(WithEarlierParts(source.input, self.state.earlier_parts), self.read_clock)
         self.sink = self.delivering.open_sink()
         return True
 
@@ -97,7 +97,7 @@ class Stream:
             self.ledger,
             Stored(state.directory, self.journal, self._warm_up, state.earlier_parts, has_recovery=state.has_recovery),
             delivering.pace,
-            self.hearing,
+            self.read_clock,
             delivering.note_damage,
         )
 

@@ -16,9 +16,9 @@ from connectors.delivery.outbox import Outbox
 from connectors.delivery.overflow import Overflow
 from connectors.delivery.sender import Sender
 from connectors.delivery.sink import AppsFlyerSink
-from connectors.hearing import Hearing
 from connectors.kinds import store_of
 from connectors.pace import Pace
+from connectors.read_clock import ReadClock
 from connectors.secrets import Secret
 from connectors.shutdown import Shutdown
 from connectors.state.disk import StateDisk, await_room
@@ -98,7 +98,7 @@ class Identities(NamedTuple):
     rules: IdentityRules
     logins: Logins
     """Who was first on which device."""
-    hearing: Hearing
+    read_clock: ReadClock
     """For how long the source was read."""
 
 
@@ -127,7 +127,7 @@ class Delivering:
         self._state = state
         self._ledger = ledger
         self._outbox = outbox
-        self._hearing = identities.hearing
+        self._read_clock = identities.read_clock
         self._owner = owner
         self.shutdown = Shutdown()
         self.pace = Pace()
@@ -141,7 +141,7 @@ class Delivering:
             self.parts.shards,
             identities.logins,
             state.manifest.state,
-            identities.hearing,
+            identities.read_clock,
         )
         self._taken_up: dict[ShardState, IdentifyLogic] = {}
         """The users of each shard, who are read before the flow starts."""
@@ -233,7 +233,7 @@ class Delivering:
         self.parts.heartbeat.worker()
         if self._outbox.size_bytes >= self._settings.delivery.max_pending_bytes:
             return 0
-        return self._ledger.room() if self._hearing.is_open and self._state.disk.has_room() else 0
+        return self._ledger.room() if self._read_clock.is_open and self._state.disk.has_room() else 0
 
     def _snapshot_taken(self) -> None:
         source = self.parts.source

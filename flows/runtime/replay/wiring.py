@@ -10,8 +10,8 @@ from connectors.dead_letters import LetterReader
 from connectors.delivery.items import Item
 from connectors.delivery.outbox import Outbox
 from connectors.delivery.replay_marks import ReplayMarks
-from connectors.hearing import Hearing
 from connectors.kinds import store_of
+from connectors.read_clock import ReadClock
 from connectors.state.layout import Layout
 from flows.domain.fate import DeadLetter
 from flows.domain.identity_rules import IdentityRules
@@ -65,9 +65,9 @@ class Replay:
         self.outbox = Outbox(self.ledger, state.journal, state.manifest, state.overflow, observer)
         rules = replay_rules(identity_rules(settings))
         logins = logins_of(rules)
-        hearing = Hearing(0)  # letters carry no marks, and none is held
+        read_clock = ReadClock(0)  # letters carry no marks, and none is held
         self.delivering = Delivering(
-            settings, ALL, self._state, self.ledger, self.outbox, Identities(rules, logins, hearing), self
+            settings, ALL, self._state, self.ledger, self.outbox, Identities(rules, logins, read_clock), self
         )
         self.shutdown, self.parts = self.delivering.shutdown, self.delivering.parts
         self.users_logic, self.micro_batch = self.delivering.users_logic, self.delivering.micro_batch

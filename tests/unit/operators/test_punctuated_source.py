@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from connectors.hearing import Hearing
 from connectors.kafka.passing import Passing
+from connectors.read_clock import ReadClock
 from flows.domain.event import Record
 from flows.domain.punctuation import Punctuation
 from flows.operators.punctuated_source import WithPunctuation
@@ -15,9 +15,9 @@ BATCH = 100
 class Part:
     """A partition with a backlog; it is looked at whenever something was read of it."""
 
-    def __init__(self, hearing: Hearing) -> None:
+    def __init__(self, read_clock: ReadClock) -> None:
         self.next_offset = 0
-        self.passing = Passing(hearing, [0], lambda: {0: self.next_offset}, lambda: True)
+        self.passing = Passing(read_clock, [0], lambda: {0: self.next_offset}, lambda: True)
 
     def next_batch(self) -> list[Record]:
         first, self.next_offset = self.next_offset, min(self.next_offset + BATCH, BACKLOG)
@@ -40,10 +40,10 @@ class Source:
 
 def test_a_time_is_told_behind_the_whole_backlog_that_was_there_then() -> None:
     """However many batches it takes, and however often Kafka is asked meanwhile."""
-    hearing = Hearing(0, clock=lambda: 0.0)
-    part = Part(hearing)
+    read_clock = ReadClock(0, clock=lambda: 0.0)
+    part = Part(read_clock)
     source: Any = Source(part)
-    stream: Any = WithPunctuation(source, hearing).build_part("source", "t/0", None)
+    stream: Any = WithPunctuation(source, read_clock).build_part("source", "t/0", None)
     part.passing.answered(0.0, {0: 0})
     part.passing.answered(5.0, {0: 0})
     part.passing.answered(6.0, {0: BACKLOG})

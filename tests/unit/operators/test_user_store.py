@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.hearing import LONGEST_STEP_SECONDS, Hearing
+from connectors.read_clock import LONGEST_STEP_SECONDS, ReadClock
 from connectors.shutdown import Shutdown
 from connectors.state.seal import unseal
 from flows.domain.decision import Identified
@@ -77,8 +77,8 @@ class World:
     def start(self, state: Any) -> IdentifyLogic:
         """Return the logic as a start makes it."""
         self.users: list[Any] = []
-        self.hearing = Hearing(0, clock=lambda: self.steady_s)
-        self.hearing.begin()
+        self.read_clock = ReadClock(0, clock=lambda: self.steady_s)
+        self.read_clock.begin()
         around = ShardContext(
             self.rules,
             self.ledger,
@@ -86,7 +86,7 @@ class World:
             lambda: self.now_ms,
             self.directory,
             self.users,
-            hearing=self.hearing,
+            read_clock=self.read_clock,
         )
         self.logic = IdentifyLogic(state, around)
         return self.logic
@@ -113,15 +113,15 @@ class World:
             step_s = min(read_s, LONGEST_STEP_SECONDS)
             self.steady_s += step_s
             self.now_ms += int(step_s * 1000)
-            self.hearing.read_now()
+            self.read_clock.read_now()
             read_s -= step_s
-        self.hearing.heard(self.hearing.read_ms)
+        self.read_clock.all_read(self.read_clock.read_ms)
         return self.hear()
 
     def hear(self) -> list[IdentifyOutput]:
         """Let the source's mark come to the shard."""
-        heard = self.hearing.tell()
-        return self.logic.on_batch([(shard_of("u:ada"), heard)])[0] if heard is not None else []
+        mark = self.read_clock.tell()
+        return self.logic.on_batch([(shard_of("u:ada"), mark)])[0] if mark is not None else []
 
     def remembered(self) -> int:
         return sum(len(each) for each in self.users)
@@ -324,12 +324,12 @@ def test_a_stop_does_not_use_up_the_time_that_an_event_waits(tmp_path: Path) -> 
 def test_nothing_is_given_up_before_the_mark_of_every_worker(tmp_path: Path) -> None:
     """What another worker has read may still be on its way here."""
     world = World(HOLDING, tmp_path)
-    other = Thread(target=world.hearing.begin)
+    other = Thread(target=world.read_clock.begin)
     other.start()
     other.join()
     world.happen(0, user_id="ada", platform="iOS", device_id="d")
     assert world.read_for(5) == []
-    (its_worker,) = world.hearing.workers - {get_ident()}
+    (its_worker,) = world.read_clock.workers - {get_ident()}
     (letter,) = world.logic.on_batch([(shard_of("u:ada"), Punctuation(its_worker, 5000))])[0]
     assert isinstance(letter, DeadLetter)
 

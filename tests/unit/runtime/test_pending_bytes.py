@@ -95,7 +95,7 @@ def test_the_source_waits_when_what_waits_is_large(tmp_path: Path) -> None:
     """`max_pending` bounds their bytes, too: 4 KB each on average."""
     process = _stream(tmp_path, has_recovery=True)
     for shard in range(SHARDS):
-        process.hearing.loaded(str(shard))
+        process.read_clock.loaded(str(shard))
     most_bytes = process.settings.delivery.max_pending_bytes
     assert most_bytes == process.settings.delivery.max_pending * PENDING_EVENT_BYTES
     taken: list[InFlight] = []

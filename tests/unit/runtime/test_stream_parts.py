@@ -123,7 +123,7 @@ def test_a_state_disk_that_is_nearly_full_stops_reading_and_setting_aside(
     stream = _stream(tmp_path, has_recovery=True)
     assert stream.delivering.room() == 0, "nobody's users are loaded yet"
     for shard in range(SHARDS):
-        stream.hearing.loaded(str(shard))
+        stream.read_clock.loaded(str(shard))
     assert stream.delivering.room() == stream.settings.delivery.max_pending
     monkeypatch.setattr(stream.state.disk, "has_room", lambda: False)
     assert stream.delivering.room() == 0

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.hearing import Hearing
 from connectors.kafka import starts
 from connectors.kafka.claim import Claim
 from connectors.kafka.found_topic import FoundTopic
@@ -21,6 +20,7 @@ from connectors.kafka.read_rules import ReadRules
 from connectors.kafka.settings import KafkaSource
 from connectors.kafka.starts import Start, Starts
 from connectors.kafka.topic_reader import Learning
+from connectors.read_clock import ReadClock
 from connectors.shutdown import Shutdown
 from flows.domain.warm_up import WarmUp
 
@@ -47,7 +47,7 @@ def _starts(
 
 
 def _learning(*, looks_back: bool) -> Learning:
-    return Learning(WarmUp(), Hearing(0), looks_back)
+    return Learning(WarmUp(), ReadClock(0), looks_back)
 
 
 def _claim(directory: Path, *, has_position: bool = False) -> Claim:

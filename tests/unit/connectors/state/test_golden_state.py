@@ -15,8 +15,8 @@ import pytest
 
 from connectors.delivery.delivery import Attempts, Delivery, attempts_of
 from connectors.delivery.items import resume_items, unpack
-from connectors.hearing import Hearing
 from connectors.pace import Pace
+from connectors.read_clock import ReadClock
 from connectors.shutdown import Shutdown
 from connectors.state.user_segments import StoredUser, read_log, write_log
 from flows.domain.decision import Identified
@@ -65,11 +65,11 @@ class _World:
         shard = shard_of("u:u1")
         generation = write_log(directory / shard, [("u:u1", stored)])
         self.now_s = 0.0
-        self.hearing = Hearing(0, clock=lambda: self.now_s)
-        self.hearing.begin()
+        self.read_clock = ReadClock(0, clock=lambda: self.now_s)
+        self.read_clock.begin()
         self.users: list[Any] = []
         around = ShardContext(
-            RULES, self.ledger, Shutdown(), lambda: 1_795_000_000_400, directory, self.users, hearing=self.hearing
+            RULES, self.ledger, Shutdown(), lambda: 1_795_000_000_400, directory, self.users, read_clock=self.read_clock
         )
         self.logic = IdentifyLogic(of_shard or ("users", 1, shard, generation), around)
 
@@ -77,13 +77,13 @@ class _World:
         """Let the source be read for so long, and return what is given up then."""
         for _ in range(read_ms // 1000):
             self.now_s += 1
-            self.hearing.read_now()
+            self.read_clock.read_now()
         self.now_s += read_ms % 1000 / 1000
-        self.hearing.read_now()
-        self.hearing.heard(self.hearing.read_ms)
-        heard = self.hearing.tell()
-        assert heard is not None
-        return self.logic.on_batch([("0", heard)])[0]
+        self.read_clock.read_now()
+        self.read_clock.all_read(self.read_clock.read_ms)
+        mark = self.read_clock.tell()
+        assert mark is not None
+        return self.logic.on_batch([("0", mark)])[0]
 
 
 def test_a_snapshot_holds_builtins_only() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from connectors.hearing import LONGEST_STEP_SECONDS, Hearing
 from connectors.kafka.passing import LONGEST_WAIT_SECONDS, Passing
+from connectors.read_clock import LONGEST_STEP_SECONDS, ReadClock
 
 
 class World:
@@ -20,8 +20,8 @@ class World:
         self.ends = dict.fromkeys(range(partitions), 0)
         self.places = dict.fromkeys(range(partitions), 0)
         self.has_room = True
-        self.hearing = Hearing(0, clock=lambda: self.now)
-        self.passing = Passing(self.hearing, range(partitions), lambda: dict(self.places), lambda: self.has_room)
+        self.read_clock = ReadClock(0, clock=lambda: self.now)
+        self.passing = Passing(self.read_clock, range(partitions), lambda: dict(self.places), lambda: self.has_room)
         self.pass_time(0)
 
     def pass_time(self, seconds: float, without: Sequence[int] = ()) -> None:
@@ -35,7 +35,7 @@ def test_time_in_which_all_is_read_counts() -> None:
     """Also where nothing comes."""
     world = World()
     world.pass_time(60)
-    assert (world.hearing.read_ms, world.hearing.heard_ms) == (60_000, 60_000)
+    assert (world.read_clock.read_ms, world.read_clock.read_to_ms) == (60_000, 60_000)
 
 
 def test_what_is_there_is_read_before_anybody_has_heard() -> None:
@@ -47,13 +47,13 @@ def test_what_is_there_is_read_before_anybody_has_heard() -> None:
         world.places[1] = place
         world.ends[1] += 3
         world.pass_time(1)
-    assert (world.hearing.heard_ms, world.hearing.read_ms) == (0, 100_000)
+    assert (world.read_clock.read_to_ms, world.read_clock.read_ms) == (0, 100_000)
     world.places[1] = 1000
     world.passing.look()
-    assert world.hearing.heard_ms == 1000, "when that was there"
+    assert world.read_clock.read_to_ms == 1000, "when that was there"
     world.places[1] = 1300
     world.pass_time(2)
-    assert world.hearing.heard_ms == world.hearing.read_ms
+    assert world.read_clock.read_to_ms == world.read_clock.read_ms
 
 
 @pytest.mark.parametrize("has_room", [True, False])
@@ -64,14 +64,14 @@ def test_time_in_which_something_lies_there_and_is_not_read_does_not_count(has_r
     world.pass_time(10)
     world.ends[0] = 5
     world.pass_time(1)
-    read_ms = world.hearing.read_ms
+    read_ms = world.read_clock.read_ms
     world.pass_time(1800)
-    assert world.hearing.read_ms == read_ms
+    assert world.read_clock.read_ms == read_ms
     world.has_room = True
     world.places[0] = 5
     world.pass_time(10)
-    assert world.hearing.read_ms == read_ms + 10_000
-    assert world.hearing.heard_ms == world.hearing.read_ms
+    assert world.read_clock.read_ms == read_ms + 10_000
+    assert world.read_clock.read_to_ms == world.read_clock.read_ms
 
 
 def test_time_in_which_kafka_or_this_process_was_away_hardly_counts() -> None:
@@ -80,8 +80,8 @@ def test_time_in_which_kafka_or_this_process_was_away_hardly_counts() -> None:
     world.pass_time(10)
     world.now += 7200
     world.pass_time(1)
-    assert world.hearing.read_ms <= 10_000 + LONGEST_STEP_SECONDS * 1000
-    assert world.hearing.now_ms() <= world.hearing.read_ms + LONGEST_STEP_SECONDS * 1000
+    assert world.read_clock.read_ms <= 10_000 + LONGEST_STEP_SECONDS * 1000
+    assert world.read_clock.now_ms() <= world.read_clock.read_ms + LONGEST_STEP_SECONDS * 1000
 
 
 def test_reading_a_little_without_room_counts() -> None:
@@ -90,11 +90,11 @@ def test_reading_a_little_without_room_counts() -> None:
     world.has_room = False
     world.ends = {0: 10_000, 1: 10_000}
     world.pass_time(1)
-    read_ms = world.hearing.read_ms
+    read_ms = world.read_clock.read_ms
     for place in range(1, 61):
         world.places[place % 2] = place
         world.pass_time(1)
-    assert world.hearing.read_ms == read_ms + 60_000
+    assert world.read_clock.read_ms == read_ms + 60_000
 
 
 def test_one_partition_that_cannot_be_read_does_not_keep_events_for_ever() -> None:
@@ -104,15 +104,15 @@ def test_one_partition_that_cannot_be_read_does_not_keep_events_for_ever() -> No
     world.ends[1] = 100
     with capture_logs() as logs:
         world.pass_time(LONGEST_WAIT_SECONDS - 1, without=[1])
-        assert world.hearing.heard_ms <= 6000
+        assert world.read_clock.read_to_ms <= 6000
         world.pass_time(300, without=[1])
-    assert world.hearing.heard_ms >= 300_000
+    assert world.read_clock.read_to_ms >= 300_000
     assert [each["partitions"] for each in logs] == [[1]]
     world.pass_time(5)
-    assert world.hearing.heard_ms >= 300_000
+    assert world.read_clock.read_to_ms >= 300_000
     world.places[1] = 100
     world.pass_time(5)
-    assert world.hearing.heard_ms == world.hearing.read_ms
+    assert world.read_clock.read_to_ms == world.read_clock.read_ms
 
 
 def test_where_no_partition_can_be_read_time_does_not_pass() -> None:
@@ -120,7 +120,7 @@ def test_where_no_partition_can_be_read_time_does_not_pass() -> None:
     world = World()
     world.pass_time(5)
     world.pass_time(2 * LONGEST_WAIT_SECONDS, without=[0, 1])
-    assert world.hearing.read_ms == 5000
+    assert world.read_clock.read_ms == 5000
 
 
 class Second(NamedTuple):
@@ -153,29 +153,29 @@ def test_nothing_that_was_there_is_unread_up_to_when_it_has_been_heard(story: li
             if second.has_room:
                 world.places[each] = min(world.ends[each], world.places[each] + second.read[each])
         world.has_room = second.has_room
-        there.append((world.hearing.read_ms, dict(world.ends)))
+        there.append((world.read_clock.read_ms, dict(world.ends)))
         world.pass_time(1, without=[each for each in (0, 1) if not second.answers[each]])
-        heard_ms = world.hearing.heard_ms
+        read_to_ms = world.read_clock.read_to_ms
         for read_ms, ends in there:
-            assert read_ms >= heard_ms or all(world.places[each] >= ends[each] for each in ends)
-        assert before <= (world.hearing.read_ms, heard_ms)
-        assert world.hearing.read_ms <= world.hearing.now_ms() <= world.now * 1000
-        before = (world.hearing.read_ms, heard_ms)
+            assert read_ms >= read_to_ms or all(world.places[each] >= ends[each] for each in ends)
+        assert before <= (world.read_clock.read_ms, read_to_ms)
+        assert world.read_clock.read_ms <= world.read_clock.now_ms() <= world.now * 1000
+        before = (world.read_clock.read_ms, read_to_ms)
 
 
 def test_each_worker_is_told_once_and_all_of_them_again_when_there_is_more() -> None:
     """It opens when every part of the users is loaded."""
-    hearing = Hearing(2)
-    hearing.begin()
-    heard = hearing.tell()
-    assert heard is not None
-    assert hearing.workers == {heard.worker}
-    assert hearing.tell() is None
-    hearing.heard(5)
-    assert hearing.tell() == heard._replace(read_to_ms=5)
+    read_clock = ReadClock(2)
+    read_clock.begin()
+    mark = read_clock.tell()
+    assert mark is not None
+    assert read_clock.workers == {mark.worker}
+    assert read_clock.tell() is None
+    read_clock.all_read(5)
+    assert read_clock.tell() == mark._replace(read_to_ms=5)
     for shard in ("0", "0", "1"):
-        assert not hearing.is_open
-        hearing.loaded(shard)
-    assert hearing.is_open
-    hearing.end()
-    assert hearing.workers == set()
+        assert not read_clock.is_open
+        read_clock.loaded(shard)
+    assert read_clock.is_open
+    read_clock.end()
+    assert read_clock.workers == set()

@@ -1,4 +1,4 @@
-"""Hearing: for how long the source was read, and up to when all that it held has been read.
+"""Read clock: for how long the source was read, and up to when all that it held has been read.
 
 An event waits for what another one teaches, and is given up after a time of reading: hours in which the source was not
 read do not count, and what was produced in them is read first. One object serves all workers of a process.
@@ -17,7 +17,7 @@ LONGEST_STEP_SECONDS: Final = 10.0
 """Between two moments of reading no more counts: a process that was stopped in between has not read."""
 
 
-class Hearing:
+class ReadClock:
     """Adds up the time of reading, and tells each worker's stream up to when all has been read. For several threads.
 
     Args:
@@ -41,7 +41,7 @@ class Hearing:
         """Worker → which version its stream was told."""
         self.version = 1
         """Changes whenever there is something to tell."""
-        self.heard_ms = 0
+        self.read_to_ms = 0
         """Up to when all that the source held has been read, in ms of reading."""
         self.is_open = not shards
         """Whether everybody's users are loaded, so that the source may be read."""
@@ -71,11 +71,11 @@ class Hearing:
         """Do the same up to now."""
         self.read(self._clock(), counts=counts)
 
-    def heard(self, read_ms: int) -> None:
+    def all_read(self, read_ms: int) -> None:
         """Say that all has been read that the source held when it had been read for so long."""
         with self._lock:
-            if read_ms > self.heard_ms:
-                self.heard_ms = read_ms
+            if read_ms > self.read_to_ms:
+                self.read_to_ms = read_ms
                 self.version += 1
 
     def begin(self) -> None:
@@ -95,7 +95,7 @@ class Hearing:
             if self._told.get(worker) == self.version:
                 return None
             self._told[worker] = self.version
-            return Punctuation(worker, self.heard_ms)
+            return Punctuation(worker, self.read_to_ms)
 
     def loaded(self, shard: str) -> None:
         """Say that the users of a shard are there; what reads them has got a mark."""
