@@ -33,3 +33,13 @@ def _said(status: dict[str, Any]) -> Iterator[Text]:
             taken += f", the oldest for {duration(max(now_ms() - since_ms, 0) / 1000)}"
         taken += f"; the inbox has {waiting['size_bytes'] / 1e6:,.1f} MB"
     yield Text(printable(taken))
+    if (tee := status.get("tee")) is not None:
+        yield _copies(tee)
+
+
+def _copies(tee: dict[str, Any]) -> Text:
+    lost = sum(tee["dropped_events"].values()) + sum(tee["given_up_events"].values())
+    said = f"{tee['forwarded_events']:,} events copied to Amplitude; {tee['waiting_requests']:,} requests wait"
+    said += f"; {lost:,} events lost to it" if lost else ""
+    said += f"; it does not take them: {tee['trouble']}" if tee["trouble"] is not None else ""
+    return Text(printable(said), "yellow" if lost or tee["trouble"] is not None else "")

@@ -135,6 +135,7 @@ def _taking_in(steps: int, minute: float) -> dict[str, str]:
         collector("collector_blocked"): 0,
         collector("collector_stream_running"): 1,
         collector("inbox_oldest_waiting_seconds"): 2,
+        collector("tee_oldest_waiting_seconds"): 1,
     }
     rates = {
         collector("collector_requests_total", path="/2/httpapi", status="200"): 120.0,
@@ -441,6 +442,34 @@ CASES: Final = (
         {collector("inbox_oldest_waiting_seconds"): "2+0x59 7200-180x39 2+0x79"},
         75,
         (61, 65, 90),
+    ),
+    Case(
+        "Amplitude is away for three hours",
+        ("StreamTeeBehind",),
+        {collector("tee_oldest_waiting_seconds"): "0+0x59 0+60x119 0+0x59"},
+        140,
+        (59, 110, 128, 185),
+    ),
+    Case(
+        "the queue of copies is full",
+        ("StreamTeeLosing",),
+        {collector("tee_dropped_events_total", reason="full"): count((0, 60), (20, 60), (0, 60))},
+        65,
+        (59, 137),
+    ),
+    Case(
+        "Amplitude does not know a key",
+        ("StreamTeeLosing",),
+        {collector("tee_given_up_events_total", reason="wrong_key"): count((0, 60), (20, 60), (0, 60))},
+        65,
+        (59, 137),
+    ),
+    Case(
+        "Amplitude finds events invalid",
+        (),
+        {collector("tee_given_up_events_total", reason="invalid"): count((0, 60), (20, 60), (0, 60))},
+        65,
+        (59, 90),
     ),
     # Keeping up
     Case("Kafka is away", ("StreamKafkaUnreachable",), _flag("source_connected", 0, good=1), 67, (59, 63, 122)),

@@ -11,6 +11,7 @@ from connectors.collector.normal import InvalidReason
 from connectors.collector.upload import RefusalReason
 from connectors.delivery.breaker import Circuit
 from connectors.delivery.stats import FIRST, RETRY
+from connectors.tee.counts import DropReason, GivenUpReason
 from flows.domain.event import PLATFORMS
 from flows.domain.fate import DeadLetterReason, FilterReason, Outcome
 from flows.domain.identifiers import PLATFORM_IDENTIFIERS
@@ -35,6 +36,8 @@ VALUES: Final[dict[str, frozenset[str]]] = {
     | frozenset(FilterReason)
     | frozenset(InvalidReason)
     | frozenset(RefusalReason)
+    | frozenset(DropReason)
+    | frozenset(GivenUpReason)
     | {""},
 }
 """The labels whose values are known beforehand."""

@@ -43,6 +43,21 @@ def test_what_waits_is_said_with_the_oldest() -> None:
     assert "; 0 wait; the inbox has 0.0 MB" in shown(STATUS | {"waiting": empty})
 
 
+def test_copies_for_amplitude_are_a_line_of_their_own() -> None:
+    tee = {
+        "forwarded_events": 1200,
+        "given_up_events": {"invalid": 2},
+        "dropped_events": {"full": 3},
+        "waiting_requests": 40,
+        "trouble": "HTTP 503",
+    }
+    said = "collector 1,200 events copied to Amplitude; 40 requests wait; 5 events lost to it; "
+    said += "it does not take them: HTTP 503"
+    assert shown(STATUS | {"tee": tee}).splitlines()[1].split() == said.split()
+    well = {**tee, "given_up_events": {}, "dropped_events": {}, "waiting_requests": 0, "trouble": None}
+    assert shown(STATUS | {"tee": well}).splitlines()[1].endswith("1,200 events copied to Amplitude; 0 requests wait")
+
+
 def test_what_is_wrong_comes_first() -> None:
     wrong = {
         "why_not_ready": ["nothing can be stored: the disk is full"],
