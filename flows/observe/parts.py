@@ -42,7 +42,7 @@ class App(NamedTuple):
 
 
 @dataclass(slots=True)
-class Ends:
+class FlowEnds:
     """Both ends of the flow, each None until the wiring has opened it."""
 
     source: OpenSource | None = None
@@ -63,7 +63,7 @@ class Parts:
     disk: StateDisk
     shutdown: Shutdown
     now_ms: Callable[[], int] = now_ms
-    ends: Ends = field(default_factory=Ends, init=False)
+    ends: FlowEnds = field(default_factory=FlowEnds, init=False)
     heartbeat: Heartbeat = field(default_factory=Heartbeat, init=False)
     tally: Tally = field(default_factory=lambda: Tally(now_ms), init=False)
     shards: list[Any] = field(default_factory=list, init=False)

@@ -141,7 +141,7 @@ def refuse_unwritable_summary() -> None:
 
 
 @contextmanager
-def refusing(path: Path, directory: Path) -> Iterator[None]:
+def refusing_directory(path: Path, directory: Path) -> Iterator[None]:
     """Raise Refusal where the state directory cannot be used, or holds what no flow can go on from."""
     try:
         yield

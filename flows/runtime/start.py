@@ -17,7 +17,7 @@ from flows.runtime.lifecycle import (
     Lifecycle,
     prepare,
     refuse_unwritable_summary,
-    refusing,
+    refusing_directory,
     slice_of_environment,
 )
 from flows.runtime.obstacles import nothing_to_read, too_few_requests, unready_syncs
@@ -44,7 +44,7 @@ def start() -> Stream:
     if (too_few := too_few_requests(settings, part.count)) is not None:
         raise Refusal(f"{path}: {too_few}")
     directory = settings.state.slice_directory(part)
-    with refusing(path, settings.state.directory):
+    with refusing_directory(path, settings.state.directory):
         stream = Stream(settings, part, StateDirectory(directory, _recovery()))
     lifecycle = Lifecycle(stream, settings.delivery.drain_seconds)
     take_from_others(directory)

@@ -90,7 +90,7 @@ class Supervisor:
         else:
             self._try_now.set()
 
-    async def stop(self, patience_seconds: float) -> None:
+    async def stop(self, timeout_seconds: float) -> None:
         """Ask the child to stop, and wait for it; kill it if it takes longer."""
         self._stopping.set()
         self._try_now.set()
@@ -100,10 +100,10 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             child.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(patience_seconds):
+            async with asyncio.timeout(timeout_seconds):
                 await child.wait()
         except TimeoutError:
-            log.error("the stream does not stop; it is killed", patience_seconds=patience_seconds)
+            log.error("the stream does not stop; it is killed", patience_seconds=timeout_seconds)
             self.kill()
 
     def kill(self) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from connectors.secrets import SecretError
 from connectors.state.lock import StateInUseError, lock_directory
 from flows.refusal import Refusal
-from flows.runtime.lifecycle import Lifecycle, prepare, refuse_cluster, refuse_unwritable_summary, refusing
+from flows.runtime.lifecycle import Lifecycle, prepare, refuse_cluster, refuse_unwritable_summary, refusing_directory
 from flows.runtime.replay import plan
 from flows.runtime.replay.wiring import Replay
 
@@ -20,7 +20,7 @@ def start(place: str) -> Replay:
     settings, path = prepare(*_WHAT)
     refuse_unwritable_summary()
     directory = Path(place)
-    with refusing(path, directory):
+    with refusing_directory(path, directory):
         the_plan = plan.load(directory)
         if the_plan is None:
             raise Refusal(f"{directory} has no plan of a replay; start it with: python -m flows replay")

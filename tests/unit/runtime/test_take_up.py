@@ -14,7 +14,7 @@ from flows.domain.decode import decode
 from flows.domain.event import Event, Record
 from flows.operators.user_store import shard_of
 from flows.refusal import Refusal
-from flows.runtime.lifecycle import refusing
+from flows.runtime.lifecycle import refusing_directory
 from flows.runtime.stream import Stream
 from flows.settings import load
 from tests.fixtures.wired import stream_of
@@ -58,7 +58,7 @@ def test_a_state_that_cannot_be_taken_up_is_refused_before_the_flow_starts(
 
 def test_a_store_that_another_version_has_written_is_refused_with_its_name(tmp_path: Path) -> None:
     _store(tmp_path, SINK, "appsflyer", (99, [], {}, None))
-    with pytest.raises(Refusal) as refused, refusing(Path("stream.toml"), tmp_path / "state"):
+    with pytest.raises(Refusal) as refused, refusing_directory(Path("stream.toml"), tmp_path / "state"):
         _stream(tmp_path)
     said = str(refused.value)
     assert said.startswith(f"stream.toml: state.directory: the recovery store in {tmp_path / 'state/recovery'}")
