@@ -63,6 +63,19 @@ def _read_topic(stream: Stream, acknowledged: dict[tuple[str, int], int], monkey
     monkeypatch.setattr(source.input, "committed", lambda: acknowledged)
 
 
+def test_a_stream_that_has_failed_closes_its_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the group gets what is final; a clean end has closed it before, and nothing minds twice."""
+    stream = _stream(tmp_path, has_recovery=False)
+    assert stream.ended(has_failed=True) == 0, "nothing was opened"
+    _read_topic(stream, {}, monkeypatch)
+    assert stream.parts.source is not None
+    closed: list[bool] = []
+    monkeypatch.setattr(stream.parts.source, "close", lambda: closed.append(True))
+    stream.ended(has_failed=True)
+    assert closed == [True]
+    stream.journal.close()
+
+
 @pytest.mark.parametrize("has_recovery", [False, True])
 def test_the_journal_keeps_what_lies_above_the_last_acknowledged_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_recovery: bool
