@@ -27,6 +27,8 @@ _TROUBLES_IN_A_ROW: Final = 3
 """After so many without an answer between them, Amplitude is taken to be away."""
 _LOOK_SECONDS: Final = 5.0
 """How often it looks at the queue where nothing else makes it look: a read may have failed."""
+_MOST_SENDING_BYTES: Final = 32 << 20
+"""Of copies that are sent at a time, and one more."""
 _LARGE_BYTES: Final = 262_144
 """A body from here on is divided in a thread."""
 _LAST_ANSWERS_SECONDS: Final = 2.0
@@ -62,7 +64,8 @@ class Forwarder:
         self._log = LimitedLog()
         self._chance = random.Random()  # noqa: S311 - jitter, not a secret
         self._schedule = Schedule()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], int] = {}
+        """With the size of each copy, in bytes."""
         self._wake = asyncio.Event()
         self._has_more = True
         self._troubles = 0
@@ -117,14 +120,17 @@ class Forwarder:
     def _begin(self, queue: CopyQueue) -> None:
         now_s = time.monotonic()
         most = 1 if self._pauses else CONNECTIONS  # one that finds out whether Amplitude is there again
-        while now_s >= self._resume_s and len(self._sending) < most and (copy := self._schedule.next(now_s)):
+        while now_s >= self._resume_s and self._may_send(most) and (copy := self._schedule.next(now_s)):
             if now_ms() - copy.received_ms > _MOST_AGE_MS:
                 self._give_up(GivenUpReason.TOO_OLD, _left_of(copy))
                 self._finish(queue, copy)
                 continue
             task = asyncio.create_task(self._send(queue, copy))
-            self._sending.add(task)
+            self._sending[task] = copy.size
             task.add_done_callback(self._on_sent)
+
+    def _may_send(self, most: int) -> bool:
+        return len(self._sending) < most and sum(self._sending.values()) < _MOST_SENDING_BYTES
 
     def _pause_seconds(self) -> float:
         now_s = time.monotonic()
@@ -134,7 +140,7 @@ class Forwarder:
         return _LOOK_SECONDS if due_s is None else min(max(due_s - now_s, 0.001), _LOOK_SECONDS)
 
     def _on_sent(self, task: "asyncio.Task[None]") -> None:
-        self._sending.discard(task)
+        del self._sending[task]
         self._wake.set()
 
     async def _send(self, queue: CopyQueue, copy: Waiting) -> None:
