@@ -41,6 +41,7 @@ def _unavailable(health: HealthTable, slice_index: int, own_port: int) -> str | 
     return f"health.port: {cannot_listen(health.host, port, why)}" if why is not None else None
 
 
-def cannot_listen(host: str, port: int, why: str) -> str:
+def cannot_listen(host: str, port: int, why: str, *, can_be_off: bool = True) -> str:
     """Say it, and what to do."""
-    return f"cannot listen on {host}, port {port} ({why}); expected one that is free; write another, or 0 for no health"
+    do = "write another, or 0 for no health" if can_be_off else "write another"
+    return f"cannot listen on {host}, port {port} ({why}); expected one that is free; {do}"

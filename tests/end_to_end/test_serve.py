@@ -329,6 +329,16 @@ def test_what_cannot_be_served_is_refused_in_words(
         assert "Traceback" not in run.log
 
 
+def test_a_port_that_is_taken_is_named_and_only_the_health_port_may_be_off(serving: Serving) -> None:
+    with socket.create_server(("127.0.0.1", serving.port)):
+        serving.configure()
+        run = serving.stream.start("-m", "flows", "serve", environment={"AMPLITUDE_API_KEY": API_KEY})
+        assert run.wait() == 2
+    said = run.log
+    assert f"collector.port: cannot listen on 127.0.0.1, port {serving.port}" in said
+    assert "expected one that is free; write another\n" in said
+
+
 def test_a_first_start_without_settings_says_what_to_do(stream: Stream) -> None:
     run = stream.start("-m", "flows", "serve")
     assert run.wait() == 2

@@ -37,7 +37,7 @@ class Collector:
             self.rules = RulesOfSettings(collector)
             rules = self.rules.read()
         self.certificate = _certificate(collector, path)
-        self.listening = _listen(path, "collector.port", collector.host, collector.port)
+        self.listening = _listen(path, "collector.port", collector.host, collector.port, can_be_off=False)
         self.health_listening = (
             _listen(path, "collector.health_port", settings.health.host, collector.health_port)
             if collector.health_port
@@ -97,12 +97,12 @@ def _certificate(collector: CollectorSettings, path: Path) -> Certificate | None
         ) from None
 
 
-def _listen(path: Path, key: str, host: str, port: int) -> socket.socket:
+def _listen(path: Path, key: str, host: str, port: int, *, can_be_off: bool = True) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as problem:
         why = problem.strerror or str(problem)
-        raise Refusal(f"{path}: {key}: {cannot_listen(host, port, why)}") from None
+        raise Refusal(f"{path}: {key}: {cannot_listen(host, port, why, can_be_off=can_be_off)}") from None
 
 
 def _tee(collector: CollectorSettings, path: Path) -> Tee | None:
