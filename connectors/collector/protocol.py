@@ -61,7 +61,7 @@ class Rules(NamedTuple):
     api_keys: frozenset[str] = frozenset()
     webhook_tokens: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
-    """Further ones that take what /2/httpapi takes."""
+    """Further ones that take what /2/httpapi takes, without a slash at the end."""
     strict: bool = False
     """Refuse a JSON upload with an invalid event as a whole."""
     anybody: bool = True
@@ -135,7 +135,7 @@ def take(request: Request, rules: Rules) -> Taken | Refused:
         else:
             upload = read_form(body if begin else request.query.encode("utf-8", "surrogateescape"))
     except UnreadableUploadError as problem:
-        is_path = path in _PATHS or not rules.paths.isdisjoint((path, request.path)) or is_webhook
+        is_path = path in _PATHS or path in rules.paths or is_webhook
         if not is_path and problem.reason in (RefusalReason.UNREADABLE, RefusalReason.NO_EVENTS):
             return Refused(answers.unknown_path(), RefusalReason.UNKNOWN_PATH)
         return _refused(request, body, problem)

@@ -20,7 +20,7 @@ class RulesOfSettings:
         return Rules(
             api_keys=frozenset(each.value() for each in self._api_keys),
             webhook_tokens=frozenset(each.value() for each in self._tokens),
-            paths=frozenset(settings.paths),
+            paths=frozenset(each.rstrip("/") or "/" for each in settings.paths),
             strict=settings.strict,
             anybody=is_loopback(settings.host),
         )

@@ -23,7 +23,7 @@ from connectors.collector.body_budget import BodyBudget
 from connectors.collector.client_address import Network, client_address
 from connectors.collector.intake import Intake
 from connectors.collector.passed_on import passed_on
-from connectors.collector.protocol import MOST_BODY_BYTES, Request, path_name
+from connectors.collector.protocol import MOST_BODY_BYTES, RefusalReason, Request, path_name
 from connectors.limited_log import LimitedLog
 
 _log = LimitedLog()
@@ -109,6 +109,7 @@ class CollectorServer:
                         taken_bytes += len(chunk)
                         chunks.append(chunk)
                         if taken_bytes > MOST_BODY_BYTES:
+                            self._counts.refused[RefusalReason.TOO_LARGE] += 1
                             return self._response(request, answers.too_large(), keep=False)
             except TimeoutError:
                 return self._response(request, answers.busy_whatever_it_holds(), keep=False)
@@ -119,7 +120,7 @@ class CollectorServer:
 
     def _request(self, request: web.BaseRequest, body: bytes) -> Request:
         headers = request.headers
-        path, _, query = request.raw_path.partition("?")
+        path, query = _target(request)
         peer = request.transport.get_extra_info("peername") if request.transport is not None else None
         address = client_address(peer[0] if peer else None, headers.getall("X-Forwarded-For", ()), self._trusted)
         return Request(
@@ -134,12 +135,20 @@ class CollectorServer:
         )
 
     def _response(self, request: web.BaseRequest, answer: Answer, *, keep: bool = True) -> web.Response:
-        path, _, _ = request.raw_path.partition("?")
+        path, _ = _target(request)
         self._counts.answers[path_name(path, self._intake.rules), answer.status] += 1
         response = _response(answer)
         if not keep:
             response.force_close()
         return response
+
+
+def _target(request: web.BaseRequest) -> tuple[str, str]:
+    """Return the path and the query; a proxy may write the whole address (RFC 9112, 3.2.2)."""
+    path, _, query = request.raw_path.partition("?")
+    if not path.startswith("/"):
+        path = f"/{path.partition('://')[2].partition('/')[2]}"
+    return path, query
 
 
 def _response(answer: Answer) -> web.Response:

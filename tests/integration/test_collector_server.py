@@ -14,7 +14,7 @@ import pytest
 from connectors.collector import answers
 from connectors.collector.counts import Counts
 from connectors.collector.intake import Intake
-from connectors.collector.protocol import MOST_BODY_BYTES, Rules
+from connectors.collector.protocol import MOST_BODY_BYTES, RefusalReason, Rules
 from connectors.collector.server import CollectorServer
 from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 
@@ -255,8 +255,23 @@ def test_a_gzip_bomb_and_a_body_that_is_too_large_are_refused_and_hurt_nobody() 
         statuses = [status for status, _, _ in found]
         assert statuses == [413, 413, *([200] * 20)]
         assert found[0][2]["events_with_missing_fields"]["event_type"]
+        assert rig.counts.refused == {RefusalReason.TOO_LARGE: 2}
 
     _with(test)
+
+
+@pytest.mark.parametrize(("target", "name"), [("/webhook/a-token", "/webhook"), ("/2/httpapi?a=b", "/2/httpapi")])
+def test_a_proxy_may_write_the_whole_address(target: str, name: str) -> None:
+    """As RFC 9112 has it (3.2.2)."""
+
+    async def test(rig: Rig) -> None:
+        body = _upload()
+        head = f"POST http://collect.example.com{target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        answer = await rig.raw(head.encode() + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert rig.counts.answers == {(name, 200): 1}
+
+    _with(test, Rules(frozenset({KEY}), frozenset({"a-token"})))
 
 
 def test_the_largest_upload_that_amplitude_takes_is_taken() -> None:

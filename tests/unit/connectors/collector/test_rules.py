@@ -24,12 +24,12 @@ def test_rules_are_those_of_the_settings(
         "host": host,
         "api_keys": ["env:A_KEY"],
         "webhook_tokens": [f"file:{token}"],
-        "paths": ["/c"],
+        "paths": ["/c", "/d/"],
         "strict": True,
     }
     rules = RulesOfSettings(CollectorTable.model_validate(table).settings(tmp_path))
     assert rules.read() == Rules(
-        frozenset({"k" * 32}), frozenset({"first"}), frozenset({"/c"}), strict=True, anybody=anybody
+        frozenset({"k" * 32}), frozenset({"first"}), frozenset({"/c", "/d"}), strict=True, anybody=anybody
     )
     token.write_text("second-token\n")
     assert rules.read().webhook_tokens == {"second-token"}
