@@ -12,7 +12,7 @@ import signal
 from threading import Event
 from typing import Final
 
-from flows.commands.monitor.asked import add_address_arguments, asked
+from flows.commands.monitor.asked import add_address_arguments, asked, asked_collector
 from flows.console.start import serving
 from flows.refusal import ExitCode
 from flows.runtime.logs import configure_logs
@@ -33,6 +33,6 @@ def run(args: argparse.Namespace) -> int:
     stop = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    with serving(settings.console, args.settings, asked(args)):
+    with serving(settings.console, args.settings, asked(args), asked_collector(args)):
         stop.wait()
     return ExitCode.DONE

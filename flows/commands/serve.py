@@ -11,7 +11,7 @@ from typing import Final
 
 from connectors.state.private import keep_private
 from flows.console.start import serving_beside
-from flows.observe.addresses import of_health
+from flows.observe.addresses import collector_address, of_health
 from flows.runtime.collector.run import run_collector
 from flows.runtime.logs import configure_logs
 from flows.settings import load
@@ -29,5 +29,6 @@ def run(args: argparse.Namespace) -> int:
     configure_logs()
     keep_private()
     settings = load(args.settings)
-    with serving_beside(settings.console, args.settings, of_health(settings.health, 1)):
+    urls = of_health(settings.health, 1) if settings.health.port else []
+    with serving_beside(settings.console, args.settings, urls, collector_address(args.settings)):
         return run_collector(settings, args.settings, with_stream=True)

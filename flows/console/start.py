@@ -21,8 +21,8 @@ _SHORTEST_TOKEN = 16
 
 
 @contextmanager
-def serving(settings: ConsoleSettings, path: Path, urls: Sequence[str]) -> Iterator[str]:
-    """Serve the console meanwhile, of the slices at `urls`; return its address. Raises Refusal.
+def serving(settings: ConsoleSettings, path: Path, urls: Sequence[str], collector_url: str | None) -> Iterator[str]:
+    """Serve the console meanwhile, of the slices at `urls` and of a collector; return its address. Raises Refusal.
 
     `path` is the settings file, for the words of a refusal.
     """
@@ -36,7 +36,9 @@ def serving(settings: ConsoleSettings, path: Path, urls: Sequence[str]) -> Itera
         at = f"cannot listen on {settings.host}, port {settings.port} ({why})"
         raise Refusal(f"{path}: console.port: {at}; expected one that is free; write another, or 0 for none") from None
     url = _url(listening, settings)
-    server = ConsoleServer(lambda: application(settings.host, settings.port, token, Watch(urls)), listening)
+    server = ConsoleServer(
+        lambda: application(settings.host, settings.port, token, Watch(urls, collector_url)), listening
+    )
     log.info("the console is served", url=url)
     try:
         yield url
@@ -45,14 +47,16 @@ def serving(settings: ConsoleSettings, path: Path, urls: Sequence[str]) -> Itera
 
 
 @contextmanager
-def serving_beside(settings: ConsoleSettings, path: Path, urls: Sequence[str]) -> Iterator[None]:
+def serving_beside(
+    settings: ConsoleSettings, path: Path, urls: Sequence[str], collector_url: str | None
+) -> Iterator[None]:
     """As `serving`, where something else must go on whatever becomes of the console: what hinders it is logged."""
     if not settings.port:
         yield
         return
     with ExitStack() as stack:
         try:
-            stack.enter_context(serving(settings, path, urls))
+            stack.enter_context(serving(settings, path, urls, collector_url))
         except Refusal as refusal:
             log.warning("no console is served", why=str(refusal))
         yield

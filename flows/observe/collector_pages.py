@@ -71,6 +71,7 @@ class CollectorPages:
         if child is not None:
             content["stream"] = {
                 "is_running": child.is_running,
+                "is_missing": child.is_missing,
                 "starts": child.starts,
                 "last_exit_code": child.exit_code,
                 "last_words": list(child.last_words),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.observe.verdict import judge_slice
+from flows.operations.collector_facts import CollectorFacts
 from flows.operations.delivery_figures import DeliveryFigures, figures_of
 from flows.operations.delivery_state import DeliveryState, Judged, judge_app, judge_sync
 from flows.operations.monitor import SliceAnswer
@@ -69,6 +70,8 @@ class Deliveries:
     syncs: tuple[SyncDeliveries, ...]
     read: int
     refused: Mapping[str, int]
+    collector: CollectorFacts | None = None
+    """None where there is no collector to be asked."""
 
     @property
     def missing(self) -> int:
@@ -76,7 +79,9 @@ class Deliveries:
         return sum(not each.label for each in self.slices)
 
 
-def deliveries(answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer]) -> Deliveries:
+def deliveries(
+    answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer], collector: CollectorFacts | None = None
+) -> Deliveries:
     """Return how everything fares; `before` are earlier answers by address, for the rates."""
     statuses = [each.status for each in answers if each.status is not None]
     total = together(statuses)
@@ -85,6 +90,7 @@ def deliveries(answers: Sequence[SliceAnswer], before: Mapping[str, SliceAnswer]
         syncs=tuple(_sync(each, answers, before, statuses) for each in total["syncs"]),
         read=total["read"],
         refused=total["refused"],
+        collector=collector,
     )
 
 

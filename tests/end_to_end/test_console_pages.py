@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from connectors.secrets import Secret, SecretRef
 from flows.operations.monitor import SliceAnswer
 from tests.fixtures.browser import Scheme, tab
-from tests.fixtures.console import TOKEN, answer, circuit, console, slice_status
+from tests.fixtures.console import TOKEN, answer, circuit, collector_status, console, slice_status
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -38,7 +38,11 @@ def _answers() -> list[SliceAnswer]:
 
 @everywhere
 def test_deliveries_whatever_they_hold(browser: Browser, scheme: Scheme, width: int) -> None:
-    with console(_answers()) as port, tab(browser, f"http://127.0.0.1:{port}/", scheme, width) as opened:
+    taking_in = answer(collector_status(unknown_api_keys={HOSTILE: 1}), "http://127.0.0.1:9463")
+    with (
+        console(_answers(), collector=taking_in) as port,
+        tab(browser, f"http://127.0.0.1:{port}/", scheme, width) as opened,
+    ):
         expect(opened.page.get_by_text("key refused").first).to_be_visible()
         opened.check()
 

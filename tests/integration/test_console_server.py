@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from connectors.secrets import Secret, SecretRef
-from tests.fixtures.console import TOKEN, answer, console, slice_status
+from tests.fixtures.console import TOKEN, answer, collector_status, console, slice_status
 
 HOSTILE = "'\"><script>alert(1)</script>"
 
@@ -189,3 +189,29 @@ def test_hostile_values_are_text() -> None:
         _, text = _Client(port).ask("GET", "/")
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
+
+
+@pytest.mark.parametrize(
+    ("stream", "said", "not_said"),
+    [
+        ({"is_running": False, "is_missing": False, "last_words": []}, "No sync is enabled", "does the stream run"),
+        ({"is_running": False, "is_missing": True, "last_words": ["no room"]}, "no room", "No sync is enabled"),
+        ({"is_running": True, "is_missing": False, "last_words": ["no room"]}, "does the stream run", "no room"),
+    ],
+)
+def test_beside_a_collector_it_is_said_why_no_slice_answers(
+    stream: dict[str, object], said: str, not_said: str
+) -> None:
+    silent = answer(None, why="cannot be reached; does the stream run there?")
+    taking_in = answer(collector_status(stream=stream), "http://127.0.0.1:9463")
+    with console([silent], collector=taking_in) as port:
+        _, text = _Client(port).ask("GET", "/")
+    assert "1,234 events taken in" in text
+    assert said in text
+    assert not_said not in text
+
+
+def test_without_an_address_of_a_slice_the_page_says_why() -> None:
+    with console([]) as port:
+        _, text = _Client(port).ask("GET", "/")
+    assert "No slice can be asked" in text

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from flows.console.static_files import StaticFiles
 from flows.console.templates import bounded, percent, templates
+from flows.operations.collector_facts import CollectorFacts
 from flows.operations.deliveries import deliveries
 from tests.fixtures.console import answer, circuit, slice_status
 
@@ -50,7 +51,8 @@ def _named(value: str) -> dict[str, Any]:
 
 def _page(value: str) -> str:
     answers = [answer(_named(value)), answer(None, value, value)]
-    return ENVIRONMENT.get_template("deliveries_content.html").render(found=deliveries(answers, {}))
+    found = deliveries(answers, {}, CollectorFacts((value,), value, value, loses_copies=True))
+    return ENVIRONMENT.get_template("deliveries_content.html").render(found=found)
 
 
 def _all_text() -> st.SearchStrategy[str]:
