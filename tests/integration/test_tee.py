@@ -15,15 +15,18 @@ import orjson
 import pytest
 from yarl import URL
 
+from connectors.clock import now_ms
 from connectors.collector.counts import Counts
 from connectors.collector.intake import Intake
 from connectors.collector.protocol import Rules
 from connectors.collector.server import CollectorServer
 from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 from connectors.ports import SetupError
+from connectors.request_copy import CopiedRequest
 from connectors.tee.client import TeeClient
 from connectors.tee.counts import DropReason, GivenUpReason, TeeCounts
 from connectors.tee.forwarder import Forwarder, Waits
+from connectors.tee.store import Store
 from connectors.tee.tee import Tee
 from tests.fixtures.scripted_collector import Answer, ScriptedCollector, Upload, accepted, scripted_collector, throttled
 
@@ -374,6 +377,51 @@ def test_a_damaged_queue_is_set_aside_and_copies_go_on(tmp_path: Path) -> None:
     with scripted_collector() as amplitude:
         _with(test, tmp_path, _url(amplitude))
     assert (tmp_path / "copies.sqlite.damaged").read_bytes().startswith(b"nonsense")
+
+
+def _kept(directory: Path, *received_ms: int) -> None:
+    """Leave copies in a queue, as a process that was killed leaves them."""
+    store = Store(directory, 100 * MB, TeeCounts())
+    headers = (("Content-Type", "application/json"),)
+    store.put(
+        [CopiedRequest("POST", "/batch", "", headers, _upload(1), 1, frozenset(), each) for each in received_ms], []
+    )
+    store.close()
+
+
+async def _until_nothing_waits(rig: Rig) -> None:
+    await _until(lambda: rig.tee.counts.waiting_requests == 0)
+
+
+def test_a_copy_of_more_than_seven_days_is_given_up(tmp_path: Path) -> None:
+    """Amplitude would not know its `insert_id` again: Amplitude, HTTP V2 API, «Event deduplication»."""
+    counts: list[TeeCounts] = []
+
+    async def test(rig: Rig) -> None:
+        counts.append(rig.tee.counts)
+        await _until_nothing_waits(rig)
+
+    _kept(tmp_path, now_ms() - 7 * 86_400_000 - 1, now_ms() - 6 * 86_400_000)
+    with scripted_collector() as amplitude:
+        _with(test, tmp_path, _url(amplitude))
+    assert len(amplitude.uploads) == counts[0].forwarded_events == 1
+    assert counts[0].given_up == {GivenUpReason.TOO_OLD: 1}
+
+
+def test_a_copy_that_cannot_be_read_is_dropped_and_holds_up_no_other(tmp_path: Path) -> None:
+    counts: list[TeeCounts] = []
+
+    async def test(rig: Rig) -> None:
+        counts.append(rig.tee.counts)
+        await _until_nothing_waits(rig)
+
+    _kept(tmp_path, now_ms(), now_ms())
+    with sqlite3.connect(tmp_path / "copies.sqlite") as database:
+        database.execute("UPDATE copies SET head = 'no JSON', keys = x'010203' WHERE id = 1")
+    database.close()
+    with scripted_collector() as amplitude:
+        _with(test, tmp_path, _url(amplitude))
+    assert (counts[0].forwarded_events, counts[0].dropped) == (1, {DropReason.BROKEN: 1})
 
 
 def test_two_collectors_do_not_share_a_queue(tmp_path: Path) -> None:
