@@ -120,7 +120,7 @@ def take(request: Request, rules: Rules) -> Taken | Refused:
     """Return what becomes of a request. Never raises, whatever its bytes are."""
     path = request.path.rstrip("/") or "/"
     is_webhook = request.method == "POST" and path.startswith(WEBHOOK_PATH)
-    if is_webhook and not is_known(unquote(path.removeprefix(WEBHOOK_PATH)), rules.webhook_tokens):
+    if is_webhook and not _has_token(request.path, rules):
         return Refused(answers.wrong_token(), RefusalReason.WRONG_TOKEN)
     if request.method != "POST" and (request.method != "GET" or path not in _FORM_PATHS):
         return Refused(answers.unknown_path(), RefusalReason.UNKNOWN_PATH)
@@ -140,6 +140,12 @@ def take(request: Request, rules: Rules) -> Taken | Refused:
             return Refused(answers.unknown_path(), RefusalReason.UNKNOWN_PATH)
         return _refused(request, body, problem)
     return _take_upload(request, upload, len(body), rules)
+
+
+def _has_token(path: str, rules: Rules) -> bool:
+    """Return whether a webhook's path has a known token. Slashes at the end of either are nothing: base64 has some."""
+    given = unquote(path.removeprefix(WEBHOOK_PATH)).rstrip("/")
+    return is_known(given, [each.rstrip("/") for each in rules.webhook_tokens])
 
 
 def _object(value: bytes) -> Any:

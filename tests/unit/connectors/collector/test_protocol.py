@@ -3,7 +3,7 @@
 import gzip
 import json
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
@@ -274,6 +274,16 @@ def test_a_webhook_takes_events_and_users_in_any_packing() -> None:
         assert isinstance(third, Event)
         assert (third.name, third.user_properties) == ("$identify", {"plan": "pro"})
         assert outcome.invalid == {InvalidReason.NO_OBJECT: 1}
+
+
+@pytest.mark.parametrize("token", ["long-token", "bG9uZyB0b2t/", "a/b+c=="])
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_token_may_hold_slashes_as_base64_does(token: str, end: str) -> None:
+    """As it is, or escaped; and a slash behind it is nothing."""
+    rules = RULES._replace(webhook_tokens=frozenset({token}))
+    for written in (token, quote(token, safe="")):
+        assert taken(post(EVENT, f"/webhook/{written}{end}", rules=rules)).events
+    assert isinstance(post(EVENT, f"/webhook/{token[:-2]}{end}", rules=rules), Refused)
 
 
 @pytest.mark.parametrize("path", ["/webhook/other", "/webhook/long-tokem", "/webhook/%6Cong"])
