@@ -35,6 +35,8 @@ _ROOM_SECONDS: Final = 5.0
 _KEEP_ALIVE_SECONDS: Final = 630.0
 """Longer than load balancers keep a connection (up to 600 s): they must be the ones to close it, since a request that
 meets a closing connection is lost by several clients."""
+_MOST_HEADER_BYTES: Final = 32_768
+"""Of one: a page on the collector's own site sends all its cookies, and load balancers pass 16 KB of them on."""
 _LAST_ANSWERS_SECONDS: Final = 8.0
 _CORS: Final = {"Access-Control-Allow-Origin": "*"}
 _PREFLIGHT: Final = {
@@ -56,7 +58,12 @@ class CollectorServer:
         self._trusted = trusted_proxies
         self._budget = BodyBudget(_MOST_BODIES_BYTES)
         self._server = _Server(
-            self._answer, access_log=None, auto_decompress=False, keepalive_timeout=_KEEP_ALIVE_SECONDS
+            self._answer,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            max_line_size=_MOST_HEADER_BYTES,
+            max_field_size=_MOST_HEADER_BYTES,
         )
         self._listening: asyncio.Server | None = None
         self.is_closing = False

@@ -162,7 +162,7 @@ def test_an_unknown_api_key_is_answered_in_amplitudes_words_and_counted_by_its_e
     [
         (b"nonsense\r\n\r\n", 400),
         (b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n", 400),
-        (b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nX-Long: %b\r\n\r\n" % (b"x" * 20_000), 400),
+        (b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nX-Long: %b\r\n\r\n" % (b"x" * 40_000), 400),
         (b"DELETE /2/httpapi HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
         (b"GET /nothing HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
         (b"POST /2/httpapi HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{,}", 400),
@@ -212,6 +212,16 @@ def test_a_failure_of_our_own_is_answered_429_and_logged_without_what_was_sent(
     said = "".join(capsys.readouterr())
     assert "a request failed" in said
     assert "jane@example.com" not in said
+
+
+def test_a_browser_may_send_the_many_cookies_of_its_site() -> None:
+    """A collector on a page's own site gets all of them; a refusal would make its client drop the events."""
+
+    async def test(rig: Rig) -> None:
+        status, _, _ = await rig.post(_upload(), Cookie="consent=" + "x" * 16_000)
+        assert (status, len(rig.writer.stored)) == (200, 1)
+
+    _with(test)
 
 
 def test_a_browser_may_send_whatever_headers_it_asks_for() -> None:
