@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import urlencode
 
@@ -439,13 +440,21 @@ def test_an_answer_waits_for_a_slow_disk_once_and_not_for_long(tmp_path: Path) -
 
     async def test(rig: Rig) -> None:
         queue, loop = rig.tee._queue, asyncio.get_running_loop()  # a disk that hangs
-        release = asyncio.Event()
-        held = loop.create_task(queue._ask(lambda _: asyncio.run_coroutine_threadsafe(release.wait(), loop).result()))
-        for number in range(5):
-            assert await rig.post(_upload(number)) == 200
-        assert queue.is_slow
-        assert rig.tee.counts.waiting_requests == 0
-        release.set()
+        entered, release = Event(), Event()
+
+        def hold(_: object) -> None:
+            entered.set()
+            release.wait()
+
+        held = loop.create_task(queue._ask(hold))
+        try:
+            await loop.run_in_executor(None, entered.wait)
+            for number in range(5):
+                assert await rig.post(_upload(number)) == 200
+            assert queue.is_slow
+            assert rig.tee.counts.waiting_requests == 0
+        finally:
+            release.set()
         await held
         await _until(lambda: rig.tee.counts.forwarded_events == 5)
         assert not queue.is_slow
