@@ -1,5 +1,6 @@
 """The writing end of an inbox: groups of uploads, each group durable at once."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -90,6 +91,7 @@ class Appender:
                 next_id += 1
         self._write(database, _statements(rows))
         self._next_id = next_id
+        self._find_file()
 
     def try_once(self) -> None:
         """Find out whether anything can be stored, by storing nothing. Raises as `append`."""
@@ -113,6 +115,15 @@ class Appender:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _find_file(self) -> None:
+        """Raise OSError where the file has been removed, so that what was stored last is stored in another."""
+        path = self._path
+        if path is None or path.exists():
+            return
+        self._let_go()
+        text = f"{path} has been removed; what waited in it is lost, and events go into another file"
+        raise FileNotFoundError(errno.ENOENT, text)
 
     def _find_room(self) -> None:
         """Raise OSError where the disk is too full, also without the log."""

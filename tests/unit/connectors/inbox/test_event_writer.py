@@ -69,6 +69,31 @@ def test_a_full_disk_refuses_events_loses_none_and_it_goes_on_by_itself(inbox: P
     assert ids(inbox) == list(range(10))
 
 
+def _remove_files(inbox: Path) -> None:
+    for each in inbox.glob("events-*"):
+        each.unlink()
+
+
+def test_a_file_that_is_removed_while_it_is_written_to_gets_no_further_event(
+    inbox: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What is written to it is nowhere: no upload is answered as stored before it is in another file."""
+
+    async def use() -> None:
+        writer = InboxEventWriter(inbox)
+        await writer.write(taken(5))
+        _remove_files(inbox)
+        with pytest.raises(EventsNotStoredError, match="has been removed"):
+            await writer.write(taken(2, 5))
+        await writer.write(taken(2, 5))
+        await writer.close()
+
+    asyncio.run(use())
+    assert [each.value for each in read_all(reader(inbox))] == [each.value for each in taken(2, 5)]
+    said = capfd.readouterr()
+    assert "has been removed; what waited in it is lost" in said.out + said.err
+
+
 def test_it_refuses_events_before_the_disk_is_full_and_goes_on_when_there_is_room(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
