@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from flows.runtime.collector.supervisor import Supervisor
+from tests.fixtures.needs import is_missing
 
 FAILS = "import sys; print('it', file=sys.stderr); print('went wrong', file=sys.stderr); sys.exit(3)"
 RUNS = "import time; time.sleep(600)"
@@ -110,9 +111,10 @@ def test_a_child_that_does_not_stop_is_killed() -> None:
     assert supervisor.exit_code == -signal.SIGKILL
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
 def test_the_child_does_not_outlive_a_supervisor_that_is_killed() -> None:
     """Else it would keep the state directory to itself, and no other stream could start."""
+    if sys.platform != "linux":
+        is_missing("only Linux tells a child that its parent died")
     supervise = "asyncio.run(Supervisor(['-c', sys.argv[1]], os.environ).run())"
     code = f"import asyncio, os, sys\nfrom flows.runtime.collector.supervisor import Supervisor\n{supervise}"
     command = [sys.executable, "-c", code, ON.format("")]
