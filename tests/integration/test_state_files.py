@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -18,7 +19,7 @@ import pytest
 
 from connectors.appsflyer.sandbox.app import SandboxServer
 from connectors.state.damage import DamagedStateError
-from connectors.state.engine_store import check_store, read_store, stored_snapshot
+from connectors.state.engine_store import StoreError, check_store, read_store, stored_snapshot
 from connectors.state.journal import Journal
 from connectors.state.journal_segment import read_segment
 from connectors.state.layout import MANIFEST
@@ -64,13 +65,25 @@ def _interrupted(directory: Path, *, kill: bool) -> Path:
         stream.configure(text.replace("[delivery]\n", few).replace("[state]\n", "[state]\nepoch_seconds = 1\n"))
         run = stream.start("-m", "flows", "run")
         try:
-            sandbox.wait_until(lambda counts: counts["accepted_bodies"] >= EVENTS // 2, timeout_seconds=60)
+            sandbox.wait_until(
+                lambda counts: counts["accepted_bodies"] >= EVENTS // 2 and _has_snapshot(directory / "state"),
+                timeout_seconds=60,
+            )
         finally:
             if kill:
                 run.kill()
             else:
                 assert run.stop() == 0, run.log
     return directory / "state"
+
+
+def _has_snapshot(state: Path) -> bool:
+    """Whether the engine's store holds users already; it is written to meanwhile."""
+    recovery = state / "recovery"
+    with suppress(StoreError, OSError):
+        has_store = any(recovery.glob("part-*.sqlite3"))
+        return has_store and any(each.step.endswith(".identify") for each in read_store(recovery))
+    return False
 
 
 class TakenUp(NamedTuple):
