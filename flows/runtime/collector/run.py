@@ -113,11 +113,18 @@ class _Run:
                     await self._reload.wait()
             except TimeoutError:
                 pass
-            self._read_again(collector)
-            if self._stamp_now() != self._stamp or self._reload.is_set():
-                self._reload.clear()
-                self._stamp = self._stamp_now()
-                await self._take_settings()
+            try:
+                await self._look(collector)
+            except Exception as problem:
+                # What nobody has thought of must not end the looking, of which nothing else would tell.
+                log.exception("what changed could not be taken", error=type(problem).__name__)
+
+    async def _look(self, collector: Collector) -> None:
+        self._read_again(collector)
+        if self._stamp_now() != self._stamp or self._reload.is_set():
+            self._reload.clear()
+            self._stamp = self._stamp_now()
+            await self._take_settings()
 
     def _read_again(self, collector: Collector) -> None:
         """Take changed secrets, and a changed certificate; neither holds up the other."""

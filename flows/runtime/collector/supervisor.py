@@ -63,7 +63,10 @@ class Supervisor:
         wait_seconds = self._first_wait_seconds
         while not self._stopping.is_set():
             began = time.monotonic()
-            code = await self._run_once()
+            try:
+                code = await self._run_once()
+            except OSError as problem:  # no process can be made at the moment
+                code, self.last_words = None, (problem.strerror or type(problem).__name__,)
             if self._stopping.is_set():
                 return
             if time.monotonic() - began > _STEADY_SECONDS:
@@ -85,10 +88,11 @@ class Supervisor:
 
     def reload(self) -> None:
         """Let the child read its settings again, or start it at once where it waits for its next try."""
-        if self._child is not None:
-            self._child.send_signal(signal.SIGHUP)
-        else:
+        if self._child is None:
             self._try_now.set()
+        else:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended, and reads them as it starts
+                self._child.send_signal(signal.SIGHUP)
 
     async def stop(self, timeout_seconds: float) -> None:
         """Ask the child to stop, and wait for it; kill it if it takes longer."""
@@ -136,8 +140,9 @@ class Supervisor:
         if child.stderr is None:
             return
         while line := await _line(child.stderr):
-            sys.stderr.buffer.write(line)
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):  # a closed terminal, or a full disk, is no reason to let go of the child
+                sys.stderr.buffer.write(line)
+                sys.stderr.flush()
             self._lines.append(line.decode(errors="replace").rstrip())
 
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -68,6 +70,58 @@ def test_a_running_child_is_asked_to_read_its_settings_again() -> None:
         await _until(lambda: [*supervisor._lines] == ["on"])
         supervisor.reload()
         await _until(lambda: supervisor.exit_code == 7)
+
+    _supervise(supervisor, test)
+
+
+def test_a_reload_of_a_child_that_has_just_ended_is_no_failure() -> None:
+    """Its end is not noticed yet: the next one reads the settings as it starts."""
+    supervisor = Supervisor(["-c", ON.format("")], os.environ, first_wait_seconds=0.01)
+
+    async def test() -> None:
+        await _until(lambda: [*supervisor._lines] == ["on"])
+        child = supervisor._child
+        assert child is not None
+        os.kill(child.pid, signal.SIGKILL)
+        await child.wait()
+        supervisor._child = child
+        supervisor.reload()
+        await _until(lambda: supervisor.starts == 2)
+
+    _supervise(supervisor, test)
+
+
+def test_a_machine_that_can_make_no_process_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = Supervisor(["-c", RUNS], os.environ, first_wait_seconds=0.01)
+    start, refusals = asyncio.create_subprocess_exec, iter(range(2))
+
+    async def refuse_twice(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        if next(refusals, None) is not None:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return await start(*command, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse_twice)
+
+    async def test() -> None:
+        await _until(lambda: supervisor.last_words == ("Resource temporarily unavailable",))
+        await _until(lambda: supervisor.is_running)
+        assert supervisor.starts == 3
+
+    _supervise(supervisor, test)
+
+
+def test_a_standard_error_that_takes_nothing_more_leaves_the_child_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = Supervisor(["-c", ON.format("")], os.environ)
+
+    def refuse(_: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    async def test() -> None:
+        monkeypatch.setattr(sys, "stderr", SimpleNamespace(buffer=SimpleNamespace(write=refuse), flush=lambda: None))
+        await _until(lambda: [*supervisor._lines] == ["on"])
+        await asyncio.sleep(0)
+        monkeypatch.undo()
+        assert (supervisor.is_running, supervisor.starts) == (True, 1)
 
     _supervise(supervisor, test)
 
