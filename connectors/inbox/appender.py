@@ -166,9 +166,9 @@ class Appender:
         self._path, self._database = path, database
         try:
             self._begin(path, database, is_log_lost=was_open and not had_log)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self._let_go()
-            if is_damage(error):
+            if isinstance(error, sqlite3.Error) and is_damage(error):
                 self._mend(problem_of(error))
             raise
         return database
@@ -176,9 +176,10 @@ class Appender:
     def _begin(self, path: Path, database: sqlite3.Connection, *, is_log_lost: bool) -> None:
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA wal_autocheckpoint = 0")
+        if is_log_lost:  # noted in the file, so that it also holds for a run that stores nothing
+            database.execute("UPDATE inbox SET next_id = ?", (end_of(database) + LEAP,))
         self._next_id = end_of(database)
         if is_log_lost:
-            self._next_id += LEAP
             _log.warning(
                 "the inbox was not closed, and has no log: if something has removed it, its events are lost; ids go on "
                 "farther on",
@@ -204,15 +205,16 @@ class Appender:
             self._let_go()
 
     def _let_go(self) -> None:
-        """Close the file."""
-        if self._checkpointer is not None:
-            self._checkpointer.close()
-            self._checkpointer = None
+        """Close the file. The mark of one that was not begun stays: what it says of a kill is not dealt with yet."""
+        checkpointer, self._checkpointer = self._checkpointer, None
+        if checkpointer is not None:
+            checkpointer.close()
         database, self._database = self._database, None
         if database is not None and self._path is not None:
             with suppress(sqlite3.Error, OSError):
                 database.close()
-                unmark(self._path, OPEN)
+                if checkpointer is not None:
+                    unmark(self._path, OPEN)
 
 
 def _statements(rows: list[Any]) -> Iterable[tuple[str, list[Any]]]:

@@ -134,6 +134,35 @@ def test_a_log_that_was_removed_after_a_kill_makes_ids_go_on_farther_on(tmp_path
     assert not is_marked(path, OPEN)
 
 
+def test_ids_go_on_farther_on_also_after_a_run_that_has_stored_nothing(tmp_path: Path) -> None:
+    """The state may know more ids than the file does, whenever the next event comes."""
+    inbox = tmp_path / "inbox"
+    path, _ = _made(inbox, 10)
+    mark(path, OPEN)  # as a kill leaves it
+    _settled(inbox)
+    append(inbox, taken(1, 10))
+    assert ids(inbox) == [*range(10), 10 + LEAP]
+
+
+def test_a_file_that_cannot_be_begun_is_begun_anew_and_its_mark_stays(tmp_path: Path) -> None:
+    """What was opened in part would be written to without anybody who keeps its log short."""
+    inbox = tmp_path / "inbox"
+    path, _ = _made(inbox, 10)
+    mark(path, OPEN)  # as a kill leaves it
+    (inbox / "events-000000.sqlite").touch()  # an older file, which cannot be set aside
+    obstacle = inbox / "events-000000.sqlite.damaged"
+    obstacle.mkdir()
+    appender = Appender(inbox)
+    with pytest.raises(OSError, match="directory"):
+        appender.append([taken(1, 10)])
+    assert is_marked(path, OPEN)
+    obstacle.rmdir()
+    appender.append([taken(1, 10)])
+    assert appender._checkpointer is not None
+    appender.close()
+    assert all(each >= 10 + LEAP for each in ids(inbox)[10:])
+
+
 def test_what_the_stream_cannot_read_is_mended_by_the_collector(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     path, _ = _made(inbox, 100)
