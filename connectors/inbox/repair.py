@@ -15,7 +15,11 @@ from connectors.inbox.directory import set_aside
 LEAP: Final = 1_000_000_000
 """So many ids are left out where it is not certain which were used: an id that comes twice would hide an event."""
 _FARTHEST: Final = 2**40
-_ROW: Final = "SELECT id, key, received_ms, library, checksum, value FROM events WHERE id >= ? ORDER BY id"
+_ROW: Final = (
+    "SELECT id, key, ifnull(received_ms, 0), ifnull(library, ''), ifnull(checksum, -1), ifnull(value, x'') FROM events "
+    "WHERE id >= ? ORDER BY id"
+)
+"""What damage has made nothing of stays an event, and the stream finds that it is not as it was written."""
 
 _log = structlog.get_logger()
 

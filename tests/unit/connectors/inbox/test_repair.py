@@ -110,6 +110,29 @@ def test_a_file_that_is_no_inbox_is_set_aside_and_a_new_one_begun(tmp_path: Path
     assert (inbox / "events-000001.sqlite.damaged").read_bytes() == content
 
 
+def test_an_event_that_damage_has_made_nothing_of_is_taken_over_and_refused(tmp_path: Path) -> None:
+    """It has an outcome as well."""
+    inbox = tmp_path / "inbox"
+    path, _ = _made(inbox, 10)
+    database = connect(path)
+    database.execute("PRAGMA writable_schema = ON")
+    (schema,) = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'events'").fetchone()
+    for sql in (schema.replace("NOT NULL", ""), schema):
+        database.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'events'", (sql,))
+        database.execute("PRAGMA writable_schema = RESET")
+        if sql != schema:
+            database.execute("UPDATE events SET received_ms = NULL, checksum = NULL, value = NULL WHERE id = 4")
+            database.execute("PRAGMA writable_schema = ON")
+    database.close()
+    damages: list[object] = []
+    _settled(inbox)
+    assert inbox_file(inbox) != path
+    records = read_all(reader(inbox, on_damage=damages.append))
+    assert [each.offset for each in records] == list(range(10))
+    assert records[4].value == b"\xff"
+    assert len(damages) == 1
+
+
 def test_a_file_that_was_cut_short_loses_what_was_cut_and_no_id_comes_again(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     path, name = _made(inbox)
