@@ -46,7 +46,6 @@ class Request(NamedTuple):
     path: str
     query: str
     """Without the question mark."""
-    content_encoding: str
     body: bytes
     client_address: str | None
     """The user's, behind proxies that are trusted."""

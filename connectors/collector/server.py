@@ -134,7 +134,6 @@ class CollectorServer:
             request.method,
             path,
             query,
-            headers.get("Content-Encoding", ""),
             body,
             address,
             time.time_ns() // 1_000_000,

@@ -34,7 +34,6 @@ _DEFAULTS: dict[str, Any] = {
     "method": "POST",
     "path": "/",
     "query": "",
-    "content_encoding": "",
     "body": b"",
     "client_address": ADDRESS,
     "received_ms": NOW_MS,
@@ -172,13 +171,12 @@ def test_over_2000_events_is_too_large_and_2000_are_not() -> None:
     assert (outcome.answer.status, parsed["code"], parsed["error"]) == (413, 413, "Payload too large")
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "", "identity"])
-def test_gzip_is_known_by_its_bytes(encoding: str) -> None:
+def test_gzip_is_known_by_its_bytes() -> None:
     """A proxy may have taken the header, or the packing, away."""
     plain = orjson.dumps(upload(EVENT))
     halves = gzip.compress(plain[:20]) + gzip.compress(plain[20:])
     for body in (gzip.compress(plain), halves, plain):
-        assert values(post(body, content_encoding=encoding)) == [{**EVENT, "ip": ADDRESS}]
+        assert values(post(body)) == [{**EVENT, "ip": ADDRESS}]
 
 
 def test_a_bomb_is_too_large_and_damaged_gzip_is_no_json() -> None:

@@ -126,7 +126,7 @@ def body_of(shape: Shape) -> bytes:
 
 def by_collector(body: bytes) -> list[Event]:
     """Return what the stream reads of what the collector stores."""
-    outcome = take(Request("POST", "/", "", "", body, "198.51.100.9", NOW_MS), Rules())
+    outcome = take(Request("POST", "/", "", body, "198.51.100.9", NOW_MS), Rules())
     assert isinstance(outcome, Taken)
     assert not outcome.invalid
     return [event for each in outcome.events for event in events_of(each.value, each.key)]
@@ -190,6 +190,6 @@ def test_an_absent_address_is_the_clients_and_remote_without_one_is_none() -> No
     on_server = {**bare, "library": "amplitude-go/1.3.1"}
     assert by_collector(orjson.dumps({"events": [on_server]}))[0].ip is None
     body = orjson.dumps({"events": [{**on_server, "ip": "$remote"}, {**bare, "ip": "$remote"}]})
-    outcome = take(Request("POST", "/", "", "", body, None, NOW_MS), Rules())
+    outcome = take(Request("POST", "/", "", body, None, NOW_MS), Rules())
     assert isinstance(outcome, Taken)
     assert all(b"ip" not in orjson.loads(each.value) and b"$remote" not in each.value for each in outcome.events)
