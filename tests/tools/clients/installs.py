@@ -13,6 +13,7 @@ from typing import Final
 
 DRIVERS: Final = Path(__file__).parent / "drivers"
 """What makes each client send, and what pins its version."""
+LOCK: Final = "package-lock.json"
 _INSTALL_SECONDS: Final = 600
 _COPY_JARS: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 
@@ -81,6 +82,8 @@ def _run(directory: Path, *command: str) -> None:
 
 
 def _build_node(directory: Path) -> None:
+    if "://" in (directory / LOCK).read_text(encoding="utf-8"):
+        raise OSError(f"{LOCK} holds addresses: write it with `python -m tests.tools.clients.lock`")
     _run(directory, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
