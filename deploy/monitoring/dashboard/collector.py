@@ -8,12 +8,12 @@ from deploy.monitoring.dashboard.panel import (
     Panel,
     Query,
     Row,
+    each_process,
     increase,
     least,
     most,
     quantiles,
     rate,
-    series,
     total,
 )
 from flows.observe.metrics import collector_vocabulary as v
@@ -54,21 +54,9 @@ COLLECTOR: Final = Row(
             (v.UNKNOWN_API_KEYS,),
             (Query(rate(v.UNKNOWN_API_KEYS, "api_key"), "{{api_key}}"),),
         ),
-        Panel(
-            "The oldest event that waits in the inbox",
-            "lines",
-            (v.OLDEST_WAITING,),
-            (Query(series(v.OLDEST_WAITING), "{{instance}}"),),
-            "s",
-            warn_above=3600,
-        ),
-        Panel(
-            "Events that wait in the inbox",
-            "areas",
-            (v.WAITING_EVENTS,),
-            (Query(series(v.WAITING_EVENTS), "{{instance}}"),),
-        ),
-        Panel("Inbox on the disk", "areas", (v.INBOX_BYTES,), (Query(series(v.INBOX_BYTES), "{{instance}}"),), "bytes"),
+        each_process("The oldest event that waits in the inbox", "lines", v.OLDEST_WAITING, "s", warn_above=3600),
+        each_process("Events that wait in the inbox", "areas", v.WAITING_EVENTS),
+        each_process("Inbox on the disk", "areas", v.INBOX_BYTES, "bytes"),
         Panel(
             "Nothing can be stored",
             "states",

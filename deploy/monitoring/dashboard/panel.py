@@ -75,6 +75,21 @@ def series(metric: Metric, *matchers: str, part: str = "") -> str:
     return f"{metric.name}{part}{{{', '.join((scope, *matchers))}}}"
 
 
+def each_process(
+    title: str,
+    kind: Kind,
+    metric: Metric,
+    unit: str = "short",
+    *,
+    width: int = 8,
+    warn_above: float | None = None,
+    states: tuple[State, ...] = (),
+) -> Panel:
+    """Return the panel of a metric that has one series for each process."""
+    queries = (Query(series(metric), "{{instance}}"),)
+    return Panel(title, kind, (metric,), queries, unit, width, warn_above=warn_above, states=states)
+
+
 def ours(metric: Metric) -> str:
     """Return a metric that every process has, of the stream's processes only."""
     return f"{series(metric)} and on (namespace, job, instance) {series(BUILD_INFO)}"

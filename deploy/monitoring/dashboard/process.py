@@ -2,7 +2,20 @@
 
 from typing import Final
 
-from deploy.monitoring.dashboard.panel import GOOD, NOW, Panel, Query, Row, State, least, most, ours, rate, series
+from deploy.monitoring.dashboard.panel import (
+    GOOD,
+    NOW,
+    Panel,
+    Query,
+    Row,
+    State,
+    each_process,
+    least,
+    most,
+    ours,
+    rate,
+    series,
+)
 from flows.observe.metrics import vocabulary as v
 
 _BUSY: Final = f"rate({series(v.PROCESS_CPU)}[{NOW}]) and on (namespace, job, instance) {series(v.BUILD_INFO)}"
@@ -10,7 +23,7 @@ _BUSY: Final = f"rate({series(v.PROCESS_CPU)}[{NOW}]) and on (namespace, job, in
 STATE: Final = Row(
     "State and memory",
     (
-        Panel("Users remembered", "areas", (v.USERS,), (Query(series(v.USERS), "{{instance}}"),)),
+        each_process("Users remembered", "areas", v.USERS),
         Panel(
             "Memory, and its limit",
             "lines",
@@ -33,23 +46,9 @@ STATE: Final = Row(
             "s",
         ),
         Panel("Snapshots per second", "lines", (v.SNAPSHOTS,), (Query(rate(v.SNAPSHOTS, "instance"), "{{instance}}"),)),
-        Panel(
-            "How long snapshots take",
-            "lines",
-            (v.SNAPSHOT_SECONDS,),
-            (Query(series(v.SNAPSHOT_SECONDS), "{{instance}}"),),
-            "s",
-            warn_above=1,
-        ),
-        Panel("Journal", "areas", (v.JOURNAL_BYTES,), (Query(series(v.JOURNAL_BYTES), "{{instance}}"),), "bytes"),
-        Panel(
-            "Journal not written yet",
-            "lines",
-            (v.JOURNAL_AGE,),
-            (Query(series(v.JOURNAL_AGE), "{{instance}}"),),
-            "s",
-            warn_above=1,
-        ),
+        each_process("How long snapshots take", "lines", v.SNAPSHOT_SECONDS, "s", warn_above=1),
+        each_process("Journal", "areas", v.JOURNAL_BYTES, "bytes"),
+        each_process("Journal not written yet", "lines", v.JOURNAL_AGE, "s", warn_above=1),
     ),
 )
 
@@ -88,21 +87,9 @@ PROCESS: Final = Row(
         Panel(
             "Address space", "lines", (v.PROCESS_VIRTUAL,), (Query(ours(v.PROCESS_VIRTUAL), "{{instance}}"),), "bytes"
         ),
-        Panel(
-            "Settings taken",
-            "states",
-            (v.SETTINGS_TAKEN,),
-            (Query(series(v.SETTINGS_TAKEN), "{{instance}}"),),
-            width=6,
-            states=GOOD,
-        ),
-        Panel(
-            "Stopping",
-            "states",
-            (v.STOPPING,),
-            (Query(series(v.STOPPING), "{{instance}}"),),
-            width=6,
-            states=(State(0, "no", "green"), State(1, "yes", "orange")),
+        each_process("Settings taken", "states", v.SETTINGS_TAKEN, width=6, states=GOOD),
+        each_process(
+            "Stopping", "states", v.STOPPING, width=6, states=(State(0, "no", "green"), State(1, "yes", "orange"))
         ),
         Panel(
             "What runs",
