@@ -11,15 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final, get_args
 
-from flows.commands.new_settings.answers import (
-    ARCHIVES,
-    DEFAULT_API_KEY,
-    DEFAULT_KEY,
-    DEFAULT_SERVERS,
-    DEFAULT_TOPIC,
-    Answers,
-    Kind,
-)
+from flows.commands.new_settings.answers import Answers, Default, Kind
 from flows.commands.new_settings.questions import ask
 from flows.commands.new_settings.template import render
 from flows.program import as_called, program
@@ -37,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ios-app-id", metavar="ID", help="the iOS app: id and digits, as in the App Store's address")
     parser.add_argument("--android-app-id", metavar="ID", help="the Android app: its package name")
     parser.add_argument(
-        "--key", metavar="env:NAME", help=f"where the S2S key is, or file:PATH (default: {DEFAULT_KEY})"
+        "--key", metavar="env:NAME", help=f"where the S2S key is, or file:PATH (default: {Default.KEY})"
     )
     parser.add_argument(
         "--event",
@@ -56,16 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--api-key",
         metavar="env:NAME",
-        help=f"inbox: where the API key of the Amplitude project is, or file:PATH (default: {DEFAULT_API_KEY})",
+        help=f"inbox: where the API key of the Amplitude project is, or file:PATH (default: {Default.API_KEY})",
     )
-    parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help=f"kafka (default: {DEFAULT_SERVERS})")
-    parser.add_argument("--topic", help=f"kafka: the topic with Amplitude's events (default: {DEFAULT_TOPIC})")
+    parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help=f"kafka (default: {Default.SERVERS})")
+    parser.add_argument("--topic", help=f"kafka: the topic with Amplitude's events (default: {Default.TOPIC})")
     parser.add_argument(
         "--path",
         action="append",
         default=[],
         metavar="GLOB",
-        help=f"files: an archive, or a glob; give it again for each (default: {ARCHIVES[0]})",
+        help=f"files: an archive, or a glob; give it again for each (default: {Default.ARCHIVES})",
     )
     parser.add_argument("--output", type=Path, default=Path("stream.toml"), metavar="FILE", help="default: stream.toml")
     parser.add_argument("--force", action="store_true", help="overwrite the file if it is there")

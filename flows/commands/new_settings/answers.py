@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from enum import StrEnum
+from typing import Literal
 
 Kind = Literal["inbox", "kafka", "files"]
 """Where events come from: clients send them here, a topic, or archives."""
 
-DEFAULT_KEY: Final = "env:APPSFLYER_S2S_KEY"
-DEFAULT_API_KEY: Final = "env:AMPLITUDE_API_KEY"
-DEFAULT_SERVERS: Final = "localhost:9092"
-DEFAULT_TOPIC: Final = "amplitude-events"
-ARCHIVES: Final = ("exports/*.zip",)
+
+class Default(StrEnum):
+    """What is taken where nothing else is said."""
+
+    KEY = "env:APPSFLYER_S2S_KEY"
+    API_KEY = "env:AMPLITUDE_API_KEY"
+    SERVERS = "localhost:9092"
+    TOPIC = "amplitude-events"
+    ARCHIVES = "exports/*.zip"
 
 
 @dataclass(slots=True)

@@ -9,15 +9,7 @@ from rich.prompt import Confirm, InvalidResponse, Prompt
 
 from connectors.kafka.settings import Servers, Topic
 from connectors.values import Keys, Name
-from flows.commands.new_settings.answers import (
-    ARCHIVES,
-    DEFAULT_API_KEY,
-    DEFAULT_KEY,
-    DEFAULT_SERVERS,
-    DEFAULT_TOPIC,
-    Answers,
-    Kind,
-)
+from flows.commands.new_settings.answers import Answers, Default, Kind
 from flows.settings.values import AndroidAppId, IosAppId
 
 
@@ -59,7 +51,7 @@ def ask(answers: Answers) -> None:
         if not answers.ios_app_id and not answers.android_app_id:
             sys.stdout.write("at least one of the two is needed\n")
     answers.key = answers.key or _ask(
-        "Where the S2S key will be found, never the key itself: env:NAME or file:PATH", Keys, default=DEFAULT_KEY
+        "Where the S2S key will be found, never the key itself: env:NAME or file:PATH", Keys, default=Default.KEY
     )
     if not answers.events and not answers.all_events:
         answers.all_events = Confirm.ask("Send all events? The most important ones alone are advised", default=False)
@@ -71,13 +63,13 @@ def ask(answers: Answers) -> None:
         answers.api_key = answers.api_key or _ask(
             "Where the API key of the Amplitude project will be found: env:NAME or file:PATH",
             Keys,
-            default=DEFAULT_API_KEY,
+            default=Default.API_KEY,
         )
     elif answers.source == "kafka":
-        answers.bootstrap_servers = answers.bootstrap_servers or _ask("Kafka", Servers, default=DEFAULT_SERVERS)
-        answers.topic = answers.topic or _ask("Topic", Topic, default=DEFAULT_TOPIC)
+        answers.bootstrap_servers = answers.bootstrap_servers or _ask("Kafka", Servers, default=Default.SERVERS)
+        answers.topic = answers.topic or _ask("Topic", Topic, default=Default.TOPIC)
     elif not answers.paths:
-        answers.paths = [_ask("Archives of Amplitude's Export", Name, default=ARCHIVES[0])]
+        answers.paths = [_ask("Archives of Amplitude's Export", Name, default=Default.ARCHIVES)]
     sys.stdout.write("\n")
 
 

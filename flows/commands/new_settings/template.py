@@ -5,14 +5,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from flows.commands.new_settings.answers import (
-    ARCHIVES,
-    DEFAULT_API_KEY,
-    DEFAULT_KEY,
-    DEFAULT_SERVERS,
-    DEFAULT_TOPIC,
-    Answers,
-)
+from flows.commands.new_settings.answers import Answers, Default
 from flows.domain.exclude import fold
 from flows.domain.identifiers import DEFAULT_PATHS
 from flows.domain.paths import split_path
@@ -39,13 +32,13 @@ kind = "inbox"                       # events that are taken in wait on this dis
 [collector]
 # host = "0.0.0.0"                   # if clients are on other machines; without certificate_file, a proxy speaks TLS
 port = 8090
-api_keys = [{_toml(answers.api_key or DEFAULT_API_KEY)}]  # of the Amplitude projects whose events are taken
+api_keys = [{_toml(answers.api_key or Default.API_KEY)}]  # of the Amplitude projects whose events are taken
 """
     if answers.source == "files":
         return f"""\
 [source]
 kind = "files"                       # Amplitude Export archives: .zip, .json.gz, .json
-paths = {_toml(answers.paths or ARCHIVES)}
+paths = {_toml(answers.paths or [Default.ARCHIVES])}
 follow = false                       # true: keep watching for new files
 
 # [pull]                             # `python -m flows pull` fetches archives from Amplitude's Export API
@@ -56,8 +49,8 @@ follow = false                       # true: keep watching for new files
     return f"""\
 [source]
 kind = "kafka"                       # or "files", or "inbox" if clients send events here
-bootstrap_servers = {_toml(answers.bootstrap_servers or DEFAULT_SERVERS)}
-topic = {_toml(answers.topic or DEFAULT_TOPIC)}           # messages keyed by user_id, else device_id
+bootstrap_servers = {_toml(answers.bootstrap_servers or Default.SERVERS)}
+topic = {_toml(answers.topic or Default.TOPIC)}           # messages keyed by user_id, else device_id
 group_id = "amplitude-appsflyer-stream"
 start = "latest"                     # the first time, begin with what arrives from now on: what the topic holds would
                                      # go out at once, events weeks old among it, which AppsFlyer dates by their
@@ -162,7 +155,7 @@ epoch_seconds = 10                   # between two snapshots
 name = {_toml(answers.name or "")}
 enabled = false                      # true: send
 {_app_ids(answers)}
-s2s_key = {_toml(answers.key or DEFAULT_KEY)}  # where AppsFlyer's S2S key is, never the key itself
+s2s_key = {_toml(answers.key or Default.KEY)}  # where AppsFlyer's S2S key is, never the key itself
 # default_currency = "EUR"           # for revenue whose event names none
 # consent_where = [{{ property = "user.consent", is = [true] }}]
 properties = "all"                   # event, user and group properties; or {{ event = ["plan"], user = "all" }}
