@@ -1,20 +1,16 @@
 """Erasure at AppsFlyer: whether its token is there, where one is named."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from connectors.finding import Finding, Mark
-from connectors.secrets import Secret, SecretError
+from flows.operations.check.secret_finding import secret_finding
 from flows.settings.model import Settings
+
+_DO: Final = "forget --appsflyer needs it; the stream does not"
 
 
 def erasure(settings: Settings) -> Iterator[Finding]:
     """Yield what is found of it; the stream itself does without, so that nothing of it is wrong for a start."""
-    token = settings.erasure.api_token
-    if token is None:
-        return
-    try:
-        Secret(token).value()
-    except SecretError as error:
-        yield Finding(Mark.NOTE, f"erasure.api_token: {error}", "forget --appsflyer needs it; the stream does not")
-    else:
-        yield Finding(Mark.FINE, f"erasure.api_token: there is a token in {token}")
+    if (token := settings.erasure.api_token) is not None:
+        yield secret_finding("erasure.api_token", token, Mark.NOTE, _DO, what="token")

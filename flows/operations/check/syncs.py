@@ -5,9 +5,9 @@ from pathlib import Path
 
 from connectors.appsflyer.mapped import BUNDLE_ID
 from connectors.finding import WHOLE_FILE, Finding, Mark
-from connectors.secrets import Secret, SecretError, SecretRef
 from flows.domain.sync import Sync
-from flows.settings.model import Settings, SyncSettings
+from flows.operations.check.secret_finding import secret_finding
+from flows.settings.model import Settings
 
 
 def syncs(settings: Settings, path: Path) -> Iterator[Finding]:
@@ -30,7 +30,8 @@ def syncs(settings: Settings, path: Path) -> Iterator[Finding]:
             )
         for key in each.keys:
             # A sync that is off beside others that are on need not be ready.
-            yield _key(each, key, Mark.WRONG if each.enabled or not enabled else Mark.NOTE)
+            otherwise = Mark.WRONG if each.enabled or not enabled else Mark.NOTE
+            yield secret_finding(f"sync[{each.name}].{each.key_kind}", key, otherwise)
 
 
 def syncs_of(settings: Settings) -> Sequence[Sync]:
@@ -41,12 +42,3 @@ def syncs_of(settings: Settings) -> Sequence[Sync]:
 def _maps_bundle_id(sync: Sync) -> bool:
     """Return whether the sync reads it from its events."""
     return any(name == BUNDLE_ID for name, _ in sync.fields)
-
-
-def _key(sync: SyncSettings, key: SecretRef, otherwise: Mark) -> Finding:
-    place = f"sync[{sync.name}].{sync.key_kind}"
-    try:
-        Secret(key).value()
-    except SecretError as error:
-        return Finding(otherwise, f"{place}: {error}")
-    return Finding(Mark.FINE, f"{place}: there is a key in {key}")
