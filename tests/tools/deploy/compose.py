@@ -40,6 +40,7 @@ def main() -> int:
         compose = Compose(Path(place))
         try:
             compose("config", "--quiet")
+            compose("down", "--volumes", may_fail=True)  # what a rehearsal that was killed has left
             console.print("[green]✓[/] every field of deploy/compose.yaml is known")
             _rehearse(compose, console)
         except ComposeError as problem:

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from tests.fixtures.leftovers import LABEL, is_left
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -31,6 +33,13 @@ class Engine:
         done = subprocess.run([self.name, *arguments], capture_output=True, text=True, check=False)
         assert may_fail or done.returncode == 0, f"{self.name} {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def remove_left_containers(self) -> None:
+        """Remove the containers of test runs on this machine that were killed."""
+        label = f'{{{{index .Config.Labels "{LABEL}"}}}}'
+        for each in self("ps", "--all", "--quiet", "--filter", f"label={LABEL}").split():
+            if is_left(self("inspect", "--format", label, each, may_fail=True).strip()):
+                self("rm", "--force", "--volumes", each, may_fail=True)
 
     def build(self, image: str) -> None:
         """Build the image as `make image` does."""

@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka import Producer
 
 from connectors.appsflyer.sandbox import SandboxServer
+from tests.fixtures.leftovers import LABEL, owner
 from tests.fixtures.needs import is_missing
 from tests.fixtures.ports import free_port
 from tests.tools.deploy.engine import Engine
@@ -25,6 +26,7 @@ API_KEY = "0123456789abcdef0123456789abcdef"
 EVENTS = 2_000
 PATIENCE_SECONDS = 90.0
 HARDENED = ("--read-only", "--user", "10001", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+OURS = ("--label", f"{LABEL}={owner()}")
 MOST_MEMORY = "print(next(line.split()[1] for line in open('/proc/1/status') if line.startswith('VmHWM')))"
 SETTINGS = """\
 [source]
@@ -63,9 +65,11 @@ events = "all"
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     try:
-        return Engine()
+        found = Engine()
     except LookupError as reason:
         is_missing(str(reason))
+    found.remove_left_containers()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,7 @@ def container(engine: Engine) -> Iterator[str]:
 
 
 def shell(engine: Engine, image: str, script: str) -> str:
-    return engine("run", "--rm", *HARDENED, "--entrypoint", "sh", image, "-c", script)
+    return engine("run", "--rm", *HARDENED, *OURS, "--entrypoint", "sh", image, "-c", script)
 
 
 @pytest.mark.timeout(600)
@@ -154,7 +158,7 @@ def test_it_delivers_under_a_read_only_root_and_stops_cleanly(
         )
         produce(kafka, topic, range(EVENTS))
         mounts = [f"{tmp_path}/settings:/etc/stream:ro", f"{tmp_path}/tls:/tls:ro"]
-        options = [*HARDENED, "--network", "host", "--name", container, "--env", f"APPSFLYER_S2S_KEY={KEY}"]
+        options = [*HARDENED, *OURS, "--network", "host", "--name", container, "--env", f"APPSFLYER_S2S_KEY={KEY}"]
         options += [part for mount in mounts for part in ("--volume", mount)]
         began = time.monotonic()
         with (tmp_path / "log").open("wb") as log:
@@ -192,7 +196,7 @@ def test_by_default_it_takes_events_in_and_sends_them_on_without_kafka(
         rest = SETTINGS[SETTINGS.index("[delivery]") :].format(endpoint=sandbox.url, port=stream_port)
         (tmp_path / "settings" / "stream.toml").write_text(source + rest, encoding="utf-8")
         mounts = [f"{tmp_path}/settings:/etc/stream:ro", f"{tmp_path}/tls:/tls:ro"]
-        options = [*HARDENED, "--network", "host", "--name", container, "--env", f"APPSFLYER_S2S_KEY={KEY}"]
+        options = [*HARDENED, *OURS, "--network", "host", "--name", container, "--env", f"APPSFLYER_S2S_KEY={KEY}"]
         options += ["--env", f"AMPLITUDE_API_KEY={API_KEY}", *(part for each in mounts for part in ("--volume", each))]
         began = time.monotonic()
         with (tmp_path / "log").open("wb") as log:
