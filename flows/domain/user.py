@@ -29,14 +29,15 @@ from flows.domain.user_state import UserState, version_of
 class User:
     """One user (or one device of nobody)."""
 
-    __slots__ = ("_first_seen_ms", "_held", "_insert_ids", "_profile", "_rules", "_touched_s", "properties")
+    __slots__ = ("_first_seen_ms", "_insert_ids", "_profile", "_rules", "_touched_s", "held", "properties")
 
     def __init__(self, rules: IdentityRules) -> None:
         self._rules = rules
         self._profile = Profile()
         self._insert_ids = b""
         self._first_seen_ms: dict[str, int] = {}
-        self._held = HeldEvents()
+        self.held = HeldEvents()
+        """The events that wait."""
         self._touched_s = 0
         self.properties: Kept = NOTHING_KEPT
 
@@ -67,10 +68,10 @@ class User:
         `known` is what its dead letter remembers of its identity: it stands behind what the event says itself.
         `read_ms` is for how long the source was read; without it that is `now_ms`. `properties` stand behind the event.
         """
-        until_ms = (now_ms if read_ms is None else read_ms) + self._rules.hold_ms
+        rules = self._rules
+        until_ms = (now_ms if read_ms is None else read_ms) + rules.hold_ms
         self._touched_s = now_ms // 1000
         self._forget()
-        rules = self._rules
         reading = rules.reader.read(event)
         values, malformed, zeroed, once = reading
         stated = stated_by(rules, event, reading.told if once else values)
@@ -98,7 +99,7 @@ class User:
             else:
                 own = Identity(platform, values, malformed, zeroed, properties)
                 self._decide(event, targets, own, decisions, now_ms, until_ms)
-        if changed and self._held:
+        if changed and self.held:
             self._release(now_ms, decisions)
         return decisions
 
@@ -113,7 +114,7 @@ class User:
         changed = self._profile.inherit(
             inherited.device_id, inherited.devices, is_second=inherited.is_second, now_s=self._touched_s
         )
-        if changed and self._held:
+        if changed and self.held:
             self._release(now_ms, decisions)
         return decisions
 
@@ -143,14 +144,14 @@ class User:
 
     def end(self, now_ms: int) -> list[Decision]:
         """Decide on every held event, because nothing more will come."""
-        self._held = HeldEvents([held._replace(until_ms=0) for held in self._held.events])
+        self.held = HeldEvents([held._replace(until_ms=0) for held in self.held.events])
         return self.expire(now_ms)
 
     def shed(self) -> list[Decision]:
         """Let the oldest held event go, because more of all users wait than are held."""
         decisions: list[Decision] = []
-        if self._held:
-            oldest = self._held.pop_oldest()
+        if self.held:
+            oldest = self.held.pop_oldest()
             self._let_go(oldest, "{} is known, and more events of all users wait than are held", decisions)
         return decisions
 
@@ -159,7 +160,7 @@ class User:
 
         With `settling` it is for those whose install is to be processed, and in ms since the epoch.
         """
-        return self._held.due_ms(settling=settling)
+        return self.held.due_ms(settling=settling)
 
     @property
     def forgotten_s(self) -> int:
@@ -168,17 +169,7 @@ class User:
 
     def is_forgotten(self, now_ms: int) -> bool:
         """Return whether nothing is held and this user was not heard of for as long as users are remembered."""
-        return not self._held and now_ms // 1000 >= self.forgotten_s
-
-    @property
-    def held(self) -> Sequence[Held]:
-        """The events that wait, oldest first."""
-        return self._held.events
-
-    @property
-    def held_bytes(self) -> int:
-        """The memory that the events that wait take, about."""
-        return self._held.size_bytes
+        return not self.held and now_ms // 1000 >= self.forgotten_s
 
     def missing(self, event: Event) -> DeadLetterReason:
         """Return the reason of the dead letter that an event would be which cannot be sent now."""
@@ -186,7 +177,7 @@ class User:
 
     def state(self, sync_names: Sequence[str]) -> UserState:
         """Return everything as builtins that no later call changes; syncs by name, for their places may shift."""
-        held = tuple([each.stored(sync_names) for each in self._held.events])
+        held = tuple([each.stored(sync_names) for each in self.held.events])
         devices = self._profile.state()
         kept = self.properties
         version, first_seen_ms = version_of(held, kept), dict(self._first_seen_ms)
@@ -197,7 +188,7 @@ class User:
         self._profile = Profile(state.devices)
         self._insert_ids = state.insert_ids
         self._first_seen_ms = dict(state.first_seen_ms)
-        self._held = HeldEvents([compacted(self._rules, each) for each in held])
+        self.held = HeldEvents([compacted(self._rules, each) for each in held])
         self._touched_s = state.touched_s
         self.properties = state.properties
 
@@ -228,16 +219,16 @@ class User:
                 self._hold(Held(event, wanted, ready_ms, settling=True, properties=properties), decisions)
                 return
         identity = Identity(platform, values, malformed, zeroed, properties)
-        decisions.append(Identified(completed(event, properties), wanted, identity))
+        decisions.append(Identified(completed(event, properties) if properties else event, wanted, identity))
 
     def _hold(self, held: Held, decisions: list[Decision]) -> None:
         if not held.settling and self._rules.hold_ms == 0:
             decisions.append(self._given_up(held, "{} is known, and events are not held"))
             return
-        while not self._held.has_room(held, self._rules.hold_events):
-            oldest = self._held.pop_oldest()
+        while not self.held.has_room(held, self._rules.hold_events):
+            oldest = self.held.pop_oldest()
             self._let_go(oldest, "{} is known, and more events of this user wait than are held", decisions)
-        self._held.add(compacted(self._rules, held))
+        self.held.add(compacted(self._rules, held))
         decisions.append(held)
 
     def _let_go(self, held: Held, error: str, decisions: list[Decision]) -> None:
@@ -264,7 +255,7 @@ class User:
 
     def _release(self, now_ms: int, decisions: list[Decision], read_to_ms: int = -1) -> None:
         waiting: list[Held] = []
-        for held in self._held.events:
+        for held in self.held.events:
             due = held.until_ms <= (now_ms if held.settling else read_to_ms)
             identity = (
                 None if held.settling and not due else identity_of(self._rules, self._profile, held.event, held.told)
@@ -280,7 +271,7 @@ class User:
                 decisions.append(self._given_up(held, "{} was taught by any event in time"))
             else:
                 waiting.append(held)
-        self._held = HeldEvents(waiting)
+        self.held = HeldEvents(waiting)
 
     def _forget(self) -> None:
         """Forget the devices that were not heard of for as long as users are remembered."""

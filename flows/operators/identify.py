@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bytewax.operators import StatefulBatchLogic
 
@@ -33,6 +33,8 @@ SelectedEvent = tuple[Event, tuple[SyncTarget, ...], Identity | Undecided | None
 """(event, its targets, what a dead letter remembers of its identity, or which syncs go by its user's properties)"""
 Keyed = tuple[str, SelectedEvent | WarmUpEvent | Inherited | Punctuation]
 """(user key, what is known of an event, or of a device that the user is the first or second on); or (shard, a mark)"""
+_OTHERS: Final = (WarmUpEvent, Inherited, Punctuation)
+"""What is no event of the stream: asked for at once, because hardly anything is."""
 IdentifyOutput = Identified | DeadLetter
 
 
@@ -92,35 +94,37 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
         read_ms = self._read_before_ms + self._around.read_clock.now_ms()
         users = self._users
         keeps = bool(self._around.rules.keep.names)
+        behind = NO_PROPERTIES
         outgoing = self._disabled(now_ms)
         for key, value in values:
-            if isinstance(value, WarmUpEvent):
+            if not isinstance(value, _OTHERS):
+                event, targets, known = value
+                user = users.of(key, event.position.partition, now_ms)
+                before, before_bytes = len(user.held.events), user.held.size_bytes
+                if keeps:
+                    behind = user.keep(event)
+                if known is not None and isinstance(known, Undecided):
+                    targets += self._select(event, known, behind)
+                    known = None
+                decisions = user.take(event, targets, now_ms, known, read_ms, behind)
+            elif isinstance(value, WarmUpEvent):
                 event, targets, undecided = value
                 user = users.of(key, event.position.partition, now_ms)
-                before, before_bytes = len(user.held), user.held_bytes
+                before, before_bytes = len(user.held.events), user.held.size_bytes
                 behind = user.keep(event) if keeps else NO_PROPERTIES
                 if undecided is not None:
                     targets += undecided.select(event, behind).targets
                 decisions = user.warm_up(event, targets, now_ms)
             elif isinstance(value, Inherited):
                 user = users.of(key, value.partition, now_ms)
-                before, before_bytes = len(user.held), user.held_bytes
+                before, before_bytes = len(user.held.events), user.held.size_bytes
                 decisions = user.inherit(value, now_ms)
-            elif isinstance(value, Punctuation):
+            else:
                 self._advance(value)
                 continue
-            else:
-                event, targets, known = value
-                user = users.of(key, event.position.partition, now_ms)
-                before, before_bytes = len(user.held), user.held_bytes
-                behind = user.keep(event) if keeps else NO_PROPERTIES
-                if known is not None and isinstance(known, Undecided):
-                    targets += self._select(event, known, behind)
-                    known = None
-                decisions = user.take(event, targets, now_ms, known, read_ms, behind)
             if decisions:
                 self._route(decisions, now_ms, outgoing)
-            if before or user.held:
+            if before or user.held.events:
                 self._held(key, user, before, before_bytes)
         self._expire(now_ms, outgoing)
         if self._around.ledger.held_bytes > self._around.rules.hold_bytes:
@@ -142,7 +146,7 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
         if self._around.shutdown.requested:
             return outgoing, StatefulBatchLogic.RETAIN
         for key, user in self._users.with_held():
-            before, before_bytes = len(user.held), user.held_bytes
+            before, before_bytes = len(user.held.events), user.held.size_bytes
             self._route(user.end(now_ms), now_ms, outgoing)
             self._held(key, user, before, before_bytes)
         return outgoing, StatefulBatchLogic.RETAIN
@@ -191,7 +195,7 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
         """Decide on the held events that are due, by the wall clock or by what has come from every worker."""
         read_to_ms = self._read_to_ms
         for key, user in self._users.due(now_ms, read_to_ms):
-            before, before_bytes = len(user.held), user.held_bytes
+            before, before_bytes = len(user.held.events), user.held.size_bytes
             self._route(user.expire(now_ms, read_to_ms), now_ms, outgoing)
             self._held(key, user, before, before_bytes)
 
@@ -210,7 +214,7 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
         given_up = 0
         while ledger.held_bytes > most_bytes and (found := self._users.soonest()):
             for key, user in found:
-                before, before_bytes = len(user.held), user.held_bytes
+                before, before_bytes = len(user.held.events), user.held.size_bytes
                 if ledger.held_bytes > most_bytes:
                     decisions = user.shed()
                     given_up += sum(isinstance(each, GivenUp) for each in decisions)
@@ -226,7 +230,7 @@ class IdentifyLogic(StatefulBatchLogic[Keyed, IdentifyOutput, Sealed]):
 
     def _held(self, key: str, user: User, before: int, before_bytes: int) -> None:
         """Count what more or less is held of a user, and see to it that it is decided on in time."""
-        change, change_bytes = len(user.held) - before, user.held_bytes - before_bytes
+        change, change_bytes = len(user.held.events) - before, user.held.size_bytes - before_bytes
         if change or change_bytes:
             self._around.ledger.held(change, change_bytes)
         self._users.has_held(key, user)

@@ -254,4 +254,4 @@ class Users:
         del self._resting[key]
         self._awake[key] = user, partition
         self.has_held(key, user)
-        self._ledger.held(len(held), user.held_bytes)
+        self._ledger.held(len(held), user.held.size_bytes)

@@ -170,10 +170,12 @@ def test_every_target_is_decided_exactly_once_or_still_held(story: list[Step], r
             else:
                 final.update(entries(decision))
         assert len(user.held) <= rules.hold_events
-        waiting: Counter[tuple[Position, SyncTarget]] = Counter(each for held in user.held for each in entries(held))
+        waiting: Counter[tuple[Position, SyncTarget]] = Counter(
+            each for held in user.held.events for each in entries(held)
+        )
         assert given_ == final + waiting
         if step.kind == "expire":
-            assert all(held.until_ms > now_ms for held in user.held)
+            assert all(held.until_ms > now_ms for held in user.held.events)
     for decision in user.end(now_ms):
         assert not isinstance(decision, Held)
         final.update(entries(decision))
@@ -517,7 +519,7 @@ def test_a_late_identifier_releases_what_waits_for_it_and_nothing_else() -> None
     released = user.take(event(3, platform="iOS", device_id="d1", appsflyer_id=A), TARGETS, NOW_MS + 10)
     assert [decision.event.position.offset for decision in released] == [3, 0, 2]
     assert {appsflyer_id(decision) for decision in released} == {A}
-    assert [held.event.position.offset for held in user.held] == [1]
+    assert [held.event.position.offset for held in user.held.events] == [1]
     assert len(user.take(event(4, platform="iOS", device_id="d1", appsflyer_id=A), TARGETS, NOW_MS + 20)) == 1
 
 
@@ -561,7 +563,7 @@ def test_the_oldest_gives_way_when_too_many_wait(hold_events: int) -> None:
     assert isinstance(oldest, GivenUp)
     assert oldest.event.position.offset == 0
     assert isinstance(held, Held)
-    assert [each.event.position.offset for each in user.held] == [*range(1, hold_events), 99]
+    assert [each.event.position.offset for each in user.held.events] == [*range(1, hold_events), 99]
 
 
 def test_the_oldest_gives_way_when_too_large_ones_wait() -> None:
@@ -574,11 +576,11 @@ def test_the_oldest_gives_way_when_too_large_ones_wait() -> None:
     assert isinstance(oldest, GivenUp)
     assert oldest.event.position.offset == 0
     assert isinstance(held, Held)
-    assert user.held_bytes <= 10 * HELD_EVENT_BYTES
+    assert user.held.size_bytes <= 10 * HELD_EVENT_BYTES
     *others, held = user.take(event(4, platform="iOS", text="x" * 900_000), TARGETS, NOW_MS)
     assert [each.event.position.offset for each in others] == [1, 2, 3]
-    assert [each.event.position.offset for each in user.held] == [4]
-    assert user.held_bytes == sum(each.size_bytes for each in user.held)
+    assert [each.event.position.offset for each in user.held.events] == [4]
+    assert user.held.size_bytes == sum(each.size_bytes for each in user.held.events)
 
 
 def test_what_is_held_is_kept_as_its_bytes_and_goes_out_whole() -> None:
@@ -586,14 +588,14 @@ def test_what_is_held_is_kept_as_its_bytes_and_goes_out_whole() -> None:
     user = User(RULES)
     waiting = event(1, device_id="d", event_properties={"colour": "red"}, user_properties={"idfv": UUID})
     user.take(waiting, TARGETS, NOW_MS)
-    (held,) = user.held
+    (held,) = user.held.events
     assert (held.event.fields, held.event.event_properties, held.event.user_properties) == ({}, {}, {})
-    assert user.held_bytes == held.size_bytes >= len(waiting.raw)
+    assert user.held.size_bytes == held.size_bytes >= len(waiting.raw)
     (gone,) = user.take(event(2, device_id="d", platform="iOS", appsflyer_id=A), (), NOW_MS)
     assert isinstance(gone, Identified)
     assert gone.event == waiting
     assert gone.identity.values == {"appsflyer_id": A, "idfv": UUID.upper()}
-    assert user.held_bytes == 0
+    assert user.held.size_bytes == 0
 
 
 def test_a_lower_bound_after_a_restart_is_kept() -> None:
@@ -604,7 +606,7 @@ def test_a_lower_bound_after_a_restart_is_kept() -> None:
     again = restored(user, RULES._replace(hold_events=2))
     decisions = again.take(event(9, platform="iOS"), TARGETS, NOW_MS)
     assert [decision.event.position.offset for decision in decisions] == [0, 1, 2, 3, 9]
-    assert [each.event.position.offset for each in again.held] == [4, 9]
+    assert [each.event.position.offset for each in again.held.events] == [4, 9]
 
 
 def test_the_end_decides_on_everything() -> None:
@@ -651,7 +653,7 @@ def test_a_late_identifier_settles_too() -> None:
     user = User(SETTLING)
     user.take(event(1, platform="iOS", device_id="d"), TARGETS, NOW_MS)
     assert user.take(event(2, platform="iOS", device_id="d", appsflyer_id=A), (), NOW_MS + 1000) == []
-    (held,) = user.held
+    (held,) = user.held.events
     assert held.settling
     assert appsflyer_id(only(user.expire(held.until_ms))) == A
 
