@@ -14,8 +14,7 @@ from flows.domain.user_state import STATE_VERSION, UserState
 
 def stored_user(key: str, state: UserState, partition: int | None) -> tuple[Any, ...]:
     """Return a user as they are stored."""
-    values = tuple(state) if state.properties else tuple(state)[:-1]
-    return (*values, key, partition)
+    return (*(state if state.properties else state[:-1]), key, partition)
 
 
 def read_user(stored: tuple[Any, ...]) -> tuple[UserState, int | None]:

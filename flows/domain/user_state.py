@@ -30,5 +30,7 @@ class UserState(NamedTuple):
 
 def version_of(held: tuple[tuple[object, ...], ...], properties: Kept) -> int:
     """Return the lowest version that can hold this."""
+    if not properties and not held:  # as most users are
+        return STATE_VERSION
     keeps = bool(properties) or any(len(each) > _HELD_BEFORE for each in held)
     return KEEPING_VERSION if keeps else STATE_VERSION
