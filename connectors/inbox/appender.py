@@ -22,25 +22,23 @@ from connectors.inbox.database import (
     connect,
     create,
     end_of,
-    is_damage,
     new_inbox,
 )
 from connectors.inbox.directory import (
     OPEN,
     WRITER_LOCK,
-    InUseError,
     has_log,
     inbox_file,
     is_marked,
-    lock,
     mark,
     older_files,
-    problem_of,
     set_aside,
     unmark,
 )
 from connectors.inbox.repair import LEAP, repair
 from connectors.inbox.room import require
+from connectors.sqlite_errors import is_damage, problem_of
+from connectors.state.lock import InUseError, lock
 
 _COLUMNS: Final = 6
 _MOST_ROWS: Final = 256
@@ -143,7 +141,7 @@ class Appender:
             database.execute("COMMIT")
         except BaseException as error:
             self._undo(database)
-            if isinstance(error, sqlite3.Error) and is_damage(error):
+            if is_damage(error):
                 self._mend(problem_of(error))
             elif isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
                 self._let_go()
@@ -168,7 +166,7 @@ class Appender:
             self._begin(path, database, is_log_lost=was_open and not had_log)
         except (sqlite3.Error, OSError) as error:
             self._let_go()
-            if isinstance(error, sqlite3.Error) and is_damage(error):
+            if is_damage(error):
                 self._mend(problem_of(error))
             raise
         return database

@@ -9,13 +9,14 @@ from typing import Final
 from connectors.clock import now_ms
 from connectors.finding import Finding, Mark, count
 from connectors.inbox.database import ForeignFileError, connect
-from connectors.inbox.directory import ASIDE, inbox_file, problem_of
+from connectors.inbox.directory import ASIDE, inbox_file
 from connectors.inbox.measure import waiting
 from connectors.inbox.room import free_bytes
 from connectors.inbox.sample import BUSY_SECONDS, latest_events
 from connectors.inbox.settings import InboxSource
 from connectors.ports import LookAt
 from connectors.sample import SAMPLE_RECORDS, sample_of
+from connectors.sqlite_errors import problem_of
 
 _MS_PER_MINUTE: Final = 60_000
 

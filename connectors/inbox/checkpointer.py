@@ -10,9 +10,10 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
-from connectors.inbox.database import ForeignFileError, connect, is_damage
-from connectors.inbox.directory import SUSPECT, is_marked, problem_of
+from connectors.inbox.database import ForeignFileError, connect
+from connectors.inbox.directory import SUSPECT, is_marked
 from connectors.inbox.measure import waiting
+from connectors.sqlite_errors import is_damage, problem_of
 
 if TYPE_CHECKING:
     from connectors.event_writer import Waiting
@@ -54,7 +55,7 @@ class Checkpointer:
                     self._look(database)
                     self._work(database)
             except (sqlite3.Error, OSError, ForeignFileError) as error:
-                if isinstance(error, ForeignFileError) or (isinstance(error, sqlite3.Error) and is_damage(error)):
+                if isinstance(error, ForeignFileError) or is_damage(error):
                     self.damage = problem_of(error)
                 self._is_over.wait(_EVERY_SECONDS)
             finally:

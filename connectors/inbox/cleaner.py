@@ -12,10 +12,11 @@ import orjson
 
 from connectors.clock import now_ms
 from connectors.inbox.database import ForeignFileError, Inbox, connect, give_back, read_inbox
-from connectors.inbox.directory import inbox_file, problem_of
+from connectors.inbox.directory import inbox_file
 from connectors.inbox.position import Place
 from connectors.inbox.room import free_bytes
 from connectors.limited_log import LimitedLog
+from connectors.sqlite_errors import problem_of
 
 EVERY_SECONDS: Final = 2.0
 STEP_ROWS: Final = 500

@@ -36,7 +36,6 @@ PRAGMA journal_mode = WAL;
 """
 LOG_BYTES: Final = 64 * 1024 * 1024
 """How much of the write-ahead log stays on the disk when it is written from its beginning again."""
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Inbox(NamedTuple):
@@ -140,9 +139,3 @@ def give_back(database: sqlite3.Connection, pages: int = 0) -> None:
 def checksum(key: bytes | None, received_ms: int, value: bytes) -> int:
     """Return what tells a row that is not as it was written: SQLite itself does not notice."""
     return zlib.crc32(value, zlib.crc32(key or b"", received_ms & 0xFFFF_FFFF))
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether an error says that the file is not as it was written."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in _DAMAGED

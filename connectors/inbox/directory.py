@@ -4,10 +4,8 @@ A file of SQLite must not be renamed under a process that has it open while anot
 would remove the other's log. So each file has a number of its own, and the highest is the inbox.
 """
 
-import fcntl
 import os
 import re
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,33 +18,10 @@ ASIDE: Final = ".damaged"
 """What a file that was set aside ends with."""
 WRITER_LOCK: Final = "writer.lock"
 READER_LOCK: Final = "reader.lock"
-
-
 OPEN: Final = "open"
 """The mark of a file that a collector writes to, or wrote to when it was killed."""
 SUSPECT: Final = "suspect"
 """The mark of a file that the stream cannot read on."""
-
-
-class InUseError(Exception):
-    """Another process has this part in the inbox."""
-
-
-def lock(directory: Path, name: str) -> int:
-    """Lock a part in an inbox for as long as this process lives; return the lock's descriptor.
-
-    Raises:
-        InUseError: another process has it.
-        OSError: the directory cannot be made or used.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise InUseError from None
-    return descriptor
 
 
 def inbox_file(directory: Path) -> Path | None:
@@ -111,13 +86,6 @@ def put_in_place(fresh: Path, path: Path) -> None:
         os.close(descriptor)
     fresh.rename(path)
     sync_entries(path.parent)
-
-
-def problem_of(error: Exception) -> str:
-    """Return what an error of SQLite or of the disk says; it holds nothing of any event."""
-    if isinstance(error, sqlite3.Error):
-        return f"{error} ({getattr(error, 'sqlite_errorname', 'SQLite')})"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _mark(path: Path, what: str) -> Path:

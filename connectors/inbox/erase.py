@@ -9,7 +9,9 @@ from typing import Final
 
 from connectors.dead_letters import StoredBytes
 from connectors.inbox.database import ForeignFileError, checksum, connect, give_back
-from connectors.inbox.directory import READER_LOCK, InUseError, inbox_file, lock, problem_of
+from connectors.inbox.directory import READER_LOCK, inbox_file
+from connectors.sqlite_errors import problem_of
+from connectors.state.lock import InUseError, lock
 
 BLANK: Final = b'{"events":[]}'
 """A body that holds nothing: it is read, and no event comes of it."""

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple
 
 from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 from connectors.inbox.appender import Appender
-from connectors.inbox.database import is_damage
-from connectors.inbox.directory import InUseError, problem_of
 from connectors.limited_log import LimitedLog
 from connectors.ports import SetupError
+from connectors.sqlite_errors import is_damage, problem_of
+from connectors.state.lock import InUseError
 
 _MOST_EVENTS: Final = 8192
 """So many share a sync at the most, or one upload that has more."""

@@ -10,14 +10,14 @@ from typing import Final
 from bytewax.inputs import StatefulSourcePartition
 from typing_extensions import override
 
-from connectors.inbox.database import ForeignFileError, is_damage
-from connectors.inbox.directory import problem_of
+from connectors.inbox.database import ForeignFileError
 from connectors.inbox.position import Place, StoredPosition
 from connectors.inbox.reader import Reader
 from connectors.limited_log import LimitedLog
 from connectors.pace import AT_ONCE, Pace
 from connectors.read_clock import ReadClock
 from connectors.shutdown import Shutdown
+from connectors.sqlite_errors import is_damage, problem_of
 from connectors.state.manifest import KEPT_SNAPSHOTS
 from flows.domain.event import Record
 
@@ -109,7 +109,7 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
             return  # it is being opened after a crash, which takes the blink of an eye
         problem = problem_of(error)
         self.unreadable = f"the inbox cannot be read: {problem}"
-        if isinstance(error, sqlite3.Error) and is_damage(error):
+        if is_damage(error):
             self.unreadable = f"the inbox is damaged: {problem}; the collector mends it, if it runs"
             self._reader.suspect()
         self._log.say(logging.ERROR, "the inbox cannot be read; trying again", problem=problem)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from connectors.inbox.database import ForeignFileError, connect
-from connectors.inbox.directory import inbox_file, problem_of
+from connectors.inbox.directory import inbox_file
 from connectors.sample import SampleError
+from connectors.sqlite_errors import problem_of
 from flows.domain.event import Record
 
 BUSY_SECONDS: Final = 1.0

@@ -10,13 +10,15 @@ from typing_extensions import override
 
 from connectors.inbox.cleaner import Cleaner, KnownFates
 from connectors.inbox.database import NAME
-from connectors.inbox.directory import READER_LOCK, InUseError, lock, problem_of
+from connectors.inbox.directory import READER_LOCK
 from connectors.inbox.partition import InboxPartition
 from connectors.inbox.position import Place, StoredPosition, read_position
 from connectors.inbox.reader import Reader
 from connectors.inbox.settings import InboxSource
 from connectors.opening import Opening, PartitionProgress
 from connectors.ports import SetupError
+from connectors.sqlite_errors import problem_of
+from connectors.state.lock import InUseError, lock
 from flows.domain.event import Record
 
 PARTITION: Final = "inbox"

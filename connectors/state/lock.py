@@ -1,4 +1,4 @@
-"""The lock on a state directory, so that two processes never work on one."""
+"""Locks on directories, so that two processes never work on one."""
 
 import fcntl
 import os
@@ -8,21 +8,35 @@ from pathlib import Path
 from connectors.state.layout import LOCK
 
 
+class InUseError(Exception):
+    """Another process holds the lock."""
+
+
 class StateInUseError(Exception):
     """Another process works on the state directory."""
 
 
-def lock_directory(directory: Path) -> int:
-    """Lock a directory for as long as this process lives; return the lock's descriptor.
+def lock(directory: Path, name: str) -> int:
+    """Lock a part of a directory's work for as long as this process lives; return the lock's descriptor.
 
-    The descriptor is inherited by nothing. Raises StateInUseError, or OSError where the directory cannot be used.
+    The descriptor is inherited by nothing. Raises InUseError, or OSError where the directory cannot be made or used.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
+        raise InUseError from None
+    return descriptor
+
+
+def lock_directory(directory: Path) -> int:
+    """Lock a state directory as a whole, as above. Raises StateInUseError, or OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = lock(directory, LOCK)
+    except InUseError:
         raise StateInUseError(f"{directory} is in use by another process; give each its own state.directory") from None
     os.ftruncate(descriptor, 0)  # who held it before is gone
     return descriptor

@@ -1,6 +1,5 @@
 """The queue's file: an SQLite database, which one thread of one process uses."""
 
-import fcntl
 import os
 import sqlite3
 from array import array
@@ -15,7 +14,7 @@ from connectors.request_copy import CopiedRequest
 from connectors.state.durable import sync_entries
 
 _NAME: Final = "copies.sqlite"
-_LOCK: Final = "lock"
+LOCK: Final = "lock"
 ASIDE: Final = ".damaged"
 """What a file that was set aside ends with."""
 _APPLICATION_ID: Final = 0x616D7074
@@ -28,13 +27,8 @@ CREATE TABLE IF NOT EXISTS copies (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_ms INTEGER NOT NULL, events INTEGER NOT NULL, size INTEGER NOT NULL,
     keys BLOB NOT NULL, head BLOB NOT NULL, body BLOB NOT NULL);
 """
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _ROW_BYTES: Final = 128
 """What a row takes beside its content."""
-
-
-class InUseError(Exception):
-    """Another process has the queue."""
 
 
 class ForeignFileError(Exception):
@@ -57,18 +51,6 @@ class Totals(NamedTuple):
     copies: int
     size: int
     oldest_received_ms: int | None
-
-
-def lock(directory: Path) -> int:
-    """Lock a directory for as long as this process lives; return the lock's descriptor. Raises InUseError, OSError."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise InUseError from None
-    return descriptor
 
 
 class Database:
@@ -188,22 +170,9 @@ def set_aside(directory: Path) -> Path:
     return directory / (_NAME + ASIDE)
 
 
-def is_damage(error: Exception) -> bool:
-    """Return whether an error says that the file is not as it was written."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _DAMAGED
-
-
 def is_disk_full(error: Exception) -> bool:
     """Return whether an error says that there is no room."""
     return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-
-
-def problem_of(error: Exception) -> str:
-    """Return what an error of SQLite or of the disk says; it holds nothing of any event."""
-    if isinstance(error, sqlite3.Error):
-        return f"{error} ({getattr(error, 'sqlite_errorname', 'SQLite')})"
-    return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
 def _names(directory: Path) -> Iterator[Path]:

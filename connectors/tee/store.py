@@ -11,15 +11,14 @@ from typing import Final, TypeVar
 from connectors.limited_log import LimitedLog
 from connectors.ports import SetupError
 from connectors.request_copy import CopiedRequest
+from connectors.sqlite_errors import is_damage, problem_of
+from connectors.state.lock import InUseError, lock
 from connectors.tee.counts import DropReason, TeeCounts
 from connectors.tee.database import (
+    LOCK,
     Database,
     ForeignFileError,
-    InUseError,
-    is_damage,
     is_disk_full,
-    lock,
-    problem_of,
     set_aside,
     size_of,
 )
@@ -45,7 +44,7 @@ class Store:
         self._has_room = True
         self._is_shrunk = False
         try:
-            self._lock = lock(directory)
+            self._lock = lock(directory, LOCK)
             self._database: Database | None = self._open()
         except InUseError:
             problem = f"collector.tee.directory: another collector uses {directory}; give each its own"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from connectors.event_writer import TakenEvent
 from connectors.inbox.appender import Appender
 from connectors.inbox.database import connect, end_of
-from connectors.inbox.directory import READER_LOCK, inbox_file, lock
+from connectors.inbox.directory import READER_LOCK, inbox_file
 from connectors.inbox.erase import BLANK, erase_events
+from connectors.state.lock import lock
 from tests.fixtures.examples import examples
 
 LONG = 9000
