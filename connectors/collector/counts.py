@@ -12,7 +12,7 @@ _MOST_LIBRARIES: Final = 50
 """A client says itself what it is called, and anybody can be a client."""
 
 
-class Counts:
+class CollectorCounts:
     """Counts since the start of the process."""
 
     def __init__(self) -> None:

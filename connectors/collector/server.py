@@ -21,9 +21,9 @@ from connectors.collector import answers
 from connectors.collector.answers import Answer
 from connectors.collector.body_budget import BodyBudget
 from connectors.collector.client_address import Network, client_address
-from connectors.collector.intake import Intake
 from connectors.collector.passed_on import passed_on
 from connectors.collector.protocol import MOST_BODY_BYTES, RefusalReason, Request, path_name
+from connectors.collector.request_intake import RequestIntake
 from connectors.limited_log import LimitedLog
 
 _log = LimitedLog()
@@ -52,7 +52,7 @@ _SERVER: Final = "collector"
 class CollectorServer:
     """Serves until it is stopped. Belongs to one event loop."""
 
-    def __init__(self, intake: Intake, trusted_proxies: Sequence[Network]) -> None:
+    def __init__(self, intake: RequestIntake, trusted_proxies: Sequence[Network]) -> None:
         self._intake = intake
         self._counts = intake.counts
         self._trusted = trusted_proxies

@@ -13,7 +13,7 @@ import orjson
 from connectors.clock import now_ms
 from connectors.inbox.database import ForeignFileError, Inbox, connect, give_back, read_inbox
 from connectors.inbox.directory import inbox_file
-from connectors.inbox.position import Place
+from connectors.inbox.position import InboxPlace
 from connectors.inbox.room import free_bytes
 from connectors.limited_log import LimitedLog
 from connectors.sqlite_errors import problem_of
@@ -67,7 +67,7 @@ class Cleaner:
         directory: Path,
         keep_hours: float,
         fates: Callable[[], KnownFates | None],
-        needed: Callable[[], Place | None],
+        needed: Callable[[], InboxPlace | None],
         now_ms: Callable[[], int] = now_ms,
     ) -> None:
         self._directory = directory
@@ -81,7 +81,7 @@ class Cleaner:
         self._thread = threading.Thread(target=self._run, name="inbox-cleaner", daemon=True)
         self.noted: KnownFates | None = None
         """What the inbox certainly has of it, if this run has noted anything."""
-        self.committed: Place | None = None
+        self.committed: InboxPlace | None = None
         """What the inbox certainly has as the place where a start without state begins."""
 
     def start(self) -> None:
@@ -127,7 +127,7 @@ class Cleaner:
                 noted = fates._replace(read_to=fates.lowest, pending=[])
             database.execute(_COMMIT, (noted.lowest, noted.read_to, orjson.dumps(noted.pending).decode()))
             self._noted, self.noted = (path, fates), noted
-        self.committed = Place(inbox.name, max(fates.lowest, inbox.committed))
+        self.committed = InboxPlace(inbox.name, max(fates.lowest, inbox.committed))
 
     def _delete(self, database: sqlite3.Connection, below: int) -> None:
         """Delete what is below an id and has been kept for long enough."""

@@ -11,7 +11,7 @@ from bytewax.inputs import StatefulSourcePartition
 from typing_extensions import override
 
 from connectors.inbox.database import ForeignFileError
-from connectors.inbox.position import Place, StoredPosition
+from connectors.inbox.position import InboxPlace, StoredPosition
 from connectors.inbox.reader import Reader
 from connectors.limited_log import LimitedLog
 from connectors.pace import AT_ONCE, Pace
@@ -39,12 +39,12 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
         self._read_clock = read_clock
         self._log = LimitedLog()
         self._next_look = pace.clock()
-        self._snapshots: deque[Place | None] = deque(maxlen=KEPT_SNAPSHOTS + 1)
+        self._snapshots: deque[InboxPlace | None] = deque(maxlen=KEPT_SNAPSHOTS + 1)
         self.unreadable: str | None = None
         """Why nothing is read at the moment, if it cannot be."""
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> InboxPlace | None:
         """Where it goes on; None before there is an inbox."""
         return None if self._reader.position is None else self._reader.position.place
 
@@ -59,7 +59,7 @@ class InboxPartition(StatefulSourcePartition[Record, StoredPosition]):
         return self._reader.last_record_ms
 
     @property
-    def oldest_start(self) -> Place | None:
+    def oldest_start(self) -> InboxPlace | None:
         """Where a start may go on at the earliest; None before that is known.
 
         A crash can go back to an older snapshot than the last, as the journal has it.

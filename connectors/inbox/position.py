@@ -10,7 +10,7 @@ StoredPosition = tuple[str, int, str, int, int, tuple[int, tuple[int, ...]] | No
 None if there was no inbox yet."""
 
 
-class Place(NamedTuple):
+class InboxPlace(NamedTuple):
     """An event in an inbox."""
 
     name: str
@@ -29,7 +29,7 @@ class FinalAbove(NamedTuple):
 class ResumePosition(NamedTuple):
     """Where to go on."""
 
-    place: Place
+    place: InboxPlace
     border: int = 0
     """Events below it only teach."""
     final: FinalAbove | None = None
@@ -52,4 +52,4 @@ def read_position(stored: StoredPosition) -> ResumePosition | None:
             f"version {_VERSION}. Go on with the program that wrote it, or begin with an empty state directory."
         )
     _, _, name, next_id, border, final = stored
-    return ResumePosition(Place(name, next_id), border, None if final is None else FinalAbove(*final))
+    return ResumePosition(InboxPlace(name, next_id), border, None if final is None else FinalAbove(*final))

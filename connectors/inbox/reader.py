@@ -9,10 +9,9 @@ from typing import Final
 import orjson
 import structlog
 
-from connectors.inbox.damage import Damage
 from connectors.inbox.database import Inbox, checksum, connect, end_of, new_name, read_inbox
 from connectors.inbox.directory import SUSPECT, inbox_file, mark
-from connectors.inbox.position import FinalAbove, Place, ResumePosition
+from connectors.inbox.position import FinalAbove, InboxPlace, ResumePosition
 from flows.domain.event import Record
 from flows.domain.warm_up import WarmUp
 
@@ -40,7 +39,7 @@ class Reader:
         resume: where to go on; None where nothing is known.
         warm_up: is told which events only teach.
         has_warm_up: whether what is before the commit is read at all.
-        on_damage: is told of each event that is not as it was written.
+        on_damage: is told of each event that is not as it was written, in words that hold nothing of it.
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class Reader:
             self.last_record_ms = records[-1].time_ms
         elif self.end is not None:
             next_id = max(next_id, self.end)  # nothing is left of what lies between
-        self._go_on(self.position, Place(name, next_id))
+        self._go_on(self.position, InboxPlace(name, next_id))
         return records
 
     def suspect(self) -> None:
@@ -160,16 +159,16 @@ class Reader:
                 next_id=next_id,
                 first_id=inbox.first_id,
             )
-            return position._replace(place=Place(inbox.name, inbox.first_id))
+            return position._replace(place=InboxPlace(inbox.name, inbox.first_id))
         return position
 
     def _begin_anew(self, inbox: Inbox) -> ResumePosition:
         border = max(inbox.committed, inbox.first_id)
         begin = inbox.first_id if self._has_warm_up else border
         final = FinalAbove(inbox.read_to, tuple(orjson.loads(inbox.pending))) if inbox.read_to > border else None
-        return ResumePosition(Place(inbox.name, begin), border, final)
+        return ResumePosition(InboxPlace(inbox.name, begin), border, final)
 
-    def _go_on(self, position: ResumePosition, place: Place) -> None:
+    def _go_on(self, position: ResumePosition, place: InboxPlace) -> None:
         if position.border and place.next_id >= position.border:
             if position.place.next_id < position.border:
                 _log.info("warmed up; from here on it sends", next_id=position.border)
@@ -179,4 +178,4 @@ class Reader:
     def _report(self, number: int) -> None:
         problem = f"event {number} is not as it was written: it becomes a dead letter"
         _log.error("the inbox is damaged", file=str(self._path), problem=problem)
-        self._on_damage(Damage(str(self._path), problem))
+        self._on_damage(f"{self._path}: {problem}")

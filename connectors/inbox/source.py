@@ -12,7 +12,7 @@ from connectors.inbox.cleaner import Cleaner, KnownFates
 from connectors.inbox.database import NAME
 from connectors.inbox.directory import READER_LOCK
 from connectors.inbox.partition import InboxPartition
-from connectors.inbox.position import Place, StoredPosition, read_position
+from connectors.inbox.position import InboxPlace, StoredPosition, read_position
 from connectors.inbox.reader import Reader
 from connectors.inbox.settings import InboxSource
 from connectors.opening import Opening, PartitionProgress
@@ -128,7 +128,7 @@ class InboxInput(FixedPartitionedSource[Record, StoredPosition]):
         pending, end = found
         return KnownFates(place.name, pending[0] if pending else end, end, pending)
 
-    def _needed(self) -> Place | None:
+    def _needed(self) -> InboxPlace | None:
         """Return the place of the lowest event that a start may read again; None if it is not known."""
         part = self._part
         if part is None:

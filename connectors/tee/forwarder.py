@@ -15,7 +15,7 @@ from connectors.tee.client import CONNECTIONS, Answered, TeeClient
 from connectors.tee.counts import DropReason, GivenUpReason, TeeCounts
 from connectors.tee.division import DivisibleBody, divisible, is_packed
 from connectors.tee.queue import CopyQueue
-from connectors.tee.schedule import Schedule, Waiting
+from connectors.tee.schedule import Schedule, WaitingCopy
 
 _MOST_REFUSALS: Final = 12
 """As often Amplitude's own clients try what they do not understand."""
@@ -143,7 +143,7 @@ class Forwarder:
         del self._sending[task]
         self._wake.set()
 
-    async def _send(self, queue: CopyQueue, copy: Waiting) -> None:
+    async def _send(self, queue: CopyQueue, copy: WaitingCopy) -> None:
         request = await queue.request(copy.id)
         if request is None:
             queue.drop(DropReason.BROKEN, _left_of(copy))
@@ -159,7 +159,7 @@ class Forwarder:
         else:
             self._on_answer(queue, copy, found, whole)
 
-    async def _asked(self, request: CopiedRequest, copy: Waiting) -> tuple[Meaning, Part, Answered]:
+    async def _asked(self, request: CopiedRequest, copy: WaitingCopy) -> tuple[Meaning, Part, Answered]:
         """Send what is due of a copy; return what the answer means, all events of the copy, and the answer."""
         _, part = copy.parts[0]
         divided = None if part is None else await _divided(request)
@@ -171,7 +171,7 @@ class Forwarder:
         whole = tuple(range(copy.events if events is None else len(events)))
         return meaning(answered.status, answered.body, whole if part is None else part, events), whole, answered
 
-    def _on_answer(self, queue: CopyQueue, copy: Waiting, found: Meaning, whole: Part) -> None:
+    def _on_answer(self, queue: CopyQueue, copy: WaitingCopy, found: Meaning, whole: Part) -> None:
         self._taken += 1
         self._troubles = self._pauses = 0
         self._resume_s, self._counts.trouble = 0.0, None
@@ -192,7 +192,7 @@ class Forwarder:
             self._schedule.let_pass(copy)
         self._schedule.wait(copy, copy.parts[0][0])
 
-    def _on_trouble(self, queue: CopyQueue, copy: Waiting, trouble: Trouble, answered: Answered) -> None:
+    def _on_trouble(self, queue: CopyQueue, copy: WaitingCopy, trouble: Trouble, answered: Answered) -> None:
         """Try again later: this one alone, or, after some in a row, everything."""
         now_s = time.monotonic()
         copy.failures += 1
@@ -219,7 +219,7 @@ class Forwarder:
         waits_alone = is_alone or not self._pauses
         self._schedule.wait(copy, now_s + (self._waits.seconds(copy.failures, self._chance) if waits_alone else 0.0))
 
-    def _finish(self, queue: CopyQueue, copy: Waiting) -> None:
+    def _finish(self, queue: CopyQueue, copy: WaitingCopy) -> None:
         self._schedule.done(copy)
         queue.done(copy.id, copy.size)
 
@@ -230,7 +230,7 @@ class Forwarder:
         )
 
 
-def _left_of(copy: Waiting) -> int:
+def _left_of(copy: WaitingCopy) -> int:
     return sum(copy.events if part is None else len(part) for _, part in copy.parts)
 
 

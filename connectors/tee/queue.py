@@ -14,7 +14,7 @@ from connectors.limited_log import LimitedLog
 from connectors.request_copy import CopiedRequest
 from connectors.tee.counts import DropReason, TeeCounts
 from connectors.tee.database import Database, size_of
-from connectors.tee.schedule import Waiting
+from connectors.tee.schedule import WaitingCopy
 from connectors.tee.store import Store
 
 _Found = TypeVar("_Found")
@@ -71,10 +71,10 @@ class CopyQueue:
         self._work: SimpleQueue[QueuedCopy | _Question | None] = SimpleQueue()
         self._memory_bytes = 0
         self._done: deque[tuple[int, int]] = deque()
-        self._unsettled: dict[int, Waiting | None] = {}
+        self._unsettled: dict[int, WaitingCopy | None] = {}
         """Stored, and nobody knows yet what its client is told; with what was read of it."""
         self._withdrawn: set[int] = set()
-        self._settled: list[Waiting] = []
+        self._settled: list[WaitingCopy] = []
         self._last_read = 0
         self._is_closed = False
         self.is_slow = False
@@ -110,14 +110,14 @@ class CopyQueue:
         """Delete a copy, soon."""
         self._done.append((number, size))
 
-    async def more(self, most: int) -> list[Waiting]:
+    async def more(self, most: int) -> list[WaitingCopy]:
         """Return copies to be sent on that were not returned before, in their order, at the most so many and some."""
         after = self._last_read
         rows = await self._ask(lambda database: database.rows(after, most)) or []
         found, self._settled = self._settled, []
         for row in rows:
             self._last_read = row.id
-            waiting = Waiting(row.id, row.received_ms, row.events, row.size, row.keys)
+            waiting = WaitingCopy(row.id, row.received_ms, row.events, row.size, row.keys)
             if row.id in self._unsettled:
                 self._unsettled[row.id] = waiting
             elif row.id not in self._withdrawn:

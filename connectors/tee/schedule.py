@@ -15,7 +15,7 @@ _TRIES_IN_A_ROW: Final = 3
 """After so many failures others are tried before it, for it may be this one alone that fails."""
 
 
-class Waiting:
+class WaitingCopy:
     """A copy in the queue, and what is left to be sent of it."""
 
     __slots__ = (
@@ -45,9 +45,9 @@ class Schedule:
     """The copies that are known in memory. Belongs to one thread."""
 
     def __init__(self) -> None:
-        self._rows: dict[int, deque[Waiting]] = {}
-        self._ready: list[tuple[int, int, Waiting]] = []
-        self._due: list[tuple[float, int, Waiting]] = []
+        self._rows: dict[int, deque[WaitingCopy]] = {}
+        self._ready: list[tuple[int, int, WaitingCopy]] = []
+        self._due: list[tuple[float, int, WaitingCopy]] = []
         self._count = 0
         self.keys = 0
         """How many the copies have together."""
@@ -56,7 +56,7 @@ class Schedule:
         """Return how many copies are not done, with those that are being sent."""
         return self._count
 
-    def add(self, copy: Waiting) -> None:
+    def add(self, copy: WaitingCopy) -> None:
         """Add one, behind those that it has a key in common with."""
         self._count += 1
         self.keys += len(copy.keys)
@@ -67,17 +67,17 @@ class Schedule:
         if not copy.first_waits:
             self._make_ready(copy)
 
-    def next(self, now_s: float) -> Waiting | None:
+    def next(self, now_s: float) -> WaitingCopy | None:
         """Return the one to send now, which is then out of the schedule until `wait` or `done`."""
         while self._due and self._due[0][0] <= now_s:
             self._make_ready(heapq.heappop(self._due)[2])
         return heapq.heappop(self._ready)[2] if self._ready else None
 
-    def wait(self, copy: Waiting, until_s: float) -> None:
+    def wait(self, copy: WaitingCopy, until_s: float) -> None:
         """Send it again at that time."""
         heapq.heappush(self._due, (until_s, copy.id, copy))
 
-    def let_pass(self, copy: Waiting) -> None:
+    def let_pass(self, copy: WaitingCopy) -> None:
         """Let those behind it go before it."""
         self.keys -= len(copy.keys)
         keys, copy.keys = copy.keys, ()
@@ -91,7 +91,7 @@ class Schedule:
             if not row[0].first_waits:
                 self._make_ready(row[0])
 
-    def done(self, copy: Waiting) -> None:
+    def done(self, copy: WaitingCopy) -> None:
         """Forget one."""
         self.let_pass(copy)
         self._count -= 1
@@ -106,5 +106,5 @@ class Schedule:
         """Whether one could be sent without waiting, as of the last `next`."""
         return bool(self._ready)
 
-    def _make_ready(self, copy: Waiting) -> None:
+    def _make_ready(self, copy: WaitingCopy) -> None:
         heapq.heappush(self._ready, (copy.failures // _TRIES_IN_A_ROW, copy.id, copy))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from connectors.collector.counts import Counts
+from connectors.collector.counts import CollectorCounts
 from connectors.event_writer import Waiting
 from connectors.tee.counts import TeeCounts
 
@@ -31,7 +31,7 @@ class CollectorView(Protocol):
     """One collector. Any thread may read it."""
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> CollectorCounts:
         """What was counted."""
 
     @property

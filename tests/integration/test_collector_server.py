@@ -12,9 +12,9 @@ import orjson
 import pytest
 
 from connectors.collector import answers
-from connectors.collector.counts import Counts
-from connectors.collector.intake import Intake
+from connectors.collector.counts import CollectorCounts
 from connectors.collector.protocol import MOST_BODY_BYTES, RefusalReason, Rules
+from connectors.collector.request_intake import RequestIntake
 from connectors.collector.server import CollectorServer
 from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 
@@ -50,8 +50,8 @@ class Rig:
 
     def __init__(self, rules: Rules, patience_seconds: float) -> None:
         self.writer = Writer()
-        self.counts = Counts()
-        self.intake = Intake(self.writer, rules, self.counts, patience_seconds)
+        self.counts = CollectorCounts()
+        self.intake = RequestIntake(self.writer, rules, self.counts, patience_seconds)
         self.server = CollectorServer(self.intake, [])
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listening.getsockname()[1]

@@ -17,9 +17,9 @@ import pytest
 from yarl import URL
 
 from connectors.clock import now_ms
-from connectors.collector.counts import Counts
-from connectors.collector.intake import Intake
+from connectors.collector.counts import CollectorCounts
 from connectors.collector.protocol import Rules
+from connectors.collector.request_intake import RequestIntake
 from connectors.collector.server import CollectorServer
 from connectors.event_writer import EventsNotStoredError, TakenEvent, Waiting
 from connectors.ports import SetupError
@@ -59,7 +59,7 @@ class Rig:
     def __init__(self, tee: Tee, rules: Rules) -> None:
         self.tee = tee
         self.writer = Writer()
-        self.intake = Intake(self.writer, rules, Counts(), 0.3, copier=tee)
+        self.intake = RequestIntake(self.writer, rules, CollectorCounts(), 0.3, copier=tee)
         self.server = CollectorServer(self.intake, [])
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"

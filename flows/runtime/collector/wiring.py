@@ -6,8 +6,8 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from connectors.collector.certificate import Certificate
-from connectors.collector.counts import Counts
-from connectors.collector.intake import Intake
+from connectors.collector.counts import CollectorCounts
+from connectors.collector.request_intake import RequestIntake
 from connectors.collector.rules import RulesOfSettings
 from connectors.collector.server import CollectorServer
 from connectors.collector.settings import CollectorSettings
@@ -44,10 +44,10 @@ class Collector:
             else None
         )
         self.child = child
-        self.counts = Counts()
+        self.counts = CollectorCounts()
         self._writer = _writer(settings, path)
         self.tee = _tee(collector, path)
-        self.intake = Intake(self._writer, rules, self.counts, copier=self.tee)
+        self.intake = RequestIntake(self._writer, rules, self.counts, copier=self.tee)
         self.server = CollectorServer(self.intake, [ip_network(each) for each in collector.trusted_proxies])
 
     @property

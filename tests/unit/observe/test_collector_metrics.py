@@ -7,7 +7,7 @@ from functools import partial
 import orjson
 import pytest
 
-from connectors.collector.counts import OTHER, Counts
+from connectors.collector.counts import OTHER, CollectorCounts
 from connectors.collector.normal import InvalidReason
 from connectors.collector.upload import RefusalReason
 from connectors.event_writer import Waiting
@@ -37,7 +37,7 @@ class Stream:
 class View:
     """Implements `CollectorView`."""
 
-    counts: Counts = field(default_factory=Counts)
+    counts: CollectorCounts = field(default_factory=CollectorCounts)
     blocked: str | None = None
     is_closing: bool = False
     child: Stream | None = field(default_factory=Stream)

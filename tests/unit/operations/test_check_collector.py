@@ -14,9 +14,9 @@ import pytest
 
 from connectors.appsflyer.sandbox.certificate import CA_FILE, server_context
 from connectors.collector.certificate import Certificate
-from connectors.collector.counts import Counts
-from connectors.collector.intake import Intake
+from connectors.collector.counts import CollectorCounts
 from connectors.collector.protocol import Rules
+from connectors.collector.request_intake import RequestIntake
 from connectors.collector.server import CollectorServer
 from connectors.finding import Finding, Mark
 from flows.observe.page_server import listen
@@ -48,7 +48,7 @@ def running(rules: Rules, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     started, stopping = threading.Event(), threading.Event()
 
     async def serve() -> None:
-        server = CollectorServer(Intake(NoWriter(), rules, Counts()), [])
+        server = CollectorServer(RequestIntake(NoWriter(), rules, CollectorCounts()), [])
         await server.start(listening, tls)
         started.set()
         await asyncio.get_running_loop().run_in_executor(None, stopping.wait)

@@ -13,7 +13,7 @@ from connectors.inbox.cleaner import Cleaner, KnownFates
 from connectors.inbox.database import connect, end_of, read_inbox
 from connectors.inbox.directory import inbox_file
 from connectors.inbox.event_writer import InboxEventWriter
-from connectors.inbox.position import Place
+from connectors.inbox.position import InboxPlace
 from connectors.inbox.repair import repair
 from flows.domain.event import Position
 from flows.domain.warm_up import WarmUp
@@ -46,7 +46,7 @@ def _cleaner(
 ) -> Cleaner:
     name = _name(inbox)
     fates = None if lowest is None else KnownFates(name, lowest, read_to or lowest, pending or [])
-    place = None if needed is None else Place(name, needed)
+    place = None if needed is None else InboxPlace(name, needed)
     return Cleaner(inbox, keep_hours, lambda: fates, lambda: place, lambda: now_ms)
 
 
@@ -142,7 +142,7 @@ def test_it_never_goes_back_and_never_notes_for_another_inbox(inbox: Path) -> No
     _cleaner(inbox, 6, None).clean()
     _cleaner(inbox, 3, None).clean()
     foreign = KnownFates("inbox@another", 9, 9, [])
-    Cleaner(inbox, 0.0, lambda: foreign, lambda: Place("inbox@another", 9)).clean()
+    Cleaner(inbox, 0.0, lambda: foreign, lambda: InboxPlace("inbox@another", 9)).clean()
     database = connect(path)
     assert (read_inbox(database).committed, end_of(database)) == (6, 10)
     database.close()

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.inbox.position import FinalAbove, Place, ResumePosition, StoredPosition, read_position
+from connectors.inbox.position import FinalAbove, InboxPlace, ResumePosition, StoredPosition, read_position
 
 NUMBERS = st.integers(0, 2**62)
 GOLDEN: dict[StoredPosition, ResumePosition | None] = {
-    ("inbox", 1, "inbox@0a1b2c3d", 17, 0, None): ResumePosition(Place("inbox@0a1b2c3d", 17)),
+    ("inbox", 1, "inbox@0a1b2c3d", 17, 0, None): ResumePosition(InboxPlace("inbox@0a1b2c3d", 17)),
     ("inbox", 1, "inbox@0a1b2c3d", 17, 20, (30, (21, 25))): ResumePosition(
-        Place("inbox@0a1b2c3d", 17), 20, FinalAbove(30, (21, 25))
+        InboxPlace("inbox@0a1b2c3d", 17), 20, FinalAbove(30, (21, 25))
     ),
     None: None,
 }
@@ -26,7 +26,7 @@ def test_what_a_version_has_stored_is_read(stored: StoredPosition, position: Res
 def test_what_lies_ahead_is_stored_and_what_is_passed_is_not(
     next_id: int, border: int, until: int, pending: list[int]
 ) -> None:
-    position = ResumePosition(Place("inbox@1", next_id), border, FinalAbove(until, tuple(pending)))
+    position = ResumePosition(InboxPlace("inbox@1", next_id), border, FinalAbove(until, tuple(pending)))
     found = read_position(position.stored())
     assert found is not None
     assert found.place == position.place

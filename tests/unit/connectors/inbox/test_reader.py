@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connectors.inbox.appender import Appender
 from connectors.inbox.database import connect
 from connectors.inbox.directory import inbox_file
-from connectors.inbox.position import FinalAbove, Place, ResumePosition
+from connectors.inbox.position import FinalAbove, InboxPlace, ResumePosition
 from connectors.inbox.reader import MAX_BATCH_BYTES
 from flows.domain.decode import Refused, decode
 from flows.domain.event import Position
@@ -131,7 +131,7 @@ def test_a_state_that_is_older_than_the_inbox_goes_on_with_what_is_left(inbox: P
     append(inbox, taken(10))
     _execute(inbox, "DELETE FROM events WHERE id < 4")
     _execute(inbox, "UPDATE inbox SET first_id = 4")
-    records = read_all(reader(inbox, ResumePosition(Place(_name(inbox), 2))))
+    records = read_all(reader(inbox, ResumePosition(InboxPlace(_name(inbox), 2))))
     assert [each.offset for each in records] == [4, 5, 6, 7, 8, 9]
 
 
@@ -141,7 +141,7 @@ def test_a_copy_of_the_inbox_that_is_older_than_the_state_is_read_under_another_
     before = _name(inbox)
     _execute(inbox, "UPDATE inbox SET committed = 7")
     warm_up = WarmUp()
-    made = reader(inbox, ResumePosition(Place(before, 500), 0, FinalAbove(600, ())), warm_up)
+    made = reader(inbox, ResumePosition(InboxPlace(before, 500), 0, FinalAbove(600, ())), warm_up)
     records = read_all(made)
     assert records[0].source not in {before, ""}
     assert [each.offset for each in records if not warm_up.covers(Position(each.source, 0, each.offset))] == [7, 8, 9]

@@ -5,11 +5,11 @@ from collections import defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.tee.schedule import Schedule, Waiting
+from connectors.tee.schedule import Schedule, WaitingCopy
 
 
-def _copy(number: int, *keys: int) -> Waiting:
-    return Waiting(number, 0, 1, 100, keys)
+def _copy(number: int, *keys: int) -> WaitingCopy:
+    return WaitingCopy(number, 0, 1, 100, keys)
 
 
 def test_copies_of_others_go_while_one_waits_and_those_of_the_same_user_do_not() -> None:
@@ -68,8 +68,8 @@ def test_each_copy_is_done_once_and_never_before_another_of_its_user(
     for number, (keys, wait) in enumerate(copies, start=1):
         schedule.add(_copy(number, *keys))
         waits[number] = wait
-    sending: list[Waiting] = []
-    done: list[Waiting] = []
+    sending: list[WaitingCopy] = []
+    done: list[WaitingCopy] = []
     now_s = 0.0
     while len(schedule):
         while copy := schedule.next(now_s):

@@ -1,4 +1,4 @@
-"""Intake: from a whole request to an answer. Events are answered 200 only when they are durable."""
+"""The intake of requests: from a whole request to an answer. Events are answered 200 only when they are durable."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from connectors.collector.answers import Answer
-from connectors.collector.counts import Counts
+from connectors.collector.counts import CollectorCounts
 from connectors.collector.passed_on import query_passed_on
 from connectors.collector.protocol import RefusalReason, Refused, Request, Rules, Taken, take
 from connectors.collector.unpack import GZIP
@@ -25,14 +25,14 @@ _LARGE_BYTES: Final = 262_144
 """A body from here on is read in a thread, so that the others are not held up; so is gzip, which may be any size."""
 
 
-class Intake:
+class RequestIntake:
     """Takes requests of one event loop."""
 
     def __init__(
         self,
         writer: EventWriter,
         rules: Rules,
-        counts: Counts,
+        counts: CollectorCounts,
         patience_seconds: float = _PATIENCE_SECONDS,
         copier: RequestCopier | None = None,
     ) -> None:
